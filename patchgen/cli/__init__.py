@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command line: one module a command, loaded only when it is called.
+
+A command ``foo-bar`` is the click command named ``command`` in
+``patchgen/cli/foo_bar.py``; the listing in ``patchgen --help`` comes from
+:data:`COMMANDS`, so that no command's imports are paid for by another.  Commands
+parse arguments, call one function and print; they hold no logic.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+
+import click
+
+from patchgen import __version__
+from patchgen.outcome import Exit, UserError
+
+COMMANDS = {
+    "tree": "bring kernel trees into kernel-tree/, list them",
+    "inspect": "version, API generation, KVM's idiom, callbacks, call sites",
+    "api": "hold the tree's mmu notifier API against a generation's descriptor",
+    "plan": "what the tree has, what would be generated, what is refused",
+    "generate": "write a verified patch series",
+    "lint": "check notifier handlers and call sites",
+    "verify": "check a series: applies, parses, conforms, lint, proof",
+    "am": "verify a series, then apply it to a repository, all or nothing",
+    "prove": "explore the notifier protocol of the tree's handlers",
+    "boot": "boot the kernel before and after, count the guest's faults",
+    "stats": "compare two sets of benchmark runs",
+    "rules": "list the lint rules",
+    "recipes": "list the recipes",
+    "explain": "explain a lint rule or a recipe",
+}
+
+
+class _Lazy(click.Group):
+    """A group that imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"patchgen.cli.{cmd_name.replace('-', '_')}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="patchgen")
+def group() -> None:
+    """Generate, check and ship mmu notifier patch series for Linux."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and exit with DESIGN's statuses.
+
+    0 clean, 1 findings or failed verification, 2 unusable input, 3 refused,
+    130 interrupted.  Unusable input is one line on stderr, never a traceback.
+    """
+    # SIGTERM unwinds like Ctrl-C, so that temporary folders are removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status = group.main(args=argv, prog_name="patchgen", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        _say("interrupted")
+        status = Exit.INTERRUPTED
+    except KeyboardInterrupt:
+        _say("interrupted")
+        status = Exit.INTERRUPTED
+    except click.ClickException as error:
+        _say(error.format_message())
+        status = Exit.UNUSABLE
+    except UserError as error:
+        _say(str(error))
+        status = error.exit_status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = Exit.CLEAN
+    sys.exit(int(status or 0))
+
+
+def _say(line: str) -> None:
+    print(f"patchgen: {line}", file=sys.stderr)
