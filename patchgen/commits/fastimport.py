@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Commits through ``git fast-import``: any number of them in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from patchgen.commits.identity import Identity
+from patchgen.commits.scratch import Scratch, quote_path
+from patchgen.model import Value
+
+
+class Entry(Value, frozen=True):
+    """One file of a commit: ``data`` None deletes it; ``mode`` as git writes it."""
+
+    path: str
+    mode: str
+    data: bytes | None
+
+
+class NewCommit(Value, frozen=True):
+    """A commit to make; ``date`` in seconds since the epoch, ``zone`` as ``+0100``."""
+
+    message: str
+    author: Identity
+    date: int
+    entries: tuple[Entry, ...]
+    zone: str = "+0000"
+
+
+def import_commits(
+    scratch: Scratch, commits: Sequence[NewCommit], *, parent: str = ""
+) -> tuple[str, ...]:
+    """Make the commits, each on the one before, the first on ``parent`` ("": none).
+
+    Returns their hashes.  The committer is the author at the author's date, so
+    that the hashes depend on the input alone.
+    """
+    if not commits:
+        return ()
+    stream = [b"feature done\n"]
+    for number, commit in enumerate(commits, 1):
+        stream += _commit(number, commit, parent if number == 1 else f":{number - 1}")
+    stream += [b"get-mark :%d\n" % number for number in range(1, len(commits) + 1)]
+    stream.append(b"done\n")
+    out = scratch.git.run(
+        "fast-import",
+        "--quiet",
+        "--force",
+        "--date-format=raw",
+        stdin=b"".join(stream),
+        config=("fastimport.unpackLimit=0",),
+    )
+    return tuple(out.decode().split())
+
+
+def _commit(number: int, commit: NewCommit, parent: str) -> list[bytes]:
+    who = f"{commit.author} {commit.date} {commit.zone}".encode(errors="surrogateescape")
+    message = commit.message.encode(errors="surrogateescape")
+    lines = [
+        b"commit refs/heads/patchgen\nmark :%d\n" % number,
+        b"author %s\ncommitter %s\n" % (who, who),
+        b"data %d\n%s\n" % (len(message), message),
+    ]
+    lines.append(f"from {parent}\n".encode() if parent else b"deleteall\n")
+    for entry in commit.entries:
+        path = quote_path(entry.path.encode(errors="surrogateescape"))
+        if entry.data is None:
+            lines.append(b"D %s\n" % path)
+            continue
+        header = b"M %s inline %s\ndata %d\n" % (entry.mode.encode(), path, len(entry.data))
+        lines += [header, entry.data, b"\n"]
+    return [*lines, b"\n"]
