@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``patchgen api check``: the tree's mmu notifier API against a generation."""
+
+from __future__ import annotations
+
+import click
+
+from patchgen.outcome import Exit
+
+
+@click.group()
+def command() -> None:
+    """Hold the tree's mmu notifier API against a generation's descriptor."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="for machines")
+def list_generations(as_json: bool) -> None:
+    """List the API generations that there are descriptors for."""
+    from patchgen.api.descriptor import all_descriptors
+
+    known = all_descriptors()
+    if as_json:
+        import msgspec
+
+        rows = [{"name": d.name, "summary": d.summary, "names": len(d.items)} for d in known]
+        click.echo(msgspec.json.encode(rows).decode())
+        return
+    for descriptor in known:
+        click.echo(f"{descriptor.name:<17} {descriptor.summary}")
+
+
+@command.command()
+@click.option("--tree", "spec", default=".", help="a tree's name or path; default: this folder")
+@click.option("--api", "generation", default="", help="default: the tree's own generation")
+@click.option("--json", "as_json", is_flag=True, help="for machines")
+@click.option("-q", "--quiet", is_flag=True, help="only the verdict")
+@click.option("-v", "--verbose", is_flag=True, help="list the names that are present, too")
+def check(spec: str, generation: str, as_json: bool, quiet: bool, verbose: bool) -> Exit:
+    """Say which generation the tree has, and what differs from one.
+
+    Exit status 0 when nothing is missing or different, 1 otherwise.
+    """
+    from patchgen.api.check import compare, identify
+    from patchgen.api.descriptor import load
+    from patchgen.api.report import as_lines, to_json
+    from patchgen.parse.surface import surface
+    from patchgen.tree.registry import resolve
+
+    wanted = load(generation) if generation else None
+    tree = resolve(spec)
+    found = surface(tree.path)
+    identity = identify(found)
+    compared = compare(found, wanted or load(identity.generation))
+    if as_json:
+        click.echo(to_json(tree.name, tree.version, identity, compared))
+    else:
+        for line in as_lines(tree.version, identity, compared, quiet=quiet, verbose=verbose):
+            click.echo(line)
+    for problem in found.diagnostics:
+        click.echo(f"patchgen: {problem}", err=True)
+    return Exit.CLEAN if compared.conforms else Exit.FINDINGS
