@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Reads a tree for the overlay, and remembers what was read and how it looked.
+
+The memory lets a later run know, from file times alone, that nothing changed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+Stamp = tuple[str, int, int]
+"""(path below the root, size in bytes or -1 if absent, modification time in ns)."""
+
+_LIMIT = 16_000_000
+
+
+class Inputs:
+    """Files and folders of the tree at ``root``; nothing outside it is read."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = os.path.realpath(root)
+        self.stamps: dict[str, Stamp] = {}
+
+    def read(self, path: str) -> str | None:
+        """The file's text, or None: absent, outside the tree, no regular file, too large."""
+        self.stamps[path] = stamp(self.root, path)
+        full = os.path.realpath(Path(self.root, path))
+        if not full.startswith(self.root + os.sep):
+            return None
+        try:
+            file = Path(full)
+            if not file.is_file() or file.stat().st_size > _LIMIT:
+                return None
+            return file.read_bytes().decode("utf-8", "replace")
+        except (OSError, ValueError):
+            return None
+
+    def names(self, path: str) -> frozenset[str]:
+        """The names in a folder; empty if there is none."""
+        self.stamps[path] = stamp(self.root, path)
+        full = os.path.realpath(Path(self.root, path))
+        if not full.startswith(self.root + os.sep):
+            return frozenset()
+        try:
+            return frozenset(entry.name for entry in Path(full).iterdir())
+        except OSError:
+            return frozenset()
+
+
+def stamp(root: str, path: str) -> Stamp:
+    """How ``path`` looks now."""
+    try:
+        status = Path(root, path).stat()
+    except (OSError, ValueError):
+        return (path, -1, 0)
+    return (path, status.st_size, status.st_mtime_ns)
+
+
+def unchanged(root: Path, stamps: list[Stamp]) -> bool:
+    """Whether every input looks as it did."""
+    real = os.path.realpath(root)
+    return all(stamp(real, old[0]) == tuple(old) for old in stamps)
