@@ -223,7 +223,7 @@ def _diffs(scratch: Scratch, shas: Sequence[str]) -> list[tuple[bytes, bytes]]:
         return []
     ids = "".join(f"{sha}\n" for sha in shas).encode()
     out = scratch.git.run("diff-tree", "--stdin", "--root", "-r", *DIFF_OPTIONS, stdin=ids)
-    texts = []
+    texts: list[tuple[bytes, bytes]] = []
     rest = out
     for sha, after in zip(shas, [*shas[1:], ""], strict=True):
         rest = rest.removeprefix(sha.encode() + b"\n")

@@ -43,6 +43,9 @@ def parse_identity(text: str, where: str = "") -> Identity:
 
 def checked(name: str, email: str, where: str = "") -> Identity:
     """An identity that is safe in a header and in a commit, or UserError."""
+    # git drops these at both ends of a name (ident.c, crud()): the same here, so
+    # that a commit made here and one made by git am have one hash.
+    name = name.strip(" .,:;<>\"\\'")
     bad = any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in name + email)
     if bad or not name or "<" in name or ">" in name or not _ADDRESS.fullmatch(email):
         raise UserError(f"not an identity: {name!r} <{email!r}>", where, 'write "Name <user@host>"')
