@@ -303,10 +303,12 @@ class Statements(Expressions):
         if close < 0 or close + 1 >= self.end:
             raise NotUnderstood("unbalanced '('", self.at + 1)
         following, kind = self.tokens.texts[close + 1], self.tokens.kinds[close + 1]
-        is_loop = following == "{" or (
-            kind == "name" and ("for_" in self.text() or "each" in self.text())
-        )
-        if not is_loop:
+        # A statement indented below a call without ";" is the body of a macro loop.
+        starts = self.tokens.starts
+        column = self.tokens.column
+        if following != "{" and not (
+            kind == "name" and column(starts[close + 1]) > column(starts[first])
+        ):
             return None
         callee = self.primary()
         call = self.joined("call", callee.name, (callee, *self.arguments()), callee)

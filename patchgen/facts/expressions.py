@@ -25,7 +25,7 @@ TYPE_WORDS = frozenset(
     "void char short int long float double signed unsigned _Bool bool struct union enum const"
     " volatile typeof __typeof__ typeof_unqual __auto_type static extern register auto inline"
     " __inline __restrict restrict u8 u16 u32 u64 s8 s16 s32 s64 __u8 __u16 __u32 __u64 uint"
-    " ulong __be16 __be32 __be64 __le16 __le32 __le64".split()
+    " ulong __be16 __be32 __be64 __le16 __le32 __le64 __force __user __iomem __rcu __percpu".split()
 )
 _TYPE_QUALIFIERS = frozenset("const volatile __user __iomem __rcu __force __percpu *".split())
 
@@ -95,7 +95,9 @@ class Expressions:
         if self.text() in _ASSIGN:
             operator = self.text()
             self.at += 1
-            left = self.joined("assign", operator, (left, self.assignment()), left)
+            # DECLARE_BITMAP(map, n) = { 0 }; is the one brace after "=" in an expression
+            right = self.initialiser() if self.text() == "{" else self.assignment()
+            left = self.joined("assign", operator, (left, right), left)
         self.depth -= 1
         return left
 

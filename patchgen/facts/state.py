@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A tree in one state, with everything that can be asked of it, each thing once.
+
+This is what recipes, rules and the proof see (:class:`patchgen.recipes.base.State`).
+A state never changes; :meth:`TreeState.after` makes the one behind a patch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from patchgen import cache
+from patchgen.api.descriptor import all_descriptors
+from patchgen.facts.body import functions_in
+from patchgen.facts.store import Digests, Task, facts_of
+from patchgen.model import FileFacts, Function
+from patchgen.outcome import Done, Failed, UserError
+from patchgen.tree.describe import Tree
+from patchgen.tree.flags import ParseConfig, parse_config
+from patchgen.tree.search import candidates
+from patchgen.tree.snapshot import Snapshot
+
+
+def api_names() -> frozenset[str]:
+    """Every name of the mmu notifier API, of all generations (no struct members)."""
+    return frozenset(
+        item.name for found in all_descriptors() for item in found.items if "." not in item.name
+    )
+
+
+class TreeState:
+    """One state of a tree: the disk, with the files that patches replaced.
+
+    ``build_dir`` is a configured build folder whose flags are used, or None.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        build_dir: Path | None = None,
+        snapshot: Snapshot | None = None,
+        arch: str | None = None,
+    ) -> None:
+        self.tree = tree
+        self.root = Path(tree.root)
+        self.build_dir = build_dir
+        self.arch = arch
+        self.snapshot = snapshot or Snapshot(self.root)
+        self._digests = Digests(self.snapshot)
+        self._functions: dict[str, tuple[Function, ...]] = {}
+        self._facts: dict[tuple[str, str | None], FileFacts] = {}
+        self._by_content: dict[str, tuple[Function, ...]] = {}
+        self._candidates: tuple[str, ...] | None = None
+        self._configs: dict[tuple[str, str | None], ParseConfig] = {}
+
+    def after(self, files: Mapping[str, bytes | None]) -> TreeState:
+        """The state in which ``files`` have been replaced."""
+        state = TreeState(self.tree, self.build_dir, self.snapshot.with_files(files), self.arch)
+        state._candidates = self._candidates
+        state._configs = self._configs
+        state._by_content = self._by_content
+        state._digests._checked = self._digests._checked
+        state._digests._known = self._digests._known
+        return state
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file in this state; None where there is none."""
+        return self.snapshot.read(path)
+
+    def candidates(self) -> tuple[str, ...]:
+        """Sources that may mention the API (a text search over the disk), sorted."""
+        if self._candidates is None:
+            self._candidates = candidates(self.root)
+        added = (path for path, data in self.snapshot.overrides.items() if data is not None)
+        return tuple(sorted({*self._candidates, *(p for p in added if p.endswith((".c", ".h")))}))
+
+    def paths_mentioning(self, *names: str) -> tuple[str, ...]:
+        """Sources in which one of the identifiers occurs, comments apart or not, sorted."""
+        pattern = re.compile(rb"\b(?:%s)\b" % b"|".join(re.escape(n.encode()) for n in names))
+        return tuple(p for p in self.candidates() if pattern.search(self.read(p) or b""))
+
+    def functions(self, path: str) -> tuple[Function, ...]:
+        """All function definitions of a file, parsed; both branches of conditionals.
+
+        UserError: there is no such file.
+        """
+        if path not in self._functions:
+            source = self.read(path)
+            if source is None:
+                raise UserError("no such file in the tree", path)
+            key = cache.digest(path, source)
+            if key not in self._by_content:
+                self._by_content[key] = functions_in(source, path)
+            self._functions[path] = self._by_content[key]
+        return self._functions[path]
+
+    def config(self, path: str, arch: str | None = None) -> ParseConfig:
+        """How a file is parsed; the same for every state of the tree."""
+        key = (path, arch or self.arch)
+        if key not in self._configs:
+            self._configs[key] = parse_config(
+                self.root, path, arch=arch or self.arch, build_dir=self.build_dir
+            )
+        return self._configs[key]
+
+    def facts(self, path: str, arch: str | None = None) -> FileFacts:
+        """Clang-checked facts of one file.
+
+        UserError: the file is not there, or libclang crashed or hung on it.
+        """
+        outcome = self.facts_of([path], arch)[0]
+        if isinstance(outcome, Failed):
+            raise UserError(outcome.error, "" if path in outcome.error else path)
+        return outcome.value
+
+    def facts_of(
+        self, paths: Sequence[str], arch: str | None = None
+    ) -> list[Done[FileFacts] | Failed]:
+        """Facts of many files, parsed in parallel where they are not cached."""
+        names = api_names()
+        missing = [p for p in dict.fromkeys(paths) if (p, arch) not in self._facts]
+        failed: dict[str, Failed] = {}
+        tasks: list[Task] = []
+        overrides = self.snapshot.overrides
+        for path in missing:
+            try:
+                config = self.config(path, arch)
+            except UserError as error:
+                failed[path] = Failed(str(error))
+                continue
+            tasks.append(Task(str(self.root), path, config, names, overrides))
+        for task, outcome in zip(tasks, facts_of(tasks, self._digests), strict=True):
+            if isinstance(outcome, Failed):
+                failed[task.path] = outcome
+            else:
+                self._facts[task.path, arch] = outcome.value
+        return [failed.get(path) or Done(self._facts[path, arch]) for path in paths]

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Facts of files, taken once per content: of the file and of all it includes.
+
+An entry is found by configuration, path and content of the file; it holds the list
+of included files and a digest over their contents, and counts only while that digest
+is right.  Files are hashed once per stamp (size, times, inode); the stamps are kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from patchgen import cache
+from patchgen.facts.extract import extract
+from patchgen.model import FileFacts, Value
+from patchgen.outcome import Done, Failed, UserError
+from patchgen.parse import pool
+from patchgen.parse.unit import parse
+from patchgen.tree.flags import ParseConfig
+from patchgen.tree.snapshot import Snapshot
+
+#: Raise when the meaning of stored facts changes.
+FORMAT = 1
+
+
+class Task(Value, frozen=True):
+    """One file to take facts of, under one configuration."""
+
+    root: str
+    path: str
+    config: ParseConfig
+    names: frozenset[str]
+    overrides: dict[str, bytes | None]
+
+
+class _Entry(Value, frozen=True):
+    includes: tuple[str, ...]
+    combined: str
+    facts: FileFacts
+
+
+class _Stamped(msgspec.Struct, array_like=True):
+    stamp: tuple[int, int, int, int]
+    digest: str
+
+
+class Digests:
+    """Content digests of a tree's files, remembered by stamp across runs."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._root = os.path.realpath(snapshot.root)
+        self._key = cache.digest("stamps", os.fsencode(self._root))
+        self._known = self._load()
+        self._checked: dict[str, str] = {}
+        self._dirty = False
+
+    def _load(self) -> dict[str, _Stamped]:
+        data = cache.read("stamps", self._key)
+        try:
+            return msgspec.msgpack.decode(data or b"", type=dict[str, _Stamped])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return {}
+
+    def of(self, path: str, overrides: Mapping[str, bytes | None]) -> str:
+        """Digest of a file's bytes in a state; "" where it is not there."""
+        if path in overrides:
+            data = overrides[path]
+            return "" if data is None else cache.digest(data)
+        if path not in self._checked:
+            self._checked[path] = self._of_disk(path)
+        return self._checked[path]
+
+    def _of_disk(self, path: str) -> str:
+        try:
+            state = os.stat(f"{self._root}/{path}")
+        except OSError:
+            return ""
+        stamp = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+        known = self._known.get(path)
+        if known is not None and known.stamp == stamp:
+            return known.digest
+        data = self.snapshot.read(path)
+        found = "" if data is None else cache.digest(data)
+        self._known[path] = _Stamped(stamp, found)
+        self._dirty = True
+        return found
+
+    def combined(self, paths: Iterable[str], overrides: Mapping[str, bytes | None]) -> str:
+        """One digest over several files."""
+        return cache.digest(*(part for path in paths for part in (path, self.of(path, overrides))))
+
+    def save(self) -> None:
+        """Remember what was hashed."""
+        if self._dirty:
+            cache.write("stamps", self._key, msgspec.msgpack.encode(self._known))
+            self._dirty = False
+
+
+def facts_of(
+    tasks: list[Task], digests: Digests, workers: int = 0
+) -> list[Done[FileFacts] | Failed]:
+    """Facts for every task, in order: from the cache, or by parsing in workers.
+
+    Failed: the file is not there, or libclang crashed or hung on it.
+    """
+    results: dict[int, Done[FileFacts] | Failed] = {}
+    keys: dict[int, str] = {}
+    for number, task in enumerate(tasks):
+        try:
+            own = digests.of(task.path, task.overrides)
+        except UserError as error:
+            results[number] = Failed(str(error))
+            continue
+        names = ",".join(sorted(task.names))
+        keys[number] = cache.digest(f"facts{FORMAT}", task.config.key, task.path, own, names)
+        hit = _cached(keys[number], task, digests)
+        if hit is not None:
+            results[number] = Done(hit)
+    missing = [number for number in range(len(tasks)) if number not in results]
+    for index, answer in pool.run(take, [tasks[n] for n in missing], workers):
+        number = missing[index]
+        if isinstance(answer, Failed):
+            results[number] = answer
+            continue
+        includes, facts = answer.value
+        combined = digests.combined(includes, tasks[number].overrides)
+        entry = _Entry(includes, combined, facts)
+        cache.write("facts", keys[number], msgspec.msgpack.encode(entry))
+        results[number] = Done(facts)
+    digests.save()
+    return [results[number] for number in range(len(tasks))]
+
+
+def _cached(key: str, task: Task, digests: Digests) -> FileFacts | None:
+    data = cache.read("facts", key)
+    if data is None:
+        return None
+    try:
+        entry = msgspec.msgpack.decode(data, type=_Entry)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if digests.combined(entry.includes, task.overrides) != entry.combined:
+        return None
+    return entry.facts
+
+
+def take(task: Task) -> tuple[tuple[str, ...], FileFacts]:
+    """Parse one file and extract its facts (runs in a worker)."""
+    snapshot = Snapshot(Path(task.root), task.overrides)
+    source = snapshot.read(task.path)
+    if source is None:
+        raise UserError("no such file in the tree", task.path)
+    unit = parse(Path(task.root), task.path, task.config, task.overrides)
+    facts = extract(source, unit, task.names, cache.digest(source))
+    return unit.includes, facts

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One libclang parse of one file under one configuration.
+
+What comes out is plain data: diagnostics, the spans that the preprocessor skipped,
+the files that were included, and the functions clang saw.  No cursor leaves this
+package.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from patchgen.model import Diagnostic, Place, Span, Value
+from patchgen.outcome import UserError
+from patchgen.tree.flags import ParseConfig
+
+_SEVERITY = {2: "warning", 3: "error", 4: "fatal"}
+
+
+class ClangFunction(Value, frozen=True, array_like=True, order=True):
+    """A function definition in the main file; ``offset`` of its name, in bytes."""
+
+    offset: int
+    name: str
+    result: str
+
+
+class ParsedUnit(Value, frozen=True):
+    """What clang says about one file under one configuration.
+
+    ``skipped`` are the byte spans of the main file that the preprocessor left
+    out, ``includes`` the tree-relative paths read (the main file not among them;
+    files of the overlay are left out, their content is part of ``config_key``).
+    """
+
+    path: str
+    arch: str
+    config_key: str
+    diagnostics: tuple[Diagnostic, ...]
+    skipped: tuple[Span, ...]
+    includes: tuple[str, ...]
+    functions: tuple[ClangFunction, ...]
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that are errors."""
+        return tuple(d for d in self.diagnostics if d.severity != "warning")
+
+
+def parse(
+    root: Path,
+    path: str,
+    config: ParseConfig,
+    overrides: Mapping[str, bytes | None] | None = None,
+) -> ParsedUnit:
+    """Parse ``path`` of the tree at ``root``.
+
+    ``overrides`` are files whose contents differ from the disk's.  UserError: the
+    file is not there, or libclang could not make a translation unit at all.
+    """
+    from clang import cindex
+
+    real = os.path.realpath(root)
+    unsaved = [
+        (f"{real}/{name}", data) for name, data in (overrides or {}).items() if data is not None
+    ]
+    main = f"{real}/{path}"
+    options = (
+        cindex.TranslationUnit.PARSE_DETAILED_PROCESSING_RECORD
+        | 0x200  # KeepGoing: a missing header does not hide what follows it
+    )
+    try:
+        unit = _translate(
+            cindex, main, [*config.args, "-working-directory", real], unsaved, options
+        )
+    except cindex.TranslationUnitLoadError:
+        raise UserError("libclang cannot parse this file at all", path) from None
+    file = cindex.File.from_name(unit, main)
+    return ParsedUnit(
+        path=path,
+        arch=config.arch,
+        config_key=config.key,
+        diagnostics=_diagnostics(unit, real),
+        skipped=_skipped(cindex, unit, file),
+        includes=_includes(unit, real, main),
+        functions=_functions(cindex, unit),
+    )
+
+
+def _translate(
+    cindex: Any, main: str, args: list[str], unsaved: list[tuple[str, bytes]], options: int
+) -> Any:
+    index = _index(cindex)
+    # cindex's own wrapper takes text; sources are bytes, so the array is made here.
+    array = (cindex._CXUnsavedFile * max(1, len(unsaved)))()
+    for slot, (name, data) in zip(array, unsaved, strict=False):
+        slot.name = os.fsencode(name)
+        slot.contents = data
+        slot.length = len(data)
+    raw = [os.fsencode(arg) for arg in args]
+    pointer = cindex.conf.lib.clang_parseTranslationUnit(
+        index,
+        os.fsencode(main),
+        (ctypes.c_char_p * len(raw))(*raw),
+        len(raw),
+        array,
+        len(unsaved),
+        options,
+    )
+    if not pointer:
+        raise cindex.TranslationUnitLoadError("no translation unit")
+    return cindex.TranslationUnit(pointer, index=index)
+
+
+_INDEX: list[Any] = []
+
+
+def _index(cindex: Any) -> Any:
+    if not _INDEX:
+        _INDEX.append(cindex.Index.create())
+    return _INDEX[0]
+
+
+def _relative(name: str, real: str) -> str:
+    full = os.path.normpath(name if name.startswith("/") else f"{real}/{name}")
+    return full[len(real) + 1 :] if full.startswith(f"{real}/") else full
+
+
+def _diagnostics(unit: Any, real: str) -> tuple[Diagnostic, ...]:
+    found = []
+    for diagnostic in unit.diagnostics:
+        severity = _SEVERITY.get(diagnostic.severity)
+        if severity is None:
+            continue
+        at = diagnostic.location
+        name = _relative(at.file.name, real) if at.file else ""
+        found.append(Diagnostic(Place(name, at.line), at.column, severity, diagnostic.spelling))
+    return tuple(found)
+
+
+class _RangeList(ctypes.Structure):
+    _fields_ = [("count", ctypes.c_uint), ("ranges", ctypes.c_void_p)]
+
+
+def _skipped(cindex: Any, unit: Any, file: Any) -> tuple[Span, ...]:
+    lib = cindex.conf.lib
+    lib.clang_getSkippedRanges.restype = ctypes.POINTER(_RangeList)
+    lib.clang_disposeSourceRangeList.argtypes = [ctypes.POINTER(_RangeList)]
+    listed = lib.clang_getSkippedRanges(unit, file)
+    spans = []
+    if listed:
+        count = listed.contents.count
+        ranges = ctypes.cast(
+            listed.contents.ranges, ctypes.POINTER(cindex.SourceRange * max(1, count))
+        )
+        for number in range(count):
+            extent = ranges.contents[number]
+            spans.append(Span(extent.start.offset, extent.end.offset))
+        lib.clang_disposeSourceRangeList(listed)
+    return tuple(sorted(spans))
+
+
+def _includes(unit: Any, real: str, main: str) -> tuple[str, ...]:
+    names = {_relative(include.include.name, real) for include in unit.get_includes()}
+    return tuple(sorted(n for n in names if not n.startswith("/") and f"{real}/{n}" != main))
+
+
+def _functions(cindex: Any, unit: Any) -> tuple[ClangFunction, ...]:
+    lib = cindex.conf.lib
+    found: list[ClangFunction] = []
+
+    def visit(cursor: Any, parent: Any, data: Any) -> int:
+        # The main file's declarations only: asked in C, before any Python object is made.
+        location = lib.clang_getCursorLocation(cursor)
+        if (
+            cursor._kind_id == 8  # FunctionDecl
+            and lib.clang_Location_isFromMainFile(location)
+            and lib.clang_isCursorDefinition(cursor)
+        ):
+            cursor._tu = unit
+            found.append(
+                ClangFunction(cursor.location.offset, cursor.spelling, cursor.result_type.spelling)
+            )
+        return 1  # continue
+
+    lib.clang_Location_isFromMainFile.argtypes = [cindex.SourceLocation]
+    lib.clang_visitChildren(unit.cursor, cindex.callbacks["cursor_visit"](visit), None)
+    return tuple(sorted(found))

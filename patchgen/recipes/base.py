@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a recipe is, and what it sees of the tree.
+
+A recipe is a module ``patchgen/recipes/<name>.py`` (dashes as underscores) with a
+:data:`RECIPE` value.  Its steps are called in order, each with the state that the
+steps before it left; a step returns a plan, "already there" or a refusal, and
+changes nothing itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from patchgen.model import AlreadyThere, FileFacts, Function, PatchPlan, Refusal
+from patchgen.outcome import UserError
+from patchgen.tree.describe import Tree
+
+
+class State(Protocol):
+    """A state of the tree: the files as the patches so far left them.
+
+    Everything is cached by content; asking twice costs nothing.
+    """
+
+    @property
+    def root(self) -> Path:
+        """The tree on disk (read-only)."""
+
+    @property
+    def tree(self) -> Tree:
+        """Name and version of the tree."""
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file in this state; None where there is none."""
+
+    def paths_mentioning(self, *names: str) -> tuple[str, ...]:
+        """Sources (``.c``, ``.h``) in which one of the identifiers occurs, sorted.
+
+        Every name must contain one of :data:`patchgen.tree.search.NEEDLES`.
+        """
+
+    def functions(self, path: str) -> tuple[Function, ...]:
+        """All function definitions of a file, parsed, in order of appearance."""
+
+    def facts(self, path: str) -> FileFacts:
+        """Clang-checked facts of a file: operations tables, sites, diagnostics."""
+
+
+StepResult: TypeAlias = PatchPlan | AlreadyThere | Refusal
+Step: TypeAlias = Callable[[State, "Options"], StepResult]
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What the command line may change about recipes."""
+
+    overrides: bool = True
+
+
+class Recipe(msgspec.Struct, frozen=True):
+    """A recipe: ``steps`` make one patch each; ``needs`` names recipes it builds on.
+
+    ``applies`` is an optional check before anything is planned, on the tree as
+    it is: a refusal there ends the plan, None lets it go on.
+    """
+
+    name: str
+    summary: str
+    steps: tuple[Step, ...]
+    needs: Callable[[State], tuple[str, ...]] = lambda state: ()
+    applies: Callable[[State], Refusal | None] = lambda state: None
+
+
+def names() -> tuple[str, ...]:
+    """The names of all recipes, from the package's modules that define one."""
+    import patchgen.recipes as package
+
+    found = []
+    for module in pkgutil.iter_modules(package.__path__):
+        source = Path(package.__path__[0]) / f"{module.name}.py"
+        if source.is_file() and "\nRECIPE = Recipe(" in source.read_text():
+            found.append(module.name.replace("_", "-"))
+    return tuple(found)
+
+
+def load(name: str) -> Recipe:
+    """The recipe called ``name``; UserError where there is none."""
+    if name not in names():
+        raise UserError(f"no recipe '{name}'", hint=f"there are: {', '.join(names())}")
+    recipe = importlib.import_module(f"patchgen.recipes.{name.replace('-', '_')}").RECIPE
+    assert isinstance(recipe, Recipe)
+    return recipe
