@@ -36,7 +36,6 @@ _ERRORS = (
     "implicit-int",
     "incompatible-pointer-types",
     "int-conversion",
-    "return-type",
 )
 """What the kernel's own Makefile makes errors; no other warning is asked for."""
 
@@ -154,9 +153,10 @@ def _dialect(makefile: str) -> tuple[str, ...]:
         r"^(?:KBUILD_CFLAGS|CC_FLAGS_DIALECT)\b[^=]*=[^#]*?-std=(gnu\w+)", makefile, re.M
     )
     found = [f"-std={match[1]}" if match else "-std=gnu89"]
-    for flag in ("-fms-extensions", "-funsigned-char"):
-        if flag in makefile:
-            found.append(flag)
+    if "-fms-extensions" in makefile or "CC_MS_EXTENSIONS" in makefile:
+        found.append("-fms-extensions")
+    if "-funsigned-char" in makefile:
+        found.append("-funsigned-char")
     return tuple(found)
 
 

@@ -52,24 +52,39 @@ def file_flags(inputs: Inputs, path: str, arch: str) -> FileFlags:
     module = ""
     pure = PurePosixPath(path)
     folders = [str(folder) for folder in pure.parents if str(folder) != "."]
+    included = _included_by(inputs, folders[0]) if folders else ""
     if path.startswith("virt/kvm/"):
-        folders.insert(1, f"arch/{arch}/kvm")
+        included = f"arch/{arch}/kvm"
+    if included:
+        folders.insert(1, included)
     target = pure.with_suffix(".o")
     for folder in folders:
         text = _makefile(inputs, folder)
         if text is None:
             continue
         lines = _assignments(text)
-        own = str(pure.parent) == folder or folder.endswith(f"arch/{arch}/kvm")
+        own = folder in (str(pure.parent), included)
         args += _flags(inputs, lines, folder, target.name, own)
-        name = str(target.relative_to(folder)) if path.startswith(folder + "/") else target.name
-        found, top = _gates(lines, name)
+        found, top = _gates(lines, _object_names(target, folder))
         options += found
         if top and not module:
             module = top
         options += _folder_gates(lines, path, folder)
     unique = tuple(dict.fromkeys(args)), tuple(dict.fromkeys(options))
     return FileFlags(*unique, module or pure.stem.replace("-", "_"))
+
+
+def _included_by(inputs: Inputs, folder: str) -> str:
+    """The sibling folder whose Makefile includes this folder's, or ""."""
+    text = _makefile(inputs, folder)
+    above, _, name = folder.rpartition("/")
+    if text is None or re.search(r"^obj-", text, re.M) or not above:
+        return ""
+    for sibling in sorted(inputs.names(above)):
+        other = inputs.read(f"{above}/{sibling}/Makefile") if sibling != name else None
+        if other and re.search(rf"^\s*include\s.*/{re.escape(name)}/Makefile", other, re.M):
+            return f"{above}/{sibling}"
+    return ""
 
 
 def _makefile(inputs: Inputs, folder: str) -> str | None:
@@ -127,11 +142,18 @@ def _kept(words: list[str], root: str) -> list[str]:
     return out
 
 
-def _gates(lines: Assignments, name: str) -> tuple[list[str], str]:
-    """Options on the way from ``name`` (x.o) up to an obj- line, and the module's name."""
+def _object_names(target: PurePosixPath, folder: str) -> list[str]:
+    """How a Makefile in ``folder`` may name the object: by path, or through a variable."""
+    if target.is_relative_to(folder):
+        return [str(target.relative_to(folder))]
+    return [target.name, f"$(KVM)/{target.name}"]
+
+
+def _gates(lines: Assignments, names: list[str]) -> tuple[list[str], str]:
+    """Options on the way from an object (x.o) up to an obj- line, and the module's name."""
     options: list[str] = []
-    seen = {name}
-    goals = [name]
+    seen = set(names)
+    goals = list(names)
     module = ""
     while goals:
         goal = goals.pop()
@@ -145,8 +167,7 @@ def _gates(lines: Assignments, name: str) -> tuple[list[str], str]:
             if stem in ("obj", "lib"):
                 module = module or goal.removesuffix(".o").replace("-", "_")
                 continue
-            above = [f"{stem}.o"] if stem != variable else [f"$({variable})"]
-            for higher in above:
+            for higher in (f"{stem}.o", f"$({variable})"):
                 if higher not in seen:
                     seen.add(higher)
                     goals.append(higher)

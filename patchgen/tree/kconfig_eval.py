@@ -23,7 +23,8 @@ class Evaluator:
     """Holds the values of one configuration of ``kconfig``.
 
     ``values`` maps each symbol that is not n to "y" or its number or string.
-    ``on`` and ``off`` are forced; ``fixed`` are forced numbers and strings.
+    ``on`` (with what it needs) and ``off`` are forced, ``wanted`` is on where its
+    dependencies hold; ``fixed`` are forced numbers and strings.
     """
 
     def __init__(
@@ -31,14 +32,15 @@ class Evaluator:
         kconfig: Kconfig,
         on: frozenset[str],
         off: frozenset[str],
+        wanted: frozenset[str] = frozenset(),
         fixed: dict[str, str] | None = None,
-        start: dict[str, str] | None = None,
     ) -> None:
         self.kconfig = kconfig
         self.on = set(on)
         self.off = off
+        self.wanted = wanted
         self.fixed = fixed or {}
-        self.values: dict[str, str] = dict(start or {})
+        self.values: dict[str, str] = {}
         self._users: dict[str, set[str]] = {}
         self._selectors: dict[str, list[tuple[str, list[str], bool]]] = {}
         for symbol in kconfig.symbols.values():
@@ -66,12 +68,11 @@ class Evaluator:
                 for mentioned in _names(text):
                     self._users.setdefault(mentioned, set()).add(target)
 
-    def run(self, changed: set[str] | None = None) -> dict[str, str]:
-        """Bring all values (or those that ``changed`` can reach) to rest; returns them."""
+    def run(self) -> dict[str, str]:
+        """Bring all values to rest; returns them."""
         for name in self.on - self.off:
             self._enable(name, set())
-        pending = self.kconfig.symbols.keys() | self._selectors.keys() | self.on | self.off
-        queue = deque(sorted(pending if changed is None else changed | self.on | self.off))
+        queue = deque(sorted(self.kconfig.symbols.keys() | self._selectors.keys() | self.on))
         queued = set(queue)
         flips: dict[str, int] = {}
         while queue:
@@ -124,6 +125,8 @@ class Evaluator:
             return "n"
         if symbol.choice:
             return "y" if self.values.get(symbol.choice) == name else "n"
+        if name in self.wanted and self._possible(name):
+            return "y"
         for value, conditions in symbol.defaults:
             if self._all(conditions):
                 return "y" if self._truth(_parse(value)) else "n"
@@ -142,9 +145,10 @@ class Evaluator:
             return "n"
         members = self.kconfig.members[symbol.name]
         possible = [name for name in members if name not in self.off and self._possible(name)]
-        for name in possible:
-            if name in self.on:
-                return name
+        for forced in (self.on, self.wanted):
+            for name in possible:
+                if name in forced:
+                    return name
         for value, conditions in symbol.defaults:
             if value in possible and self._all(conditions):
                 return value

@@ -39,5 +39,19 @@ _STDBOOL = """\
 #endif
 """
 
-BUILTIN = {"stddef.h": _STDDEF, "stdarg.h": _STDARG, "stdbool.h": _STDBOOL}
+_LOONGARCH = (
+    "cpucfg csrrd_w csrrd_d csrwr_w csrwr_d csrxchg_w csrxchg_d iocsrrd_b iocsrrd_h iocsrrd_w "
+    "iocsrrd_d iocsrwr_b iocsrwr_h iocsrwr_w iocsrwr_d cacop_d dbar ibar break syscall movfcsr2gr "
+    "movgr2fcsr asrtle_d asrtgt_d lddir_d ldpte_d"
+).split()
+_LARCHINTRIN = "".join(
+    f"#define __{name}(...) __builtin_loongarch_{name}(__VA_ARGS__)\n" for name in _LOONGARCH
+)
+
+BUILTIN = {
+    "stddef.h": _STDDEF,
+    "stdarg.h": _STDARG,
+    "stdbool.h": _STDBOOL,
+    "larchintrin.h": _LARCHINTRIN,
+}
 """File name → contents."""

@@ -172,18 +172,19 @@ def read_kconfig(
     reader = Reader(read, _wanted(folders), variables, probe)
     reader.load("Kconfig")
     reader.load(f"arch/{source}/Kconfig")
+    for folder in sorted(folders):  # gpu/drm's is sourced from another branch, video's
+        reader.load(f"{folder}/Kconfig")
     return reader.result
 
 
 def start_set(kconfig: Kconfig, arch: str) -> frozenset[str]:
-    """The base's forced symbols: the start set as far as the tree knows it."""
+    """The base's start set as far as the tree knows it; all of it without Kconfig files."""
     names = START | ARCH_START.get(arch, frozenset())
     if arch in NARROW:
         names -= {"64BIT"}
     if not kconfig.symbols:
         return names
-    plain = ("bool", "boolean", "tristate")
-    return frozenset(n for n in names if (s := kconfig.symbols.get(n)) and s.type in plain)
+    return frozenset(n for n in names if n in kconfig.symbols)
 
 
 def evaluate(
@@ -193,5 +194,7 @@ def evaluate(
     forced_off = frozenset(OFF) | off
     if arch in NARROW:
         forced_off |= {"64BIT"}
-    forced_on = (start_set(kconfig, arch) | on) - forced_off
-    return Evaluator(kconfig, forced_on, forced_off, FIXED).run()
+    wanted = start_set(kconfig, arch)
+    if not kconfig.symbols:
+        on |= wanted
+    return Evaluator(kconfig, on, forced_off, wanted, FIXED).run()

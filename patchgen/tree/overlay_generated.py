@@ -81,9 +81,11 @@ def base_files(inputs: Inputs, arch: str, generated: list[str]) -> dict[str, str
 
 def _arch_header(inputs: Inputs, arch: str, name: str) -> str:
     if name.startswith("unistd_nr"):
-        return "#define NR_syscalls 512\n"
+        return _last_numbers(inputs, arch, name)
     if name.startswith("unistd_"):
         return _unistd(inputs, arch, name)
+    if name == "facility-defs.h":
+        return _facilities(inputs)
     if name in ("cpucaps.h", "cpucap-defs.h"):
         return _cpucaps(inputs)
     if name == "sysreg-defs.h":
@@ -149,6 +151,34 @@ def _unistd(inputs: Inputs, arch: str, name: str) -> str:
             lines.append(f"#define __NR_{prefix}{match[3]} ({_OFFSETS.get(arch, '')}{match[1]})")
             last = max(last, int(match[1]))
     lines.append(f"#define __NR_{prefix}syscalls {last + 1}")
+    return "\n".join(lines) + "\n"
+
+
+def _last_numbers(inputs: Inputs, arch: str, name: str) -> str:
+    """The highest system call number of an ABI (scripts/syscallnr.sh)."""
+    if arch != "mips":
+        return "#define NR_syscalls 512\n"
+    abi = name.removeprefix("unistd_nr_").removesuffix(".h")
+    prefix, first = {"n32": ("N32", 6000), "n64": ("64", 5000), "o32": ("O32", 4000)}[abi]
+    text = inputs.read(f"arch/mips/kernel/syscalls/syscall_{abi}.tbl") or ""
+    last = max((int(number) for number in re.findall(r"^(\d+)\s", text, re.M)), default=0)
+    return f"#define __NR_{prefix}_Linux {first}\n#define __NR_{prefix}_Linux_syscalls {last + 1}\n"
+
+
+_FACILITY = re.compile(r"\.name = \"(\w+)\",\s*\.bits = \(int\[\]\)\s*\{(.*?)-1", re.S)
+
+
+def _facilities(inputs: Inputs) -> str:
+    """s390's facility lists as words of 64 bits (arch/s390/tools/gen_facilities.c)."""
+    text = inputs.read("arch/s390/tools/gen_facilities.c") or ""
+    lines = []
+    for name, body in _FACILITY.findall(re.sub(r"/\*.*?\*/|^#.*?$", "", text, flags=re.S | re.M)):
+        bits = [int(bit) for bit in re.findall(r"\d+", body)]
+        words = [0] * (max(bits, default=0) // 64 + 1)
+        for bit in bits:
+            words[bit // 64] |= 1 << (63 - bit % 64)
+        values = ",".join(f"_AC({word:#x},UL)" for word in words)
+        lines.append(f"#define {name} {values}")
     return "\n".join(lines) + "\n"
 
 
