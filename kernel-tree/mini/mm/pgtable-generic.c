@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Changes of a single entry that include the flush.
+ */
+
+#include <linux/mm.h>
+
+pte_t ptep_clear_flush(struct vm_area_struct *vma, unsigned long address,
+		       pte_t *ptep)
+{
+	pte_t pte = ptep_get_and_clear(vma->vm_mm, address, ptep);
+
+	if (pte_present(pte))
+		flush_tlb_page(vma, address);
+	return pte;
+}
+
+int ptep_clear_flush_young(struct vm_area_struct *vma, unsigned long address,
+			   pte_t *ptep)
+{
+	int young = ptep_test_and_clear_young(vma, address, ptep);
+
+	if (young)
+		flush_tlb_page(vma, address);
+	return young;
+}
+
+/* Only ever grants more, so that a stale TLB costs no more than a fault. */
+int ptep_set_access_flags(struct vm_area_struct *vma, unsigned long address,
+			  pte_t *ptep, pte_t entry, int dirty)
+{
+	int changed = !pte_same(*ptep, entry);
+
+	if (changed && dirty)
+		set_pte_at(vma->vm_mm, address, ptep, entry);
+	return changed;
+}
