@@ -11,11 +11,16 @@ from patchgen.model import Value
 
 
 class Entry(Value, frozen=True):
-    """One file of a commit: ``data`` None deletes it; ``mode`` as git writes it."""
+    """One file of a commit; ``mode`` as git writes it.
+
+    ``data`` is its contents, or ``blob`` the hash of contents that the repository
+    has; with neither the file is deleted.
+    """
 
     path: str
     mode: str
-    data: bytes | None
+    data: bytes | None = None
+    blob: str = ""
 
 
 class NewCommit(Value, frozen=True):
@@ -65,6 +70,9 @@ def _commit(number: int, commit: NewCommit, parent: str) -> list[bytes]:
     lines.append(f"from {parent}\n".encode() if parent else b"deleteall\n")
     for entry in commit.entries:
         path = quote_path(entry.path.encode(errors="surrogateescape"))
+        if entry.blob:
+            lines.append(f"M {entry.mode} {entry.blob} ".encode() + path + b"\n")
+            continue
         if entry.data is None:
             lines.append(b"D %s\n" % path)
             continue

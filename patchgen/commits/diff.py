@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Diffs, read strictly: every line after the first ``diff`` must belong to one.
+
+``git apply`` looks for diffs anywhere in its input and passes over what it does
+not understand, so that text between two diffs can hide a third.  Here it cannot.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from patchgen.commits.paths import path_fault
+from patchgen.model import Value
+from patchgen.outcome import UserError
+
+_HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
+_INDEX = re.compile(rb"index ([0-9a-f]{4,64})\.\.([0-9a-f]{4,64})(?: (\d{6}))?$")
+_START = re.compile(rb"diff -|Index: |--- \S|\*\*\* \S|@@ -\d", re.MULTILINE)
+_EXTENDED = re.compile(
+    rb"(old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from"
+    rb"|rename to|similarity index|dissimilarity index|index) (.*)"
+)
+_ESCAPES = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, '"': 34, "\\": 92}
+
+
+class Hunk(Value, frozen=True, array_like=True):
+    """One hunk: its place in the old file (from 1), and its lines with their marks.
+
+    ``line`` is the line of its ``@@`` in the diff.
+    """
+
+    start: int
+    lines: tuple[bytes, ...]
+    line: int
+
+    @property
+    def old(self) -> list[bytes]:
+        """The lines that the old file must have."""
+        return [line[1:] for line in self.lines if line[:1] in (b" ", b"-")]
+
+
+class FileChange(Value, frozen=True):
+    """What a diff does to one file.
+
+    ``old`` and ``new`` are the paths before and after, "" where there is none (a
+    new or a deleted file).  Modes are as git writes them, "" when not named; blobs
+    are the abbreviated hashes of the ``index`` line.
+    """
+
+    old: str
+    new: str
+    old_mode: str
+    new_mode: str
+    old_blob: str
+    new_blob: str
+    hunks: tuple[Hunk, ...]
+    line: int
+    binary: bool = False
+
+
+def parse_diff(diff: bytes, where: str) -> tuple[FileChange, ...]:
+    """The changes of ``diff``, which begins at a diff's first line.
+
+    The mail's signature (``-- ``) ends it; what follows may hold no diff.  Raises
+    UserError with ``where`` and the line for anything that is no well-formed diff.
+    """
+    return tuple(_Reader(diff, where).files())
+
+
+class _Reader:
+    """A cursor over the lines of a diff."""
+
+    def __init__(self, diff: bytes, where: str) -> None:
+        self.lines = diff.split(b"\n")
+        if self.lines and not self.lines[-1]:
+            self.lines.pop()
+        self.at = 0
+        self.where = where
+
+    def fail(self, what: str) -> UserError:
+        return UserError(f"line {self.at + 1} of the diff: {what}", self.where)
+
+    def peek(self) -> bytes:
+        return self.lines[self.at] if self.at < len(self.lines) else b""
+
+    def files(self) -> Iterator[FileChange]:
+        while self.at < len(self.lines):
+            line = self.peek()
+            if line.startswith(b"diff --git "):
+                yield self.git_file()
+            elif line.startswith((b"Index: ", b"=====", b"diff -")):
+                self.at += 1
+            elif line.startswith(b"--- "):
+                yield self.plain_file()
+            elif line.rstrip() == b"--":
+                self.tail()
+                return
+            elif not line.strip():
+                self.at += 1
+            else:
+                raise self.fail("text between diffs, or a hunk longer than it says")
+
+    def tail(self) -> None:
+        """Behind the signature: a mailing list's footer, but nothing to apply."""
+        self.at += 1
+        while self.at < len(self.lines):
+            if _START.match(self.peek()):
+                raise self.fail("a diff behind the mail's signature")
+            self.at += 1
+
+    def git_file(self) -> FileChange:
+        line = self.at + 1
+        names = self.peek()[len(b"diff --git ") :]
+        self.at += 1
+        fields: dict[bytes, bytes] = {}
+        while match := _EXTENDED.match(self.peek()):
+            if match[1] in fields:
+                raise self.fail(f"{match[1].decode()} twice")
+            fields[match[1]] = match[2]
+            self.at += 1
+        binary = self.peek().startswith((b"GIT binary patch", b"Binary files "))
+        if binary:
+            self.skip_binary()
+        old, new = self.paths(names, fields)
+        if self.peek().startswith(b"--- ") and self.hunks_follow():
+            self.check_names(old, new, fields)
+        hunks = tuple(self.hunks())
+        blobs = _INDEX.match(b"index " + fields.get(b"index", b""))
+        mode = blobs[3].decode() if blobs and blobs[3] else ""
+        return FileChange(
+            old="" if b"new file mode" in fields else old,
+            new="" if b"deleted file mode" in fields else new,
+            old_mode=(fields.get(b"old mode") or fields.get(b"deleted file mode", b"")).decode()
+            or mode,
+            new_mode=(fields.get(b"new mode") or fields.get(b"new file mode", b"")).decode()
+            or mode,
+            old_blob=blobs[1].decode() if blobs else "",
+            new_blob=blobs[2].decode() if blobs else "",
+            hunks=hunks,
+            line=line,
+            binary=binary,
+        )
+
+    def hunks_follow(self) -> bool:
+        """``---``, ``+++`` and a hunk: the three lines above hunks."""
+        three = self.lines[self.at : self.at + 3]
+        return len(three) == 3 and three[1].startswith(b"+++ ") and three[2].startswith(b"@@ ")
+
+    def skip_binary(self) -> None:
+        self.at += 1
+        while self.at < len(self.lines) and not self.peek().startswith((b"diff ", b"-- ")):
+            self.at += 1
+
+    def paths(self, names: bytes, fields: dict[bytes, bytes]) -> tuple[str, str]:
+        """Old and new path, without the ``a/`` and ``b/`` in front."""
+        for kind in (b"rename", b"copy"):
+            if kind + b" from" in fields and kind + b" to" in fields:
+                old, new = fields[kind + b" from"], fields[kind + b" to"]
+                return self.checked(_unquote(old)), self.checked(_unquote(new))
+        name = _same_name(names)
+        if name is None:
+            raise self.fail("the paths of diff --git differ, and it is no rename")
+        return self.checked(name), name
+
+    def check_names(self, old: str, new: str, fields: dict[bytes, bytes]) -> None:
+        """The ``---`` and ``+++`` lines must say what ``diff --git`` says."""
+        there = (self.file_name(), self.file_name())
+        want = (
+            "" if b"new file mode" in fields else old,
+            "" if b"deleted file mode" in fields else new,
+        )
+        if there != want:
+            raise self.fail("--- and +++ name other files than diff --git")
+
+    def plain_file(self) -> FileChange:
+        line = self.at + 1
+        if not self.hunks_follow():
+            raise self.fail("--- without +++ and a hunk")
+        old, new = self.file_name(), self.file_name()
+        hunks = tuple(self.hunks())
+        if old and new and old != new:
+            # "x.c.orig" against "x.c": git takes the shorter one (apply.c).
+            old = new = min(old, new, key=len)
+        return FileChange(old, new, "", "", "", "", hunks, line)
+
+    def file_name(self) -> str:
+        text = self.peek()[4:]
+        if not text.startswith(b'"'):
+            text = text.split(b"\t")[0].rstrip()
+        name = _unquote(text.rstrip(b"\t"))
+        if name == "/dev/null":
+            self.at += 1
+            return ""
+        head, slash, rest = name.partition("/")
+        if not slash or not head:
+            raise self.fail("a path without the a/ or b/ in front")
+        self.checked(rest)
+        self.at += 1
+        return rest
+
+    def hunks(self) -> Iterator[Hunk]:
+        while match := _HUNK.match(self.peek()):
+            line = self.at + 1
+            old = int(match[2]) if match[2] else 1
+            new = int(match[4]) if match[4] else 1
+            self.at += 1
+            first = self.at
+            while old or new:
+                mark = self.peek()[:1] if self.at < len(self.lines) else b"?"
+                # A transport may have cut the blank off an empty context line.
+                old -= mark in (b" ", b"-", b"")
+                new -= mark in (b" ", b"+", b"")
+                if mark not in (b" ", b"-", b"+", b"\\", b"") or old < 0 or new < 0:
+                    raise self.fail("a hunk that is shorter than it says")
+                self.at += 1
+            if self.peek().startswith(b"\\ "):
+                self.at += 1
+            lines = tuple(one or b" " for one in self.lines[first : self.at])
+            yield Hunk(int(match[1]), lines, line)
+
+    def checked(self, path: str) -> str:
+        if fault := path_fault(path):
+            raise self.fail(f"path {path!a} is refused: {fault}")
+        return path
+
+
+def _same_name(names: bytes) -> str | None:
+    """The path of ``a/path b/path``, or None when the two differ."""
+    if names.startswith(b'"'):
+        end = re.match(rb'"(?:[^"\\]|\\.)*"', names)
+        if not end:
+            return None
+        one, other = _unquote(end[0]), _unquote(names[end.end() :].strip())
+    else:
+        middle = len(names) // 2
+        if names[middle : middle + 1] != b" ":
+            return None
+        one, other = _text(names[:middle]), _text(names[middle + 1 :])
+    left, right = one.partition("/"), other.partition("/")
+    return left[2] if left[1] and left[2] == right[2] else None
+
+
+def _unquote(name: bytes) -> str:
+    if not (name.startswith(b'"') and name.endswith(b'"') and len(name) > 1):
+        return _text(name)
+
+    def byte(match: re.Match[bytes]) -> bytes:
+        text = match[1].decode("latin-1")
+        return bytes([int(text, 8) & 0xFF if text.isdigit() else _ESCAPES.get(text, 0)])
+
+    return _text(re.sub(rb"\\([0-3][0-7]{2}|.)", byte, name[1:-1]))
+
+
+def _text(name: bytes) -> str:
+    return name.decode(errors="surrogateescape")

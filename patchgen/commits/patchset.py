@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A series as it was read, whoever wrote it: what applying and checking it needs."""
+
+from __future__ import annotations
+
+from patchgen.commits.diff import FileChange
+from patchgen.commits.identity import Identity
+from patchgen.model import Value
+
+
+class ReadPatch(Value, frozen=True):
+    """One patch of a series.
+
+    ``where`` names its file (and message in it).  ``message`` is the commit message
+    as git am would record it, without the final newline; ``note`` the text below
+    its ``---``.  ``date`` is seconds since the epoch, ``zone`` as in ``+0100``.
+    ``diff`` is the patch part, ``changes`` what it does to which file.  ``mail`` is
+    the whole mail, decoded, as ``git am`` takes it without surprises.
+    """
+
+    number: int
+    where: str
+    subject: str
+    message: str
+    author: Identity
+    date: int
+    zone: str
+    diff: bytes
+    changes: tuple[FileChange, ...]
+    mail: bytes
+    note: str = ""
+    message_id: str = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path that the patch reads or writes, sorted."""
+        both = {path for change in self.changes for path in (change.old, change.new) if path}
+        return tuple(sorted(both))
+
+
+class CoverMail(Value, frozen=True):
+    """The cover letter of a series that was read: its title and its text."""
+
+    title: str
+    text: str
+    message_id: str = ""
+
+
+class Series(Value, frozen=True):
+    """A whole series in order: patches 1..n of one version.
+
+    ``partial`` marks a single mail taken out of a series.  ``base`` is its
+    ``base-commit:``, ``change_id`` its ``change-id:`` (each "" without one).
+    ``notes`` say what was set aside while reading.
+    """
+
+    patches: tuple[ReadPatch, ...]
+    version: int
+    total: int
+    cover: CoverMail | None = None
+    base: str = ""
+    change_id: str = ""
+    partial: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path that any patch reads or writes, sorted."""
+        return tuple(sorted({path for patch in self.patches for path in patch.paths}))
