@@ -107,6 +107,8 @@ def _first_that_works(
             return _store(name, kind, getter, _series(entry), report)
         except UserError as error:
             reasons.append(f"{kind}: {error}")
+            if kind != wanted[-1]:
+                report(f"not from {kind}: {error}", 0, 0)
     hint = f"patchgen tree add {name} --from PATH takes any kernel checkout"
     raise UserError(f"cannot get kernel tree {name}: " + "; ".join(reasons), "", hint)
 

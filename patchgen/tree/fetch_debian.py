@@ -43,6 +43,7 @@ Acquire::AllowInsecureRepositories "false";
 Acquire::AllowWeakRepositories "false";
 Acquire::AllowDowngradeToInsecureRepositories "false";
 Acquire::Languages { "none"; };
+Acquire::Retries "1";
 Acquire::http::Timeout "10";
 Acquire::https::Timeout "10";
 """
@@ -52,21 +53,18 @@ def fetch(
     debian: Debian,
     into: Path,
     report: child.Report = child.silent,
-    found: Sequence[Mirror] | None = None,
-    keyrings: Sequence[Path] = KEYRINGS,
 ) -> str:
     """Download Debian's package and unpack it as ``into``; answers with its origin.
 
-    Works in ``into``'s folder, which must be the caller's own.  ``found`` are the
-    mirrors to ask (default: the machine's).  Raises UserError with each suite's
-    reason when the package cannot be had.
+    Works in ``into``'s folder, which must be the caller's own.  Raises
+    UserError with each suite's reason when the package cannot be had.
     """
-    keyring = next((file for file in keyrings if file.is_file()), None)
-    mirrors = debian_mirror.mirrors() if found is None else found
+    keyring = next((file for file in KEYRINGS if file.is_file()), None)
+    mirrors = debian_mirror.mirrors()
     if keyring is None:
         raise UserError(
             "no keyring to authenticate Debian with",
-            str(keyrings[0]),
+            str(KEYRINGS[0]),
             "install debian-archive-keyring",
         )
     reasons: list[str] = []
@@ -163,8 +161,9 @@ def _source_lines(suite: str, mirror: Mirror, keyring: Path) -> list[str]:
 
 
 def _reason(said: str) -> str:
-    """The first error of apt's output, without its prefix; "" if there is none."""
-    for line in said.splitlines():
-        if line.startswith(("E: ", "Err:")):
-            return line.partition(" ")[2].strip()
+    """The most telling line of apt's output, without its prefix; "" if none is."""
+    for prefix in ("E: ", "W: GPG error", "W: Failed to fetch"):
+        for line in said.splitlines():
+            if line.startswith(prefix):
+                return " ".join(line[3:].split())
     return ""

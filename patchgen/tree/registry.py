@@ -94,15 +94,15 @@ def location(name: str, base: Path | None = None) -> Path | None:
     """Where the tree ``name`` lies, or None when it is not there.
 
     Looked at in order: its environment variable, ``kernel-tree/<name>``, the
-    fetched trees, and the trees installed with the package.
+    fetched trees, and the bundled trees that came with the package.
     """
     override = os.environ.get(environment_name(name))
     if override:
         return Path(override)
     link = (base or kernel_tree_dir()) / name
     places = [link, *(fetched(name, source) for source in SOURCES)]
-    places += [folder / name for folder in _builtin()]
-    return next((place for place in places if place.is_dir()), None)
+    found = next((place for place in places if place.is_dir()), None)
+    return found or _bundled(name, base)
 
 
 def fetched(name: str, source: str) -> Path:
@@ -126,6 +126,14 @@ def resolve(spec: str, base: Path | None = None) -> Tree:
     if not spec:
         raise UserError("no kernel tree given", "", "a name from `patchgen tree list`, or a path")
     return describe(Path(spec).expanduser())
+
+
+def _bundled(name: str, base: Path | None) -> Path | None:
+    entry = load(base).tree.get(name)
+    if entry is None or not entry.bundled:
+        return None
+    places = [folder / name for folder in _builtin()]
+    return next((place for place in places if place.is_dir()), None)
 
 
 @cache
