@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -25,6 +24,8 @@ from patchgen.outcome import UserError
 from patchgen.tree.describe import Tree, describe
 
 _LIST = "trees.toml"
+# Links into kernel-tree/ in a checkout, copies of its files in an installed package.
+_BUILTIN = Path(__file__).resolve().parents[1] / "_kernel_tree"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 SOURCES = ("git", "debian")
 
@@ -73,7 +74,7 @@ def trees_dir() -> Path:
 
 def load(base: Path | None = None) -> Registry:
     """Read trees.toml of the kernel-tree folder ``base``, or the installed one."""
-    for folder in (base or kernel_tree_dir(), *_builtin()):
+    for folder in (base or kernel_tree_dir(), _BUILTIN):
         file = folder / _LIST
         if file.is_file():
             return _decode(file)
@@ -132,23 +133,8 @@ def _bundled(name: str, base: Path | None) -> Path | None:
     entry = load(base).tree.get(name)
     if entry is None or not entry.bundled:
         return None
-    places = [folder / name for folder in _builtin()]
-    return next((place for place in places if place.is_dir()), None)
-
-
-@cache
-def _builtin() -> tuple[Path, ...]:
-    """The kernel-tree folder of this checkout, or the installed package data."""
-    checkout = Path(__file__).resolve().parents[2] / "kernel-tree"
-    if (checkout / _LIST).is_file():
-        return (checkout,)
-    from importlib import resources
-
-    try:
-        data = Path(str(resources.files("patchgen_data.kernel_tree")))
-    except ModuleNotFoundError:
-        return ()
-    return (data,)
+    place = _BUILTIN / name
+    return place if place.is_dir() else None
 
 
 def _decode(file: Path) -> Registry:
