@@ -1,0 +1,418 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Expressions followed to their values, in continuation style.
+
+Evaluating builds the program from its end: each function here gets what to do with
+the value and returns the node at which the expression begins.  A question that only the
+running kernel answers becomes a test, and both answers are followed with what each
+makes known, so that programs need no variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from patchgen.flow.text import every, text
+from patchgen.model import Expr, Function, Place
+from patchgen.proof import vocabulary as words
+from patchgen.proof.program import Builder
+from patchgen.proof.values import Env, Known, Name, Opaque, Record, Ref, binary, tags
+
+Then = Callable[[Known, Env], int]
+Go = Callable[[Env], int]
+
+#: Nodes, calls in calls: beyond these a program is not followed.
+MOST_NODES = 4000
+DEEPEST = 24
+
+_PRESENT = (0, "#present")
+
+
+class Frame:
+    """One call: its number, its function, the depth of calls."""
+
+    def __init__(self, number: int, function: Function, depth: int) -> None:
+        self.number = number
+        self.function = function
+        self.depth = depth
+
+    def place(self, line: int) -> Place:
+        """A line of the function's file."""
+        return Place(self.function.path, line)
+
+
+class Evaluator:
+    """Follows expressions; statements are in :mod:`patchgen.proof.extract`."""
+
+    def __init__(self, functions: dict[str, Function]) -> None:
+        self.functions = functions
+        self.build = Builder()
+        self.frames = 0
+        self.ranges = False
+
+    # Statements come from the subclass.
+    def call(
+        self, function: Function, values: Sequence[Known], env: Env, depth: int, then: Then
+    ) -> int:
+        """The node at which ``function`` begins when called with ``values``."""
+        raise NotImplementedError
+
+    def unknown(self, expr: Expr, frame: Frame, reason: str) -> int:
+        """A node for what was not understood."""
+        return self.build.unknown(frame.place(expr.line), reason)
+
+    # ------------------------------------------------------------------ values
+
+    def value(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        """Evaluate ``expr`` and go on with its value."""
+        if len(self.build.nodes) > MOST_NODES:
+            return self.unknown(expr, frame, "the program is too long to follow")
+        kind = expr.kind
+        if kind in ("name", "const", "string", "type"):
+            return then(self._leaf(expr, env, frame), env)
+        if kind == "cast":
+            return self.value(expr.args[0], env, frame, then)
+        if kind == "call":
+            return self._call(expr, env, frame, then)
+        if kind in ("arrow", "member"):
+            return self._member(expr, env, frame, then)
+        if kind == "assign":
+            return self._assign(expr, env, frame, then)
+        if kind == "unary":
+            return self._unary(expr, env, frame, then)
+        if kind == "postfix":
+            return self._step(expr, env, frame, then)
+        if kind == "binary":
+            return self._binary(expr, env, frame, then)
+        if kind == "cond":
+            test, yes, no = expr.args
+            return self.truth(
+                test,
+                env,
+                frame,
+                lambda e: self.value(yes, e, frame, then),
+                lambda e: self.value(no, e, frame, then),
+            )
+        if kind in ("init", "compound"):
+            return self._record(expr, env, frame, then)
+        if kind == "index":
+            return self.values(
+                expr.args, env, frame, lambda vs, e: then(Opaque(text(expr), tags(*vs)), e)
+            )
+        if kind == "comma":
+            return self.value(
+                expr.args[0], env, frame, lambda _, e: self.value(expr.args[1], e, frame, then)
+            )
+        return self.unknown(expr, frame, f"an expression that is not understood: {kind}")
+
+    def values(
+        self,
+        exprs: Sequence[Expr],
+        env: Env,
+        frame: Frame,
+        then: Callable[[tuple[Known, ...], Env], int],
+        done: tuple[Known, ...] = (),
+    ) -> int:
+        """Evaluate ``exprs`` from left to right."""
+        if not exprs:
+            return then(done, env)
+        return self.value(
+            exprs[0], env, frame, lambda v, e: self.values(exprs[1:], e, frame, then, (*done, v))
+        )
+
+    def truth(self, expr: Expr, env: Env, frame: Frame, yes: Go, no: Go) -> int:
+        """Go on with ``yes`` or ``no``, whichever way the value of ``expr`` is true."""
+
+        def decide(value: Known, after: Env) -> int:
+            if isinstance(value, int):
+                return yes(after) if value else no(after)
+            if isinstance(value, Name | Ref):
+                return yes(after)
+            then, otherwise = yes(after), no(after)
+            # What makes no difference need not be understood.
+            if then == otherwise:
+                return then
+            return self.unknown(expr, frame, f"a condition that is not understood: {text(expr)}")
+
+        return self.value(expr, env, frame, decide)
+
+    def ask(self, question: str, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        """A question of the model: 1 for yes, 0 for no, each followed."""
+        if question == "present" and _PRESENT in env:
+            return then(env[_PRESENT], env)
+
+        def told(answer: int) -> Env:
+            return {**env, _PRESENT: answer} if question == "present" else env
+
+        place = frame.place(expr.line)
+        return self.build.test(question, place, then(1, told(1)), then(0, told(0)))
+
+    def do(self, what: str, arg: str, expr: Expr, env: Env, frame: Frame, then: Go) -> int:
+        """An operation of the vocabulary, and what it makes known of the page."""
+        known = dict(env)
+        if what in ("drop_spte", "clear_spte"):
+            known[_PRESENT] = 0
+        elif what == "set_spte":
+            known[_PRESENT] = 1
+        elif what in ("lock", "unlock") and arg == "mmu":
+            known.pop(_PRESENT, None)
+        return self.build.do(what, frame.place(expr.line), then(known), arg)
+
+    def _leaf(self, expr: Expr, env: Env, frame: Frame) -> Known:
+        if expr.kind == "const":
+            try:
+                return int(expr.name.rstrip("uUlL"), 0)
+            except ValueError:
+                return Opaque(expr.name)
+        name = expr.name
+        if (frame.number, name) in env:
+            return env[frame.number, name]
+        if name in words.CONSTANTS:
+            return words.CONSTANTS[name]
+        if expr.kind == "name" and (name in self.functions or name == words.NULL_FUNCTION):
+            return Name(name)
+        return Opaque(name)
+
+    def _record(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        fields = expr.args[0].args if expr.kind == "compound" else expr.args
+        if any(field.kind != "field" for field in fields):
+            return then(Opaque(text(expr)), env)
+
+        def made(values: tuple[Known, ...], after: Env) -> int:
+            record = Record()
+            for field, value in zip(fields, values, strict=True):
+                record = record.put(field.name, value)
+            return then(record, after)
+
+        return self.values([field.args[0] for field in fields], env, frame, made)
+
+    # --------------------------------------------------------------- operators
+
+    def _member(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        name = expr.name
+        if name in words.CONSTANTS:
+            return then(words.CONSTANTS[name], env)
+        if name in words.STATE:
+            question = words.STATE[name][0]
+            if not question:
+                return then(Opaque(text(expr)), env)
+            return self.ask(question, expr, env, frame, then)
+
+        def of(base: Known, after: Env) -> int:
+            if isinstance(base, Ref):
+                base = after.get((base.frame, base.name), Record())
+            if isinstance(base, Record):
+                return then(base.get(name), after)
+            return then(Opaque(text(expr), tags(base)), after)
+
+        return self.value(expr.args[0], env, frame, of)
+
+    def _unary(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        operator, inner = expr.name, expr.args[0]
+        if operator in ("++", "--"):
+            return self._step(expr, env, frame, then)
+        if operator == "!":
+            return self.truth(inner, env, frame, lambda e: then(0, e), lambda e: then(1, e))
+        if operator == "&":
+            if inner.kind == "name":
+                return then(Ref(frame.number, inner.name), env)
+            return then(Opaque(text(expr)), env)
+
+        def of(value: Known, after: Env) -> int:
+            if operator == "*" and isinstance(value, Ref):
+                return then(after.get((value.frame, value.name), Opaque(value.name)), after)
+            if isinstance(value, int) and operator in "-~+":
+                return then({"-": -value, "~": ~value, "+": value}[operator], after)
+            return then(Opaque(f"{operator}{text(inner)}", tags(value)), after)
+
+        return self.value(inner, env, frame, of)
+
+    def _binary(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        operator, (left, right) = expr.name, expr.args
+        settled = words.SETTLED.get(text(expr))
+        if settled is not None:
+            return then(settled, env)
+        if operator in ("&&", "||"):
+
+            def second(after: Env) -> int:
+                return self.truth(right, after, frame, lambda e: then(1, e), lambda e: then(0, e))
+
+            if operator == "&&":
+                return self.truth(left, env, frame, second, lambda e: then(0, e))
+            return self.truth(left, env, frame, lambda e: then(1, e), second)
+        if operator == "&" and right.kind == "name" and left.name == "flags":
+            question = words.FLAGS.get(right.name) or words.SLOT_FLAGS.get(right.name)
+            if question:
+                return self.ask(question, expr, env, frame, then)
+        return self.values(
+            (left, right),
+            env,
+            frame,
+            lambda vs, e: then(_mask(operator, right, binary(operator, *vs, text(expr))), e),
+        )
+
+    def _assign(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        target, source = expr.args
+        operator = expr.name[:-1]
+
+        def store(value: Known, after: Env) -> int:
+            return self.store(target, value, expr, after, frame, then)
+
+        if not operator:
+            return self.value(source, env, frame, store)
+        return self.values(
+            (target, source),
+            env,
+            frame,
+            lambda vs, e: store(_mask(operator, source, binary(operator, *vs, text(expr))), e),
+        )
+
+    def _step(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        """``++`` and ``--``: of the state an operation, of a local its value."""
+        target = expr.args[0]
+        up = expr.name == "++"
+        if target.kind in ("arrow", "member") and target.name in words.STATE:
+            operation = words.STATE[target.name][1 if up else 2]
+            if not operation:
+                return self.unknown(expr, frame, f"{text(expr)} has no meaning here")
+            return self.do(operation, "", expr, env, frame, lambda e: then(Opaque(text(expr)), e))
+
+        def stepped(value: Known, after: Env) -> int:
+            new = binary("+", value, 1 if up else -1, text(expr))
+            result = new if expr.kind == "unary" else value
+            return self.store(target, new, expr, after, frame, lambda _, e: then(result, e))
+
+        return self.value(target, env, frame, stepped)
+
+    def store(
+        self, target: Expr, value: Known, expr: Expr, env: Env, frame: Frame, then: Then
+    ) -> int:
+        """Store ``value`` in ``target``: a local, a field of one, or what is not kept."""
+        if target.kind == "name" and (frame.number, target.name) in env:
+            return then(value, {**env, (frame.number, target.name): value})
+        if target.kind in ("member", "arrow"):
+            if target.name in words.RANGE_FIELDS:
+                self.ranges = True
+                return then(value, env)
+            base = target.args[0]
+            key = (frame.number, base.name) if base.kind == "name" else None
+            held = env.get(key) if key else None
+            if target.kind == "arrow" and isinstance(held, Ref):
+                key = (held.frame, held.name)
+                held = env.get(key)
+            if key and isinstance(held, Record):
+                return then(value, {**env, key: held.put(target.name, value)})
+        return self.unknown(expr, frame, f"an assignment that is not understood: {text(expr)}")
+
+    # ------------------------------------------------------------------- calls
+
+    def _call(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        arguments = expr.args[1:]
+        name = expr.name
+        if name and (frame.number, name) not in env:
+            return self._named(name, expr, arguments, env, frame, then)
+
+        def through(callee: Known, after: Env) -> int:
+            if isinstance(callee, Name):
+                return self._named(callee.name, expr, arguments, after, frame, then)
+            return self.unknown(expr, frame, f"a call of an unknown function: {text(expr)}")
+
+        return self.value(expr.args[0], env, frame, through)
+
+    def _named(
+        self, name: str, expr: Expr, arguments: Sequence[Expr], env: Env, frame: Frame, then: Then
+    ) -> int:
+        if name in words.TRANSPARENT and arguments:
+            return self.value(arguments[0], env, frame, then)
+        if name in words.NOTHING or name.startswith(words.NOTHING_PREFIXES):
+            return then(Opaque(text(expr)), env)
+        if name in words.VALUES:
+            return then(words.VALUES[name], env)
+        if name in words.LOCK_CALLS or name in words.UNLOCK_CALLS:
+            lock = _lock(arguments[0]) if arguments else ""
+            if not lock:
+                return self.unknown(expr, frame, f"a lock that is not known: {text(expr)}")
+            what = "lock" if name in words.LOCK_CALLS else "unlock"
+            return self.do(what, lock, expr, env, frame, lambda e: then(0, e))
+        return self.values(
+            arguments, env, frame, lambda vs, e: self._apply(name, vs, expr, e, frame, then)
+        )
+
+    def _apply(
+        self, name: str, vs: tuple[Known, ...], expr: Expr, env: Env, frame: Frame, then: Then
+    ) -> int:
+        """A call whose arguments are evaluated."""
+        opaque = Opaque(text(expr), tags(*vs))
+        if name in words.PURE:
+            if name == "pte_pfn" and "new pte" in opaque.tags:
+                opaque = Opaque(opaque.text, frozenset({"new pfn"}))
+            return then(opaque, env)
+        if name == words.IS_NULL_FUNCTION:
+            if isinstance(vs[0], Name):
+                return then(int(vs[0].name == words.NULL_FUNCTION), env)
+            return self.unknown(expr, frame, f"which function it is, is not known: {text(expr)}")
+        if name in words.ASKS:
+            question = words.ASKS[name]
+            if question == "new_writable" and "new pte" not in opaque.tags:
+                return self.unknown(expr, frame, f"not the new PTE: {text(expr)}")
+            return self.ask(question, expr, env, frame, then)
+        if name in words.DOES:
+            return self._sequence(words.DOES[name], expr, env, frame, lambda e: then(opaque, e))
+        if name in words.DROPS_ALL:
+            return self.ask(
+                "present", expr, env, frame, lambda v, e: self._drop(v, expr, e, frame, then)
+            )
+        if name in words.DROPS_IF_CALLS:
+            return self._unlink(name, expr, env, frame, lambda e: then(opaque, e))
+        if name in words.WRITES_SPTE:
+            if not {"new pfn", "read-only"} <= tags(vs[-1]):
+                return self.unknown(expr, frame, f"what is written is not known: {text(expr)}")
+            return self.do("set_spte", "", expr, env, frame, lambda e: then(opaque, e))
+        function = self.functions.get(name)
+        if function is None:
+            return self.unknown(expr, frame, f"{name}() is not known")
+        if frame.depth >= DEEPEST:
+            return self.unknown(expr, frame, f"{name}(): calls nest too deep")
+        return self.call(function, vs, env, frame.depth + 1, then)
+
+    def _drop(self, present: Known, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        if not present:
+            return then(0, env)
+        return self.do("drop_spte", "", expr, env, frame, lambda e: then(1, e))
+
+    def _unlink(self, name: str, expr: Expr, env: Env, frame: Frame, then: Go) -> int:
+        function = self.functions.get(name)
+        if function is None:
+            return self.unknown(expr, frame, f"{name}() is not known")
+        if calls(function, words.DROPS_IF_CALLS[name]):
+            return self.do("drop_spte", "", expr, env, frame, then)
+        return then(env)
+
+    def _sequence(
+        self, steps: Sequence[tuple[str, str]], expr: Expr, env: Env, frame: Frame, then: Go
+    ) -> int:
+        if not steps:
+            return then(env)
+        what, arg = steps[0]
+        return self.do(
+            what, arg, expr, env, frame, lambda e: self._sequence(steps[1:], expr, e, frame, then)
+        )
+
+
+def calls(function: Function, name: str) -> bool:
+    """Whether the body of ``function`` calls ``name`` anywhere."""
+    return any(e.kind == "call" and e.name == name for e in every(function.body))
+
+
+def _lock(argument: Expr) -> str:
+    """Which lock ``&kvm->mmu_lock`` is; "" if it is none that is known."""
+    inner = argument.args[0] if argument.kind == "unary" and argument.name == "&" else argument
+    return words.LOCK_FIELDS.get(inner.name, "") if inner.kind in ("arrow", "member") else ""
+
+
+def _mask(operator: str, right: Expr, value: Known) -> Known:
+    """Taking the write bit out of an SPTE makes it read-only."""
+    inverted = right.kind == "unary" and right.name == "~"
+    if operator == "&" and inverted and right.args[0].name in words.WRITE_MASKS:
+        if isinstance(value, Opaque):
+            return Opaque(value.text, value.tags | {"read-only"})
+    return value

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Values that the extraction follows: numbers, functions, structs, and the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from patchgen.model import Value
+
+
+class Name(Value, frozen=True):
+    """A function, as a value."""
+
+    name: str
+
+
+class Opaque(Value, frozen=True):
+    """Any other value: its text, and what of the model it is made from.
+
+    ``tags``: "new pte", "new pfn" (of change_pte's argument), "read-only".
+    """
+
+    text: str
+    tags: frozenset[str] = frozenset()
+
+
+class Ref(Value, frozen=True):
+    """The address of a local variable: its key in the environment."""
+
+    frame: int
+    name: str
+
+
+class Record(Value, frozen=True):
+    """A local struct: fields in order of their names."""
+
+    fields: tuple[tuple[str, Known], ...] = ()
+
+    def get(self, name: str) -> Known:
+        """The field's value; one that was never set is opaque."""
+        return dict(self.fields).get(name, Opaque(f".{name}"))
+
+    def put(self, name: str, value: Known) -> Record:
+        """The struct with one field changed."""
+        fields = {**dict(self.fields), name: value}
+        return Record(tuple(sorted(fields.items(), key=lambda item: item[0])))
+
+
+Known: TypeAlias = int | Name | Opaque | Ref | Record
+
+#: Variables by (frame, name), and facts about the page: frame 0, names with "#".
+Env = Mapping[tuple[int, str], Known]
+
+
+def tags(*values: Known) -> frozenset[str]:
+    """All tags of the values."""
+    return frozenset(tag for v in values if isinstance(v, Opaque) for tag in v.tags)
+
+
+_INTEGER = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "&": lambda a, b: a & b,
+    "|": lambda a, b: a | b,
+    "^": lambda a, b: a ^ b,
+    "<<": lambda a, b: a << b if b < 64 else 0,
+    ">>": lambda a, b: a >> b,
+    "==": lambda a, b: int(a == b),
+    "!=": lambda a, b: int(a != b),
+    "<": lambda a, b: int(a < b),
+    ">": lambda a, b: int(a > b),
+    "<=": lambda a, b: int(a <= b),
+    ">=": lambda a, b: int(a >= b),
+}
+
+
+def binary(operator: str, left: Known, right: Known, text: str) -> Known:
+    """``left operator right``; opaque where it cannot be worked out."""
+    if isinstance(left, int) and isinstance(right, int) and operator in _INTEGER:
+        result: int = _INTEGER[operator](left, right)
+        return result
+    if isinstance(left, Name) and isinstance(right, Name) and operator in ("==", "!="):
+        return int((left == right) == (operator == "=="))
+    if operator in ("|", "||") and (
+        (isinstance(left, int) and left) or (isinstance(right, int) and right)
+    ):
+        other = right if isinstance(left, int) else left
+        return Opaque(text, tags(other))
+    return Opaque(text, tags(left, right))

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What kernel names mean to the proof, each with where that can be read.
+
+Only names that the extraction may not or need not look into are here; everything else
+is followed into its definition.  A name in none of these tables, with no definition in
+the files that are read, makes a program unknown.
+"""
+
+from __future__ import annotations
+
+#: Calls that do something: operations in order.
+DOES: dict[str, tuple[tuple[str, str], ...]] = {
+    # virt/kvm/kvm_main.c: all vCPUs, waits; also settles deferred flushes (tlbs_dirty).
+    "kvm_flush_remote_tlbs": (("flush", ""),),
+    # arch/x86/kvm/mmu/mmu.c: a range only, deferred flushes stay.
+    "kvm_flush_remote_tlbs_with_address": (("flush_page", ""),),
+    # arch/x86/kvm/mmu/mmu_internal.h (6.6 on).
+    "kvm_flush_remote_tlbs_gfn": (("flush_page", ""),),
+    "kvm_flush_remote_tlbs_range": (("flush_page", ""),),
+    # virt/kvm/pfncache.c: under each cache's lock.
+    "gfn_to_pfn_cache_invalidate_start": (
+        ("lock", "gpc"),
+        ("invalidate_cache", ""),
+        ("unlock", "gpc"),
+    ),
+    # include/linux/srcu.h
+    "srcu_read_lock": (("srcu_enter", ""),),
+    "srcu_read_unlock": (("srcu_leave", ""),),
+    # arch/x86/kvm/mmu/mmu.c: clears the one SPTE, keeping its accessed and dirty bits.
+    "mmu_spte_clear_track_bits": (("clear_spte", ""),),
+    # arch/x86/kvm/mmu/mmu.c (6.1): clears the SPTE and unlinks it.
+    "kvm_zap_one_rmap_spte": (("drop_spte", ""),),
+    # include/linux/kvm_host.h
+    "KVM_MMU_LOCK": (("lock", "mmu"),),
+    "KVM_MMU_UNLOCK": (("unlock", "mmu"),),
+}
+
+#: Calls that drop the SPTE where their own body calls the second name, else only unlink it.
+#: arch/x86/kvm/mmu/mmu.c: 5.0 to 5.15 clear it themselves, 6.1 does before the call.
+DROPS_IF_CALLS = {"pte_list_remove": "mmu_spte_clear_track_bits"}
+
+#: Calls that drop the page's SPTE where there is one, and tell whether there was one.
+#: arch/x86/kvm/mmu/mmu.c (6.1): empties the page's rmap.
+DROPS_ALL = frozenset({"kvm_zap_all_rmap_sptes"})
+
+#: Calls that write the SPTE with their last argument: arch/x86/kvm/mmu/mmu.c.
+WRITES_SPTE = frozenset({"mmu_spte_set"})
+
+#: Calls that answer a question of the model.
+ASKS = {
+    # arch/x86/kvm/mmu/mmu.c: the first SPTE that maps the page.
+    "rmap_get_first": "present",
+    # arch/x86/include/asm/pgtable.h, on the PTE that change_pte() is given.
+    "pte_write": "new_writable",
+    # arch/x86/kvm/mmu/mmu.c: on Hyper-V only.
+    "kvm_available_flush_tlb_with_range": "either",
+    # include/linux/mmu_notifier.h
+    "mmu_notifier_range_blockable": "blockable",
+    # include/linux/mmu_notifier.h, with mmu-notifier-v05.
+    "mmu_notifier_range_use_change_pte": "flagged",
+}
+
+#: Flags of a range (include/linux/mmu_notifier.h) that are tested with ``range->flags &``.
+FLAGS = {
+    "MMU_NOTIFIER_USE_CHANGE_PTE": "flagged",
+    "MMU_NOTIFIER_RANGE_BLOCKABLE": "blockable",
+}
+
+#: Flags of a memslot (virt/kvm/kvm_main.c, include/linux/kvm_host.h).
+SLOT_FLAGS = {"KVM_MEMSLOT_INVALID": "slot_invalid"}
+
+#: Fields of struct kvm (include/linux/kvm_host.h): (question when read, raise, lower).
+STATE = {
+    "mmu_notifier_count": ("in_progress", "raise_count", "lower_count"),
+    "mmu_invalidate_in_progress": ("in_progress", "raise_count", "lower_count"),
+    "mmu_notifier_seq": ("", "bump_seq", ""),
+    "mmu_invalidate_seq": ("", "bump_seq", ""),
+    "mn_active_invalidate_count": ("active", "raise_active", "lower_active"),
+    "tlbs_dirty": ("deferred", "mark_dirty", ""),
+}
+
+#: Fields of struct kvm that hold the range of the invalidations in progress.
+RANGE_FIELDS = frozenset(
+    {
+        "mmu_notifier_range_start",
+        "mmu_notifier_range_end",
+        "mmu_invalidate_range_start",
+        "mmu_invalidate_range_end",
+    }
+)
+
+#: Locks of struct kvm, by member.
+LOCK_FIELDS = {"mmu_lock": "mmu", "mn_invalidate_lock": "mn"}
+
+#: include/linux/spinlock.h, include/linux/rwlock.h
+LOCK_CALLS = frozenset({"spin_lock", "write_lock", "read_lock"})
+UNLOCK_CALLS = frozenset({"spin_unlock", "write_unlock", "read_unlock"})
+
+#: Calls whose value is their first argument's: include/linux/compiler.h,
+#: include/asm-generic/bug.h, include/linux/rcupdate.h.
+TRANSPARENT = frozenset(
+    {"likely", "unlikely", "READ_ONCE", "WARN_ON", "WARN_ON_ONCE", "BUG_ON", "KVM_MMU_WARN_ON"}
+)
+
+#: Calls with a value and no effect on the model: addresses, containers, PTE accessors.
+PURE = frozenset(
+    {
+        # virt/kvm/kvm_main.c, include/linux/kernel.h
+        "mmu_notifier_to_kvm",
+        "container_of",
+        "max",
+        "min",
+        "max_t",
+        "min_t",
+        # include/linux/kvm_host.h
+        "hva_to_gfn_memslot",
+        "__kvm_memslots",
+        "kvm_memslots",
+        # arch/x86/include/asm/pgtable.h
+        "pte_huge",
+        "pte_pfn",
+        "pte_val",
+        "__pte",
+        # arch/x86/kvm/mmu/spte.c: keeps frame and write bit.
+        "mark_spte_for_access_track",
+        # include/linux/interval_tree.h
+        "interval_tree_iter_first",
+        "interval_tree_iter_next",
+    }
+)
+
+#: Calls without effect on the model.
+NOTHING = frozenset(
+    {
+        # arch/x86/kvm/mmu/mmu.c: a message.
+        "rmap_printk",
+        # asm/barrier.h: every access of the model is in order already.
+        "smp_wmb",
+        "smp_rmb",
+        "smp_mb",
+        # include/linux/lockdep.h
+        "lockdep_assert_held",
+        "lockdep_assert_held_write",
+        # arch/x86/kvm/svm: writes caches back for SEV, touches no mapping.
+        "kvm_arch_guest_memory_reclaimed",
+        # include/linux/rcuwait.h: wakes a memslot update.
+        "rcuwait_wake_up",
+        # include/linux/kernel.h
+        "might_sleep",
+    }
+)
+
+#: Prefixes of calls without effect: include/linux/tracepoint.h.
+NOTHING_PREFIXES = ("trace_",)
+
+#: Calls with a fixed value.
+VALUES = {
+    # arch/x86/kvm/x86.c: asks vCPUs to reload the APIC access page, returns 0.
+    "kvm_arch_mmu_notifier_invalidate_range": 0,
+    # arch/x86/kvm/mmu.h: the rmap MMU is the one that is looked into.
+    "is_tdp_mmu_enabled": 0,
+    "kvm_memslots_have_rmaps": 1,
+}
+
+#: Names and fields with a fixed value: the rmap MMU is the one that is looked into.
+CONSTANTS = {"NULL": 0, "true": 1, "false": 0, "tdp_mmu_enabled": 0}
+
+#: Conditions that hold or not by how the page is chosen: it lies in one memslot, and a
+#: range is never empty (mm: the callers of mmu_notifier_invalidate_range_start()).
+SETTLED = {
+    "hva_start >= hva_end": 0,
+    "range->end <= range->start": 0,
+}
+
+#: Loops that come by the page exactly once: over address spaces, memslots and rmaps
+#: (include/linux/kvm_host.h, virt/kvm/kvm_main.c, arch/x86/kvm/mmu/mmu.c).
+LOOPS_ONCE = frozenset(
+    {
+        "kvm_for_each_memslot",
+        "kvm_for_each_memslot_in_hva_range",
+        "for_each_slot_rmap_range",
+    }
+)
+#: ``for`` loops that do, by the name of their bound.
+BOUNDS_ONCE = frozenset({"KVM_ADDRESS_SPACE_NUM"})
+
+#: Loops over the SPTEs that map the page: arch/x86/kvm/mmu/mmu.c.
+LOOPS_SPTE = frozenset({"for_each_rmap_spte"})
+
+#: The stub that stands for "no function": virt/kvm/kvm_main.c.
+NULL_FUNCTION = "kvm_null_fn"
+IS_NULL_FUNCTION = "IS_KVM_NULL_FN"
+
+#: Masks: taking these bits out makes an SPTE read-only (arch/x86/kvm/mmu/spte.h).
+WRITE_MASKS = frozenset({"PT_WRITABLE_MASK"})
