@@ -14,7 +14,7 @@ from patchgen.commits.identity import Identity
 from patchgen.model import Patch
 
 AUTHOR = Identity("A U Thor", "author@example.org")
-BODY = "".join(f"\tint v{number};\n" for number in range(40))
+BODY = "".join(f"\tint v{number};\n" for number in range(110))
 OLD = f"int first(void)\n{{\n{BODY}\treturn 0;\n}}\n".encode()
 
 
@@ -59,7 +59,9 @@ def patches(count: int = 3) -> list[Patch]:
 
 
 def _changed(data: bytes, number: int) -> bytes:
-    return data.replace(b"\tint v%d;\n" % (number * 3), b"\tlong v%d;\n" % (number * 3))
+    # Far enough apart that the patches apply in any order.
+    name = number * 8 - 5
+    return data.replace(b"\tint v%d;\n" % name, b"\tlong v%d;\n" % name)
 
 
 def committed(root: Path, count: int = 3, **more: object) -> CommittedSeries:

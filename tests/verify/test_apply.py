@@ -138,10 +138,12 @@ def test_drifted_context_says_where_it_would_fit(tree: Path, mails: Path) -> Non
 
 def test_patch_made_on_another_version_names_its_blob(tree: Path, mails: Path) -> None:
     (tree / ".git").rename(tree.parent / "away.git")
-    (tree / "mm/a.c").write_bytes(OLD.replace(b"int v3;", b"short v3;"))
+    for name in ("mm/a.c", "mm/b.c"):
+        (tree / name).write_bytes(OLD.replace(b"int v3;", b"short v3;"))
     misfits = apply_series(tree, read_series(mails)).patches[0].misfits
     blob = plain_git(tree.parent / "away.git", "rev-parse", "HEAD:mm/a.c")[:12]
-    assert [one.kind for one in misfits] == ["drifted", "blob"] and blob in misfits[1].text
+    assert [one.kind for one in misfits] == ["drifted", "drifted", "blob", "blob"]
+    assert blob in misfits[2].text
 
 
 def test_changed_line_itself_is_named(tree: Path, mails: Path) -> None:
