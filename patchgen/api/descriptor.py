@@ -18,6 +18,7 @@ Layout of a file::
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -30,6 +31,7 @@ from patchgen.model import Value
 from patchgen.outcome import UserError
 
 _FOLDER = Path(__file__).parent / "generations"
+_BIT = re.compile(r"^BIT\((\d+)\)$")
 
 
 class Descriptor(Value, frozen=True):
@@ -114,5 +116,10 @@ def _items(branch: str, section: Mapping[str, Any]) -> list[Item]:
 
 
 def macro_text(value: str | int) -> str:
-    """A macro's text: its replacement, or for a number that many parameters."""
-    return value if isinstance(value, str) else f"macro with {value} parameters"
+    """A macro's text: its replacement, or for a number that many parameters.
+
+    ``BIT(n)`` and ``(1 << n)`` are one value written in two ways.
+    """
+    if not isinstance(value, str):
+        return f"macro with {value} parameters"
+    return _BIT.sub(r"(1<<\1)", value)

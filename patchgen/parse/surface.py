@@ -128,7 +128,7 @@ def _macro(cursor: Cursor) -> str:
         close = next(i for i, token in enumerate(tokens) if token.spelling == ")")
         inside = [token.spelling for token in tokens[2:close]]
         return macro_text(inside.count(",") + 1 if inside else 0)
-    return "".join(token.spelling for token in tokens[1:])
+    return macro_text("".join(token.spelling for token in tokens[1:]))
 
 
 def _definitions_win(items: list[Item]) -> list[Item]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import patchgen.api
-from patchgen.api.descriptor import all_descriptors, load, names
+from patchgen.api.descriptor import all_descriptors, load, macro_text, names
 from patchgen.outcome import UserError
 
 GENERATIONS = ("5.0", "mmu-notifier-v05", "5.2", "5.10", "5.15", "6.3", "6.6", "6.10", "7.2")
@@ -68,3 +68,8 @@ def test_a_descriptor_holds_no_place_and_is_sorted():
     for descriptor in all_descriptors():
         assert all(item.place is None for item in descriptor.items)
         assert list(descriptor.items) == sorted(descriptor.items)
+
+
+@pytest.mark.parametrize("text", ["BIT(1)", "(1<<1)"])
+def test_a_bit_is_one_value_in_two_spellings(text):
+    assert macro_text(text) == "(1<<1)"
