@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the boots of a run counted, and what follows from it, as values.
+
+The JSON of ``patchgen boot`` is one :class:`BootEvidence`; :func:`load` reads it
+back for the cover letter.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from patchgen.model import Value
+from patchgen.outcome import UserError
+
+FORMAT = 1
+SHOWN, REFUTED, NOT_SHOWN, MEASURED = "shown", "refuted", "not shown", "measured"
+
+
+class Phase(Value, frozen=True):
+    """What was counted while one phase of one round ran.
+
+    ``faults`` is KVM's pf_fixed; ``npf``, ``change_pte``, ``range_start`` and ``zap``
+    are calls of kernel functions; each is -1 where the kernel does not offer it.
+    ``errors`` are words that the guest, ``own_errors`` words that the program outside
+    the guest found changed.  ``words`` were read by the guest, ``ms`` is guest time.
+    """
+
+    round: int
+    name: str
+    ms: int
+    faults: int
+    npf: int
+    change_pte: int
+    range_start: int
+    zap: int
+    errors: int
+    own_errors: int
+    words: int
+
+
+class Boot(Value, frozen=True):
+    """One kernel, booted once.
+
+    ``kernel`` is base, patched or a variant's name.  ``end`` says how it ended:
+    complete, failed (the program inside said so), stuck (its guest stopped), crashed,
+    timeout, silent, early (before the program inside started); ``detail`` says more.
+    ``complaints`` are the console's WARN, BUG and similar lines, ``errors`` all wrong
+    words of the boot, also between the phases.  ``release`` is the kernel's own.
+    """
+
+    kernel: str
+    cpus: int
+    rounds: int
+    end: str
+    detail: str
+    release: str
+    probes: dict[str, str]
+    phases: tuple[Phase, ...]
+    complaints: tuple[str, ...]
+    errors: int
+    seconds: float
+
+    def values(self, phase: str, counter: str) -> list[int]:
+        """The counter's value in every round of ``phase``, sorted."""
+        return sorted(int(getattr(p, counter)) for p in self.phases if p.name == phase)
+
+
+class Verdict(Value, frozen=True):
+    """What the boots of one kernel on ``cpus`` CPUs say about the claim.
+
+    ``answer`` is shown, refuted, not shown or measured; ``cause`` is one word for
+    machines (faults, zaps, errors, complaint, crashed, stuck, ...), ``reason`` a
+    sentence.  ``expected`` is set for wrong variants: the causes that count as caught.
+    """
+
+    kernel: str
+    cpus: int
+    answer: str
+    cause: str
+    reason: str
+    expected: tuple[str, ...] = ()
+
+
+class Setup(Value, frozen=True):
+    """What the figures were measured with."""
+
+    tree: str
+    version: str
+    qemu: str
+    qemu_arguments: tuple[str, ...]
+    kernel_arguments: str
+    compiler: str
+    configuration: str
+    series: str
+    files: tuple[str, ...]
+
+
+class Cost(Value, frozen=True):
+    """What the run took: seconds a step, and bytes below the cache folder."""
+
+    seconds: dict[str, float]
+    disk_bytes: int
+
+
+class BootEvidence(Value, frozen=True):
+    """Everything one run of ``patchgen boot`` found out."""
+
+    format: int
+    setup: Setup
+    boots: tuple[Boot, ...]
+    verdicts: tuple[Verdict, ...]
+    cost: Cost
+
+    def boot(self, kernel: str, cpus: int) -> Boot | None:
+        """The boot of ``kernel`` on ``cpus`` CPUs, if there was one."""
+        for boot in self.boots:
+            if (boot.kernel, boot.cpus) == (kernel, cpus):
+                return boot
+        return None
+
+
+def load(path: str | Path) -> BootEvidence:
+    """Read the JSON that ``patchgen boot`` wrote; UserError if it is none."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", str(path)) from error
+    try:
+        evidence = msgspec.json.decode(data, type=BootEvidence)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"is no result of patchgen boot: {error}", str(path), "patchgen boot -o writes one"
+        ) from error
+    if evidence.format != FORMAT:
+        raise UserError(
+            f"has format {evidence.format}, this version reads {FORMAT}",
+            str(path),
+            "run patchgen boot again",
+        )
+    return evidence
+
+
+def dump(evidence: BootEvidence) -> bytes:
+    """The JSON of a run, indented, with a newline at its end."""
+    return msgspec.json.format(msgspec.json.encode(evidence), indent=1) + b"\n"

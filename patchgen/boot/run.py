@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One run of ``patchgen boot``: build, boot, count, judge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from patchgen import cache
+from patchgen.boot import machine, needs, process
+from patchgen.boot.build import Builder, BuildFailed, Say, builder, disk_use
+from patchgen.boot.config import fragment
+from patchgen.boot.evidence import (
+    FORMAT,
+    NOT_SHOWN,
+    REFUTED,
+    Boot,
+    BootEvidence,
+    Cost,
+    Setup,
+    Verdict,
+)
+from patchgen.boot.initramfs import initramfs
+from patchgen.boot.variants import VARIANTS, spoil
+from patchgen.boot.verdict import judge
+from patchgen.model import Value
+from patchgen.outcome import Exit
+from patchgen.tree.describe import Tree
+from patchgen.tree.snapshot import read_inside
+
+Files = Mapping[str, bytes | None]
+VARIANT_ROUNDS = 2
+
+
+class Plan(Value, frozen=True):
+    """What to do: rounds a boot, numbers of CPUs, seconds a boot (0: by rounds), make jobs."""
+
+    rounds: int
+    cpus: tuple[int, ...]
+    timeout: float
+    jobs: int
+    variants: bool = False
+
+
+def run(tree: Tree, files: Files | None, plan: Plan, say: Say) -> BootEvidence:
+    """Measure ``tree`` and, with ``files`` (path → new contents), the patched tree.
+
+    ``say`` takes progress lines.  UserError: a need is missing, or the base kernel
+    does not build; Refused: the tree does not offer what is measured.  A patched
+    kernel that does not build is a verdict.
+    """
+    needs.check()
+    say("looking at the build folder")
+    with builder(tree.path, plan.jobs, say) as build:
+        session = _Session(tree, build, plan, say)
+        session.measure("base", {}, plan.cpus, plan.rounds)
+        if files is not None:
+            session.patched(files)
+        return session.evidence(files)
+
+
+class _Session:
+    """The steps of a run share the build folder and what was found so far."""
+
+    def __init__(self, tree: Tree, build: Builder, plan: Plan, say: Say) -> None:
+        self.tree = tree
+        self.build = build
+        self.plan = plan
+        self.say = say
+        self.boots: dict[tuple[str, int], Boot] = {}
+        self.verdicts: list[Verdict] = []
+        self.seconds: dict[str, float] = {}
+
+    def measure(self, name: str, files: Files, cpus: tuple[int, ...], rounds: int) -> None:
+        image, took = self.build.image(name, files, self.say)
+        self.seconds[f"build {name}"] = round(took, 1)
+        initrd = initramfs(self.build.out / "usr/gen_init_cpio", self.build.compiler)
+        timeout = self.plan.timeout or machine.limit(rounds)
+        for count in cpus:
+            log = self.build.folder / "console" / f"{name}-{count}.log"
+            boot = machine.boot(name, image, initrd, count, rounds, timeout, log, self.say)
+            self.boots[name, count] = boot
+            self.seconds[f"boot {name} {count}"] = boot.seconds
+
+    def patched(self, files: Files) -> None:
+        try:
+            self.measure("patched", files, self.plan.cpus, self.plan.rounds)
+        except BuildFailed as error:
+            for count in self.plan.cpus:
+                self.verdicts.append(Verdict("patched", count, NOT_SHOWN, "build", str(error)))
+            return
+        for count in self.plan.cpus:
+            base, patched = self.boots["base", count], self.boots["patched", count]
+            self.verdicts.append(judge(base, patched))
+        if self.plan.variants:
+            self.variants(files)
+
+    def variants(self, files: Files) -> None:
+        """Each wrong variant on the first number of CPUs; one's fault never ends the run."""
+        count = self.plan.cpus[0]
+        root = str(self.tree.path)
+        for variant in VARIANTS:
+            spoiled = spoil(variant, files, lambda path: read_inside(root, path))
+            try:
+                self.measure(variant.name, spoiled, (count,), VARIANT_ROUNDS)
+            except BuildFailed as error:
+                verdict = Verdict(variant.name, count, NOT_SHOWN, "build", str(error))
+                self.verdicts.append(verdict)
+                continue
+            boots = self.boots["base", count], self.boots[variant.name, count]
+            self.verdicts.append(judge(*boots, variant.expected))
+
+    def evidence(self, files: Files | None) -> BootEvidence:
+        if not self.verdicts:
+            self.verdicts = [judge(self.boots["base", count], None) for count in self.plan.cpus]
+        began = time.monotonic()
+        disk = disk_use(self.build.folder) + disk_use(cache.cache_dir() / "boot" / "images")
+        self.seconds["sizes"] = round(time.monotonic() - began, 1)
+        return BootEvidence(
+            FORMAT, self._setup(files), tuple(self.boots.values()), tuple(self.verdicts),
+            Cost(self.seconds, disk),
+        )  # fmt: skip
+
+    def _setup(self, files: Files | None) -> Setup:
+        qemu, kernel = machine.arguments(self.plan.cpus[0], self.plan.rounds)
+        version = process.output([qemu[0], "--version"])[1].partition("\n")[0]
+        changed = sorted((files or {}).items())
+        parts = [part for path, data in changed for part in (path, data or b"")]
+        return Setup(
+            tree=self.tree.name,
+            version=self.tree.version,
+            qemu=version,
+            qemu_arguments=tuple(qemu),
+            kernel_arguments=kernel,
+            compiler=self.build.compiler,
+            configuration=cache.digest(fragment())[:12],
+            series=cache.digest(*parts)[:12] if files is not None else "",
+            files=tuple(path for path, _ in changed),
+        )
+
+
+def caught(verdict: Verdict) -> bool:
+    """Whether a wrong variant got one of the verdicts that it has to get."""
+    return verdict.answer == REFUTED and verdict.cause in verdict.expected
+
+
+def exit_status(evidence: BootEvidence) -> Exit:
+    """The worst of the verdicts; a wrong variant counts as good when it was caught."""
+    plain = [verdict for verdict in evidence.verdicts if not verdict.expected]
+    wrong = [verdict for verdict in evidence.verdicts if verdict.expected]
+    if any(v.answer == REFUTED for v in plain) or not all(map(caught, wrong)):
+        return Exit.FINDINGS
+    # Measuring the unpatched kernel alone is what was asked for.
+    if any(v.answer == NOT_SHOWN and v.cause != "series" for v in plain):
+        return Exit.REFUSED
+    return Exit.CLEAN

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From counts to a verdict; never a pass by default.
+
+The claim: while KSM merges the guest's pages, the guest does not fault, and no
+range that change_pte() covers is zapped.  On one CPU the guest cannot run inside
+change_pte(), so the claim means no fault at all.  On two it can: x86 clears an entry
+before it sets the new one, so the counts are reported as measured.
+"""
+
+from __future__ import annotations
+
+from patchgen.boot.evidence import MEASURED, NOT_SHOWN, REFUTED, SHOWN, Boot, Verdict
+
+#: The program inside merges this many pages a round.
+PAGES = 256
+#: Calls of the zapping function that other ranges of the process may cause in a phase.
+UNRELATED = 16
+#: Phases in which every changed range is one that change_pte() covers.
+COVERED = ("merge", "unmerge", "directed")
+
+
+def judge(base: Boot | None, patched: Boot | None, expected: tuple[str, ...] = ()) -> Verdict:
+    """The verdict on ``patched``, measured against ``base`` with the same CPUs."""
+    boot = patched or base
+    name, cpus = (boot.kernel, boot.cpus) if boot else ("", 0)
+    answer, cause, reason = _judge(base, patched)
+    return Verdict(name, cpus, answer, cause, reason, expected)
+
+
+def _judge(base: Boot | None, patched: Boot | None) -> tuple[str, str, str]:
+    if base is None:
+        return NOT_SHOWN, "base", "the unpatched kernel was not booted"
+    fault = _base_fault(base)
+    if fault:
+        return NOT_SHOWN, "base", fault
+    if patched is None:
+        low, high = _range(base, "merge", "faults")
+        reason = f"unpatched kernel only: {_between(low, high)} faults while {PAGES} pages merge"
+        return NOT_SHOWN, "series", reason
+    harm = _harm(patched)
+    if harm:
+        return harm
+    return _gain(base, patched)
+
+
+def _base_fault(base: Boot) -> str:
+    if base.end != "complete":
+        return f"the unpatched kernel did not finish: {base.end}, {base.detail}"
+    if _missing_rounds(base):
+        return f"the unpatched kernel's console lost lines: {_missing_rounds(base)}"
+    if wrong_words(base):
+        return f"the unpatched kernel's guest read {wrong_words(base)} wrong words"
+    if base.complaints:
+        return f"the unpatched kernel complains: {base.complaints[0]}"
+    low, _ = _range(base, "merge", "faults")
+    if low < PAGES:
+        return f"the unpatched kernel's guest faulted only {low} times: no gain can be seen"
+    return ""
+
+
+def _harm(patched: Boot) -> tuple[str, str, str] | None:
+    if wrong_words(patched):
+        return REFUTED, "errors", f"{wrong_words(patched)} words had a wrong value"
+    if patched.end == "early":
+        return NOT_SHOWN, "early", f"the kernel did not get to its first program: {patched.detail}"
+    if patched.end != "complete":
+        return REFUTED, patched.end, f"the unpatched kernel finishes, this one: {patched.detail}"
+    if patched.complaints:
+        return REFUTED, "complaint", f"the kernel complains: {patched.complaints[0]}"
+    if _missing_rounds(patched):
+        return NOT_SHOWN, "lost", f"the console lost lines: {_missing_rounds(patched)}"
+    return None
+
+
+def _gain(base: Boot, patched: Boot) -> tuple[str, str, str]:
+    low, high = _range(patched, "merge", "faults")
+    base_low, base_high = _range(base, "merge", "faults")
+    counts = (
+        f"{_between(low, high)} faults while {PAGES} pages merge, "
+        f"unpatched {_between(base_low, base_high)}"
+    )
+    if low < 0:
+        return NOT_SHOWN, "counter", "the kernel does not count the guest's faults"
+    if high > 0 and (patched.cpus == 1 or high >= base_low):
+        return REFUTED, "faults", counts
+    if "zap" not in patched.probes:
+        return NOT_SHOWN, "counter", "the kernel offers no function to count zapped ranges with"
+    for phase in COVERED:
+        zaps = _range(patched, phase, "zap")[1]
+        if zaps > UNRELATED:
+            return REFUTED, "zaps", f"{zaps} ranges were zapped in phase {phase}; {counts}"
+    return (SHOWN if high == 0 else MEASURED), "", counts
+
+
+def wrong_words(boot: Boot) -> int:
+    """Wrong words that the guest or the program outside it found, in the whole boot."""
+    inside = max(boot.errors, sum(phase.errors for phase in boot.phases))
+    return inside + sum(phase.own_errors for phase in boot.phases)
+
+
+def _range(boot: Boot, phase: str, counter: str) -> tuple[int, int]:
+    values = boot.values(phase, counter)
+    return (values[0], values[-1]) if values else (-1, -1)
+
+
+def _between(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _missing_rounds(boot: Boot) -> str:
+    for phase in (*COVERED, "reread"):
+        seen = len(boot.values(phase, "faults"))
+        if seen != boot.rounds:
+            return f"{seen} of {boot.rounds} rounds of phase {phase}"
+    return ""
