@@ -7,6 +7,8 @@ into an ``Unknown`` statement with the reason, never into silence.
 
 from __future__ import annotations
 
+import msgspec
+
 from patchgen.facts.lexer import Tokens
 from patchgen.facts.outline import join, matching
 from patchgen.model import Expr, Span, Stmt
@@ -166,7 +168,8 @@ class Expressions:
             inner = self.expression()
             self.depth -= 1
             self.expect(")")
-            return inner
+            # The parentheses are part of the text, and of nothing else.
+            return msgspec.structs.replace(inner, span=self.span_from(first))
         raise NotUnderstood(f"unexpected '{text}'", first)
 
     def postfix(self, left: Expr) -> Expr:

@@ -83,6 +83,12 @@ def kvm_facts(facts: FileFacts) -> KvmFacts | None:
             if bump
             else _at(facts.path, change.line, "change_pte() bumps no sequence")
         )
+    if idiom == "none":
+        return KvmFacts(
+            facts.path, idiom, table, start.name if start else "", end.name if end else "", "",
+            count, sequence, active, lock.name if lock is not None else "", struct, handler,
+            on_lock, caches.name if caches is not None else "", tuple(evidence),
+        )  # fmt: skip
     if count_at:
         evidence.append(_at(facts.path, count_at, f"range_start() raises {count}"))
     if sequence_at:

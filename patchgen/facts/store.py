@@ -8,6 +8,7 @@ is right.  Files are hashed once per stamp (size, times, inode); the stamps are 
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,9 +23,6 @@ from patchgen.parse import pool
 from patchgen.parse.unit import parse
 from patchgen.tree.flags import ParseConfig
 from patchgen.tree.snapshot import Snapshot
-
-#: Raise when the meaning of stored facts changes.
-FORMAT = 1
 
 
 class Task(Value, frozen=True):
@@ -117,7 +115,7 @@ def facts_of(
             results[number] = Failed(str(error))
             continue
         names = ",".join(sorted(task.names))
-        keys[number] = cache.digest(f"facts{FORMAT}", task.config.key, task.path, own, names)
+        keys[number] = cache.digest(_program(), task.config.key, task.path, own, names)
         hit = _cached(keys[number], task, digests)
         if hit is not None:
             results[number] = Done(hit)
@@ -134,6 +132,15 @@ def facts_of(
         results[number] = Done(facts)
     digests.save()
     return [results[number] for number in range(len(tasks))]
+
+
+@functools.cache
+def _program() -> str:
+    """Digest of the code that takes facts: facts of an older program do not count."""
+    package = Path(__file__).parents[1]
+    files = [package / "model.py", *sorted((package / "parse").glob("*.py"))]
+    files += sorted((package / "facts").glob("*.py"))
+    return cache.digest(*(file.read_bytes() for file in files))
 
 
 def _cached(key: str, task: Task, digests: Digests) -> FileFacts | None:

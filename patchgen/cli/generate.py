@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``patchgen generate``: the verified series as mails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from patchgen.cli.options import open_state, progress, tree_options
+from patchgen.outcome import Exit
+
+
+@click.command()
+@click.argument("recipes", nargs=-1, required=True)
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="the series' folder"
+)
+@tree_options
+@click.option("--only", multiple=True, help="only this recipe's patches (repeatable)")
+@click.option("--skip", multiple=True, help="not this recipe's patches (repeatable)")
+@click.option("--until", default="", help="stop after this recipe")
+@click.option("--no-overrides", is_flag=True, help="analysis alone, no data of known exceptions")
+@click.option("--force", is_flag=True, help="replace an earlier series of patchgen's in the folder")
+@click.option("--author", default="", help="'Name <address>'; default: git's identity")
+@click.option("--signoff", is_flag=True, help="add a Signed-off-by of git's identity")
+@click.option(
+    "-v", "--reroll-count", "version", default=1, type=click.IntRange(1, 999), hidden=True
+)
+@click.option("--rfc", is_flag=True, help="[RFC PATCH ...]")
+@click.option("--resend", is_flag=True, help="[PATCH RESEND ...]")
+@click.option("--subject-prefix", default="PATCH", show_default=True)
+@click.option("--to", multiple=True, help="a recipient of all mails (repeatable)")
+@click.option("--cc", multiple=True, help="a further recipient of all mails (repeatable)")
+@click.option("--title", default="", help="the cover letter's subject")
+@click.option("--no-checkpatch", is_flag=True, help="do not run the tree's scripts/checkpatch.pl")
+@click.option(
+    "--bench",
+    nargs=2,
+    type=click.Path(path_type=Path),
+    default=None,
+    help="benchmark runs BEFORE and AFTER, for the cover letter (see patchgen stats)",
+)
+@click.option(
+    "--boot-evidence",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="what patchgen boot --json measured",
+)
+def command(
+    recipes: tuple[str, ...],
+    out: Path,
+    spec: str,
+    build_dir: Path | None,
+    arch: str | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    until: str,
+    no_overrides: bool,
+    force: bool,
+    author: str,
+    signoff: bool,
+    version: int,
+    rfc: bool,
+    resend: bool,
+    subject_prefix: str,
+    to: tuple[str, ...],
+    cc: tuple[str, ...],
+    title: str,
+    no_checkpatch: bool,
+    bench: tuple[Path, Path] | None,
+    boot_evidence: Path | None,
+) -> Exit:
+    """Generate RECIPES' series for a tree: planned, verified, then written at once.
+
+    The folder gets NNNN-subject.patch and 0000-cover-letter.patch.  Exit status 0:
+    written, or nothing to do; 1: a check failed, nothing was written; 3: refused.
+    """
+    from patchgen.commits.identity import parse_identity
+    from patchgen.pipeline.cover import Supplied, build_cover
+    from patchgen.pipeline.generate import Request, generate
+    from patchgen.pipeline.plan import make_plan
+    from patchgen.recipes.base import Options
+    from patchgen.recipes.planned import Choice
+    from patchgen.report.plan import check_lines, plan_data, plan_lines
+    from patchgen.series.headers import MailOptions
+
+    show = progress(quiet)
+    supplied = Supplied(title, _bench(bench), "", _boot(boot_evidence))
+    request = Request(
+        mail=MailOptions(version, rfc, resend, subject_prefix, to, cc),
+        author=parse_identity(author, "--author") if author else None,
+        signoff=signoff,
+        force=force,
+        checkpatch=not no_checkpatch,
+    )
+    show("plan")
+    state = open_state(spec, build_dir, arch)
+    plan = make_plan(state, recipes, Options(not no_overrides), Choice(only, skip, until))
+    if not as_json and not plan.refusals:
+        if not quiet:
+            from patchgen.pipeline.inspect import tree_headline
+
+            show("")
+            click.echo(tree_headline(state))
+        for line in plan_lines(plan):
+            click.echo(line)
+    done = generate(
+        plan,
+        lambda plan, series, checks: build_cover(plan, series, checks, supplied),
+        request,
+        out,
+        show,
+    )
+    show("")
+    if as_json:
+        import msgspec
+
+        data = {**plan_data(plan), "checks": done.checks, "files": _names(done)}
+        click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
+        return Exit.CLEAN
+    for line in check_lines(done.checks):
+        click.echo(line)
+    if done.hint:
+        click.echo(f"patchgen: {done.hint}", err=True)
+    if done.files is not None and not quiet:
+        count = len(done.checks)
+        click.echo(f"{out}/: cover letter and {count} patch{'es' if count != 1 else ''}")
+        first = [name for name in done.files.files if not name.endswith("cover-letter.patch")]
+        pattern = f"[{first[0][0]}]*" if count > 9 else f"000[1-{count}]-*"
+        click.echo(f"next: git am {out}/{pattern}.patch   or   git send-email {out}/*.patch")
+    return Exit.CLEAN
+
+
+def _names(done: object) -> list[str]:
+    files = getattr(done, "files", None)
+    return list(files.files) if files is not None else []
+
+
+def _bench(paths: tuple[Path, Path] | None) -> str:
+    if not paths:
+        return ""
+    from patchgen.series.bench_table import compare, table
+
+    return table(compare(*paths))
+
+
+def _boot(path: Path | None) -> str:
+    if path is None:
+        return ""
+    from patchgen.boot.cover import cover_section
+    from patchgen.boot.evidence import load
+
+    return cover_section(load(path))

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Options that commands share, and the tree that they name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from patchgen.facts.state import TreeState
+
+
+def tree_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--tree``, ``--build-dir``, ``--arch``, ``--json``, ``-q``, ``-v``."""
+    for option in (
+        click.option("-v", "--verbose", is_flag=True, help="say more"),
+        click.option("-q", "--quiet", is_flag=True, help="only the result"),
+        click.option("--json", "as_json", is_flag=True, help="for machines"),
+        click.option("--arch", default=None, help="architecture to parse for"),
+        click.option(
+            "--build-dir",
+            type=click.Path(path_type=Path),
+            default=None,
+            help="a configured build folder, or one with compile_commands.json: use its flags",
+        ),
+        click.option(
+            "--tree", "spec", default=".", show_default="this folder",
+            help="a name from kernel-tree/trees.toml, or a path to a kernel tree",
+        ),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def open_state(spec: str, build_dir: Path | None = None, arch: str | None = None) -> TreeState:
+    """The tree as it is on disk; UserError where there is none."""
+    from patchgen.facts.state import TreeState
+    from patchgen.tree.registry import resolve
+
+    return TreeState(resolve(spec), build_dir, arch=arch)
+
+
+def progress(quiet: bool) -> Callable[[str], None]:
+    """A progress line on stderr where that is a terminal, else nothing."""
+    if quiet or not sys.stderr.isatty():
+        return lambda line: None
+
+    def show(line: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{line}" if line else "\r\x1b[K")
+        sys.stderr.flush()
+
+    return show

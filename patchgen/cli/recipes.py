@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``patchgen recipes``: what can be generated."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="for machines")
+def command(as_json: bool) -> None:
+    """List the recipes."""
+    from patchgen.recipes.base import load, names
+
+    known = [load(name) for name in names()]
+    if as_json:
+        import msgspec
+
+        rows = [{"name": recipe.name, "summary": recipe.summary} for recipe in known]
+        click.echo(msgspec.json.encode(rows).decode())
+        return
+    width = max(len(recipe.name) for recipe in known)
+    for recipe in known:
+        click.echo(f"{recipe.name:<{width}}  {recipe.summary}")
