@@ -46,7 +46,7 @@ def blockable_helper(state: State, options: Options) -> StepResult:
     return PatchPlan(
         recipe=NAME,
         subject="mm/mmu_notifier: add a helper for range->blockable",
-        message="1-blockable-helper.j2",
+        message=f"{NAME}/1-blockable-helper.j2",
         context={},
         changes=changes,
         note="1 file",
@@ -59,7 +59,7 @@ def predicate(parts: Header, name: str, on: str, off: str) -> tuple[Change, ...]
         Change(
             HEADER,
             parts.before(functions[START]),
-            "predicate.h.j2",
+            f"{NAME}/predicate.h.j2",
             {"name": name, "value": value},
         )
         for functions, value in ((parts.on, on), (parts.off, off))
@@ -83,9 +83,9 @@ def event_enum(state: State, options: Options) -> StepResult:
     return PatchPlan(
         recipe=NAME,
         subject="mm/mmu_notifier: name the reasons for an invalidation",
-        message="4-event-enum.j2",
+        message=f"{NAME}/4-event-enum.j2",
         context={"events": list(EVENTS)},
-        changes=(Change(HEADER, Span(parts.gate, parts.gate), "event.h.j2", {}),),
+        changes=(Change(HEADER, Span(parts.gate, parts.gate), f"{NAME}/event.h.j2", {}),),
         note="1 file",
     )
 
@@ -109,18 +109,18 @@ def pass_down(state: State, options: Options) -> StepResult:
         at = parts.members[0].span.start
         context: dict[str, str | int | bool | list[str]]
         context = {"lines": ["\tstruct vm_area_struct *vma;"]}
-        changes.append(Change(HEADER, Span(at, at), "block.c.j2", context))
+        changes.append(Change(HEADER, Span(at, at), f"{NAME}/block.c.j2", context))
     if parts.member("event") is None:
         at = flags.span.end
         context = {"lines": ["\tenum mmu_notifier_event event;"]}
-        changes.append(Change(HEADER, Span(at, at), "block.c.j2", context))
+        changes.append(Change(HEADER, Span(at, at), f"{NAME}/block.c.j2", context))
     changes += _set_in_init(parts)
     if not changes:
         return already(Place(HEADER, init.line), f"{INIT}() sets vma, event and flags")
     return PatchPlan(
         recipe=NAME,
         subject="mm/mmu_notifier: pass the vma, event and flags in the range",
-        message="7-pass-down.j2",
+        message=f"{NAME}/7-pass-down.j2",
         context={},
         changes=tuple(changes),
         note="1 file",
@@ -137,13 +137,13 @@ def _set_in_init(parts: Header) -> list[Change]:
     new = [f"{name}->{m} = {m};" for m in ("vma", "event") if f"{name}->{m} = {m};" not in body]
     if new:
         lines = [new[0], *(f"\t{line}" for line in new[1:]), "\t"]
-        changes.append(Change(HEADER, Span(first, first), "lines.c.j2", {"lines": lines}))
+        changes.append(Change(HEADER, Span(first, first), f"{NAME}/lines.c.j2", {"lines": lines}))
     zero = f"{name}->flags = 0;"
     if zero in body:
         begin = init.body.span.start + body.encode().index(zero.encode())
         span = Span(begin, begin + len(zero))
         lines = [f"{name}->flags = flags;"]
-        changes.append(Change(HEADER, span, "lines.c.j2", {"lines": lines}))
+        changes.append(Change(HEADER, span, f"{NAME}/lines.c.j2", {"lines": lines}))
     return changes
 
 
@@ -162,19 +162,19 @@ def read_only_helper(state: State, options: Options) -> StepResult:
     changes: list[Change] = []
     if READ_ONLY.encode() not in parts.source:
         span = parts.before(parts.on[HELPER] if HELPER in parts.on else parts.on[START])
-        changes.append(Change(HEADER, span, "read-only.h.j2", {}))
+        changes.append(Change(HEADER, span, f"{NAME}/read-only.h.j2", {}))
     if READ_ONLY not in parts.macros:
         span = parts.before(parts.off[START])
         lines = [f"#define {READ_ONLY}(r) false", ""]
-        changes.append(Change(HEADER, span, "block.c.j2", {"lines": lines}))
+        changes.append(Change(HEADER, span, f"{NAME}/block.c.j2", {"lines": lines}))
     if READ_ONLY.encode() not in core:
-        changes.append(Change(CORE, Span(len(core), len(core)), "read-only.c.j2", {}))
+        changes.append(Change(CORE, Span(len(core), len(core)), f"{NAME}/read-only.c.j2", {}))
     if not changes:
         return _declared(parts)
     return PatchPlan(
         recipe=NAME,
         subject="mm/mmu_notifier: tell ranges that only become read-only",
-        message="8-read-only-helper.j2",
+        message=f"{NAME}/8-read-only-helper.j2",
         context={},
         changes=tuple(changes),
         note=f"{len({change.path for change in changes})} files",

@@ -41,7 +41,7 @@ def use_helper(state: State, options: Options) -> StepResult:
     return PatchPlan(
         recipe=NAME,
         subject="mm/mmu_notifier: use the helper instead of range->blockable",
-        message="2-use-helper.j2",
+        message=f"{NAME}/2-use-helper.j2",
         context={"uses": len(reads), "files": files},
         changes=changes,
         note=f"{len(files)} files, {len(reads)} uses",
@@ -53,7 +53,9 @@ def _read(source: bytes, use: Use) -> Change:
     line_end = source.find(b"\n", use.span.end)
     tail = len(source[use.span.end : line_end].rstrip())
     outer = enclosing_call(use.function, use.expr)
-    plain = Change(use.path, use.span, "call.c.j2", {"helper": HELPER, "pointer": use.pointer})
+    plain = Change(
+        use.path, use.span, f"{NAME}/call.c.j2", {"helper": HELPER, "pointer": use.pointer}
+    )
     if column(source, use.span.start) + len(new) + tail <= WIDTH:
         return plain
     for number, span in enumerate(spans(source, outer) if outer is not None else []):
@@ -63,11 +65,11 @@ def _read(source: bytes, use: Use) -> Change:
             given[number] = Argument([new])
             lines = lay_out(source, outer, given)
             span = arguments_span(source, outer)
-            return Change(use.path, span, "lines.c.j2", {"lines": lines})
+            return Change(use.path, span, f"{NAME}/lines.c.j2", {"lines": lines})
         if span.start <= use.span.start < span.end:
             two = broken(source, span.start, span.end, use.span, new)
             if two is not None:
-                return Change(use.path, span, "lines.c.j2", {"lines": two})
+                return Change(use.path, span, f"{NAME}/lines.c.j2", {"lines": two})
     return _new_line(source, use, new) or plain
 
 
@@ -88,7 +90,7 @@ def _new_line(source: bytes, use: Use, new: str) -> Change | None:
     margin = column(source, line_start + at) + 1
     span = Span(line_start + len(head), use.span.end)
     lines = ["", indent(margin) + sign.decode() + new]
-    return Change(use.path, span, "lines.c.j2", {"lines": lines})
+    return Change(use.path, span, f"{NAME}/lines.c.j2", {"lines": lines})
 
 
 def to_flag(state: State, options: Options) -> StepResult:
@@ -118,7 +120,7 @@ def to_flag(state: State, options: Options) -> StepResult:
     return PatchPlan(
         recipe=NAME,
         subject="mm/mmu_notifier: turn range->blockable into a flag",
-        message="3-to-flag.j2",
+        message=f"{NAME}/3-to-flag.j2",
         context={"writes": len(writes)},
         changes=(*_header_changes(parts), *changes),
         note=f"{len(files)} file{'s' if len(files) > 1 else ''}, {len(writes)} writes",
@@ -136,13 +138,18 @@ def _header_changes(parts: Header) -> tuple[Change, ...]:
     name = helper.params[0].name
     return (
         *parts.bits_included(),
-        Change(HEADER, at, "block.c.j2", {"lines": define}),
-        Change(HEADER, member.span, "block.c.j2", {"lines": ["\tunsigned int flags;"]}),
-        Change(HEADER, returned, "lines.c.j2", {"lines": [f"return {name}->flags & {BLOCKABLE};"]}),
+        Change(HEADER, at, f"{NAME}/block.c.j2", {"lines": define}),
+        Change(HEADER, member.span, f"{NAME}/block.c.j2", {"lines": ["\tunsigned int flags;"]}),
+        Change(
+            HEADER,
+            returned,
+            f"{NAME}/lines.c.j2",
+            {"lines": [f"return {name}->flags & {BLOCKABLE};"]},
+        ),
         Change(
             HEADER,
             Span(last, last),
-            "lines.c.j2",
+            f"{NAME}/lines.c.j2",
             {"lines": ["", f"\t{init.params[0].name}->flags = 0;"]},
         ),
     )
@@ -161,11 +168,11 @@ def _write(source: bytes, use: Use) -> Change:
     constant = {"true": True, "1": True, "false": False, "0": False}.get(value)
     if use.kind == "field":
         new = {True: BLOCKABLE, False: "0"}.get(constant, f"({value}) ? {BLOCKABLE} : 0")
-        return Change(use.path, use.span, "lines.c.j2", {"lines": [f".flags = {new}"]})
+        return Change(use.path, use.span, f"{NAME}/lines.c.j2", {"lines": [f".flags = {new}"]})
     lvalue = f"{use.pointer[1:]}.flags" if use.pointer[0] == "&" else f"{use.pointer}->flags"
     if constant is not None:
         new = f"{lvalue} |= {BLOCKABLE}" if constant else f"{lvalue} &= ~{BLOCKABLE}"
-        return Change(use.path, use.span, "lines.c.j2", {"lines": [new]})
+        return Change(use.path, use.span, f"{NAME}/lines.c.j2", {"lines": [new]})
     begin = source.rfind(b"\n", 0, use.span.start) + 1
     own = columns(source[begin : use.span.start])
     lines = [
@@ -174,4 +181,4 @@ def _write(source: bytes, use: Use) -> Change:
         f"{indent(own)}else",
         f"{indent(own + 8)}{lvalue} &= ~{BLOCKABLE}",
     ]
-    return Change(use.path, use.span, "lines.c.j2", {"lines": lines})
+    return Change(use.path, use.span, f"{NAME}/lines.c.j2", {"lines": lines})

@@ -46,8 +46,8 @@ def infer(site: Site, code: Code) -> Inferred:
         if freed is not None:
             return Inferred(
                 UNMAP,
-                "entries go and a caller frees the page tables",
-                (*_evidence(found, "removed"), Evidence(freed, "page tables are freed")),
+                "entries go, and with the caller's batch the page tables may go",
+                (*_evidence(found, "removed"), freed),
             )
     for kind, reason in (
         ("replaced", "entries are replaced"),

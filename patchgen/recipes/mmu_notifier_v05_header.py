@@ -57,7 +57,7 @@ class Header(Value, frozen=True):
         if not self.has_bits or BITS.encode()[8:] in self.source or at < 0:
             return ()
         lines = ["#include <linux/bits.h>"]
-        return (Change(HEADER, Span(at, at), "block.c.j2", {"lines": lines}),)
+        return (Change(HEADER, Span(at, at), f"{NAME}/block.c.j2", {"lines": lines}),)
 
     def member(self, name: str) -> Member | None:
         """The range's member ``name``, or None."""

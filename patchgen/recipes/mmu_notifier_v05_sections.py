@@ -17,6 +17,7 @@ from patchgen.flow.text import bare, every, root, statements, text
 from patchgen.model import (
     Decl,
     DoWhile,
+    Evidence,
     Expr,
     For,
     Function,
@@ -276,25 +277,29 @@ def _bound(callee: Function, call: Expr, foreign: frozenset[str]) -> frozenset[s
     )
 
 
-def teardown(site: Site, code: Code) -> Place | None:
+def teardown(site: Site, code: Code) -> Evidence | None:
     """Where a caller that owns the batch of freed pages frees the page tables, too.
 
-    None when the section's function owns its batch, or no caller does.
+    A batch from a caller that is not known may be such a one.  None when the
+    section's function owns its batch, or no owner frees the page tables.
     """
     return _owner_frees(site.function, code, set(), 0)
 
 
-def _owner_frees(function: Function, code: Code, seen: set[str], depth: int) -> Place | None:
+def _owner_frees(function: Function, code: Code, seen: set[str], depth: int) -> Evidence | None:
     known = primitives()
     if not any(param.type == known.gather_type for param in function.params):
         for call in calls(function):
             if depth and call.name in known.tables_freed:
-                return Place(function.path, call.line)
+                return Evidence(Place(function.path, call.line), "page tables are freed")
         return None
     if depth >= _DEPTH or function.name in seen:
         return None
     seen.add(function.name)
-    for caller in code.callers(function):
+    callers = code.callers(function)
+    if not callers:
+        return Evidence(Place(function.path, function.line), "the caller's batch is not known")
+    for caller in callers:
         found = _owner_frees(caller, code, seen, depth + 1)
         if found is not None:
             return found

@@ -93,7 +93,7 @@ def new_arguments(state: State, options: Options) -> StepResult:
     return PatchPlan(
         recipe=NAME,
         subject="mm/mmu_notifier: give the initialiser event, flags and vma",
-        message="5-new-arguments.j2",
+        message=f"{NAME}/5-new-arguments.j2",
         context={"sites": len(old), "files": len(files), "with_vma": with_vma},
         changes=tuple(changes),
         note=f"{len({change.path for change in changes})} files, {len(old)} sites",
@@ -135,7 +135,7 @@ def _signature(parts: Header) -> list[Change]:
         margin = indent(column(parts.source, begin))
         lines = [(margin if i else "") + p + "," for i, p in enumerate(params)]
         lines[-1] = lines[-1].rstrip(",")
-        changes.append(Change(HEADER, Span(begin, end), "lines.c.j2", {"lines": lines}))
+        changes.append(Change(HEADER, Span(begin, end), f"{NAME}/lines.c.j2", {"lines": lines}))
     if INIT in parts.macros:
         span, body = parts.macros[INIT]
         opened = body.index("(") + 1
@@ -144,7 +144,7 @@ def _signature(parts: Header) -> list[Change]:
         if len(names) == OLD:
             names[1:1] = ["event", "flags", "vma"]
             at = Span(span.start + opened, span.start + closed)
-            changes.append(Change(HEADER, at, "lines.c.j2", {"lines": [", ".join(names)]}))
+            changes.append(Change(HEADER, at, f"{NAME}/lines.c.j2", {"lines": [", ".join(names)]}))
     return changes
 
 
@@ -152,7 +152,9 @@ def _seven(source: bytes, site: Site) -> Change:
     args = arguments(source, site.call)
     args[1:1] = [Argument([word]) for word in (UNMAP, "0", vma_of(site))]
     lines = lay_out(source, site.call, args)
-    return Change(site.path, arguments_span(source, site.call), "lines.c.j2", {"lines": lines})
+    return Change(
+        site.path, arguments_span(source, site.call), f"{NAME}/lines.c.j2", {"lines": lines}
+    )
 
 
 def vma_of(site: Site) -> str:
@@ -228,7 +230,7 @@ def right_events(state: State, options: Options) -> StepResult:
     return PatchPlan(
         recipe=NAME,
         subject="mm/mmu_notifier: use the right event for each invalidation",
-        message="6-right-events.j2",
+        message=f"{NAME}/6-right-events.j2",
         context={"groups": _groups(decided), "overrides": shown},
         changes=changes,
         note=f"{len(files)} files, {len(decided)} sites: {by_analysis} by analysis, "
@@ -276,7 +278,9 @@ def _replace(source: bytes, site: Site, index: int, new: str) -> Change:
     args = arguments(source, site.call)
     args[index] = Argument([new])
     lines = lay_out(source, site.call, args)
-    return Change(site.path, arguments_span(source, site.call), "lines.c.j2", {"lines": lines})
+    return Change(
+        site.path, arguments_span(source, site.call), f"{NAME}/lines.c.j2", {"lines": lines}
+    )
 
 
 # -- step 9: the flag --------------------------------------------------------
@@ -304,7 +308,7 @@ def change_pte_flag(state: State, options: Options) -> StepResult:
     return PatchPlan(
         recipe=NAME,
         subject="mm/mmu_notifier: flag ranges that change_pte() covers",
-        message="9-change-pte-flag.j2",
+        message=f"{NAME}/9-change-pte-flag.j2",
         context={"functions": sorted(f"{site.function.name}()" for site in flagged)},
         changes=tuple(changes),
         note=f"{len(files)} files, {len(bare_sites)} of {_notified(verdicts)} sites",
@@ -324,6 +328,6 @@ def _flag_in_header(parts: Header) -> list[Change]:
         if blockable is not None:
             at = parts.source.index(b"\n", blockable[0].start) + 1
         lines = [f"#define {FLAG} {parts.bit(1)}"] + ([] if blockable else [""])
-        changes.append(Change(HEADER, Span(at, at), "block.c.j2", {"lines": lines}))
+        changes.append(Change(HEADER, Span(at, at), f"{NAME}/block.c.j2", {"lines": lines}))
     changes += predicate(parts, FLAG_HELPER, f"range->flags & {FLAG}", "false")
     return changes
