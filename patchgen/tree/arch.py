@@ -51,6 +51,7 @@ ARCHES = {arch.name: arch for arch in _ALL}
 """Every architecture that is known, by the kernel's name; KVM's preference in order."""
 
 _FOLDERS = (
+    ("virt/kvm/arm/", "arm64"),
     ("drivers/iommu/arm/", "arm64"),
     ("drivers/iommu/arm-smmu", "arm64"),
     ("drivers/misc/ocxl/", "powerpc"),

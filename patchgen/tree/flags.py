@@ -14,6 +14,7 @@ from patchgen.tree.flags_build import build_flags
 from patchgen.tree.flags_makefile import file_flags
 from patchgen.tree.overlay import overlay
 from patchgen.tree.overlay_inputs import Inputs
+from patchgen.tree.overlay_start import ARCH_START, SPECIAL, START, Special, folders_of
 
 
 class ParseConfig(Value, frozen=True):
@@ -97,18 +98,19 @@ def _real(root: Path, arch: str, flags: list[str]) -> ParseConfig:
 def _synthesised(
     root: Path, path: str, arch: str, on: frozenset[str], off: frozenset[str]
 ) -> ParseConfig:
-    from patchgen.tree.overlay_config import folders_of
-
     inputs = Inputs(root)
-    own = file_flags(inputs, path, arch)
-    options = (frozenset(own.options) | on) - off
+    special = SPECIAL.get((arch, path.rpartition("/")[2]), Special())
+    base = START | ARCH_START.get(arch, frozenset())
+    own = file_flags(inputs, path, arch, base | special.on)
+    off |= special.off
+    options = (frozenset(own.options) | on | special.on) - off
     layers = overlay(root, arch, folders_of(path), options, off)
     top = inputs.root
     described = ARCHES[arch]
     args = (
         "-x",
         "c",
-        f"--target={described.target}",
+        f"--target={special.target or described.target}",
         *(flag.format(root=top) for flag in described.flags),
         *_includes(top, arch, layers.base, layers.config),
         *_forced_headers(top),

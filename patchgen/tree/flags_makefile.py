@@ -26,63 +26,109 @@ class FileFlags(Value, frozen=True):
     module: str
 
 
-Assignments = tuple[tuple[str, str], ...]
+class Assignment(Value, frozen=True, array_like=True):
+    """``variable = value``, and the options whose conditionals it stands in."""
+
+    variable: str
+    value: str
+    inside: tuple[str, ...]
+
 
 _CONTINUED = re.compile(r"\\\n\s*")
 _ASSIGN = re.compile(r"^\s*(?:export\s+|override\s+)?([^\s:+?=#]+)\s*[:+?]*=\s*(.*)$")
 _OPTION = re.compile(r"\$\(CONFIG_(\w+)\)")
 _VARIABLE = re.compile(r"\$\((\w+)\)|\$\{(\w+)\}")
+_TEST = re.compile(r"^\s*(?:ifdef\s+CONFIG_(\w+)|ifneq\s*\(\$\(CONFIG_(\w+)\),\s*\)|"
+                   r"ifeq\s*\(\$\(CONFIG_(\w+)\),\s*[ym]\))")  # fmt: skip
+_LIST_SUFFIX = re.compile(r"-(?:y|m|objs|objs-y|\$\(CONFIG_\w+\)|objs-\$\(CONFIG_\w+\))$")
 
 
 @lru_cache(maxsize=256)
-def _assignments(text: str) -> Assignments:
-    """(variable, value) for every assignment of a Makefile, in order."""
+def _assignments(text: str) -> tuple[Assignment, ...]:
+    """Every assignment of a Makefile, in order; an include counts as one to "include"."""
     found = []
+    inside: list[str] = []
     for line in _CONTINUED.sub(" ", text).split("\n"):
-        match = _ASSIGN.match(line)
-        if match:
-            found.append((match[1], match[2].partition(" #")[0].strip()))
+        word = line.split(maxsplit=1)[0] if line.strip() else ""
+        if word in ("ifdef", "ifndef", "ifeq", "ifneq"):
+            match = _TEST.match(line)
+            inside.append(next(filter(None, match.groups()), "") if match else "")
+        elif word == "else" and inside:
+            inside[-1] = ""
+        elif word == "endif" and inside:
+            inside.pop()
+        elif word in ("include", "-include"):
+            found.append(Assignment("include", line.split(maxsplit=1)[-1], tuple(inside)))
+        else:
+            match = _ASSIGN.match(line)
+            if match:
+                value = match[2].partition(" #")[0].strip()
+                found.append(Assignment(match[1], value, tuple(filter(None, inside))))
     return tuple(found)
 
 
-def file_flags(inputs: Inputs, path: str, arch: str) -> FileFlags:
-    """What the Makefiles above ``path`` say about it; nothing where there are none."""
+def file_flags(inputs: Inputs, path: str, arch: str, base: frozenset[str]) -> FileFlags:
+    """What the Makefiles above ``path`` say about it; nothing where there are none.
+
+    ``base`` are options that are on anyway: of alternatives that gate a file, one of
+    them is preferred.
+    """
     args: list[str] = []
     options: list[str] = []
     module = ""
-    pure = PurePosixPath(path)
-    folders = [str(folder) for folder in pure.parents if str(folder) != "."]
-    included = _included_by(inputs, folders[0]) if folders else ""
-    if path.startswith("virt/kvm/"):
-        included = f"arch/{arch}/kvm"
-    if included:
-        folders.insert(1, included)
-    target = pure.with_suffix(".o")
+    own = True  # until the Makefile with the obj- lines that build the file
+    for folder, lines in _makefiles(inputs, path, arch):
+        args += _flags(inputs, lines, folder, PurePosixPath(path).stem + ".o", own)
+        found, top = _gates(lines, path, folder, base)
+        options += found
+        module = module or top
+        options += _folder_gates(lines, path, folder)
+        own = own and not any(line.variable.startswith("obj-") for line in lines)
+    unique = tuple(dict.fromkeys(args)), tuple(dict.fromkeys(options))
+    return FileFlags(*unique, module or PurePosixPath(path).stem.replace("-", "_"))
+
+
+def _makefiles(inputs: Inputs, path: str, arch: str) -> list[tuple[str, tuple[Assignment, ...]]]:
+    """(folder, assignments) of the Makefiles above the file, nearest first.
+
+    A Makefile that another folder's includes (KVM's generic code, amdkfd) counts as
+    part of that one.
+    """
+    out = []
+    folders = [str(folder) for folder in PurePosixPath(path).parents if str(folder) != "."]
     for folder in folders:
         text = _makefile(inputs, folder)
         if text is None:
             continue
         lines = _assignments(text)
-        own = folder in (str(pure.parent), included)
-        args += _flags(inputs, lines, folder, target.name, own)
-        found, top = _gates(lines, _object_names(target, folder))
-        options += found
-        if top and not module:
-            module = top
-        options += _folder_gates(lines, path, folder)
-    unique = tuple(dict.fromkeys(args)), tuple(dict.fromkeys(options))
-    return FileFlags(*unique, module or pure.stem.replace("-", "_"))
+        above = _included_by(inputs, folder)
+        if not above and folder == "virt/kvm":
+            above = f"arch/{arch}/kvm"
+        other = _makefile(inputs, above) if above else None
+        if other is not None:
+            lines += _assignments(other)
+            folder = above
+        out.append((folder, lines))
+    if folders and folders[0] == "virt/kvm" and not any("arch/" in entry[0] for entry in out):
+        other = _makefile(inputs, f"arch/{arch}/kvm")
+        if other is not None:
+            out.insert(0, (f"arch/{arch}/kvm", _assignments(other)))
+    return out
 
 
 def _included_by(inputs: Inputs, folder: str) -> str:
-    """The sibling folder whose Makefile includes this folder's, or ""."""
-    text = _makefile(inputs, folder)
+    """The folder above or beside this one whose Makefile includes this one's, or ""."""
     above, _, name = folder.rpartition("/")
-    if text is None or re.search(r"^obj-", text, re.M) or not above:
+    if not above:
         return ""
-    for sibling in sorted(inputs.names(above)):
-        other = inputs.read(f"{above}/{sibling}/Makefile") if sibling != name else None
-        if other and re.search(rf"^\s*include\s.*/{re.escape(name)}/Makefile", other, re.M):
+    included = re.compile(rf"^\s*include\s.*/{re.escape(name)}/Makefile", re.M)
+    if included.search(inputs.read(f"{above}/Makefile") or ""):
+        return above
+    own = inputs.read(f"{folder}/Makefile") or ""
+    if re.search(r"^obj-", own, re.M):
+        return ""
+    for sibling in sorted(inputs.names(above) - {name}):
+        if included.search(inputs.read(f"{above}/{sibling}/Makefile") or ""):
             return f"{above}/{sibling}"
     return ""
 
@@ -93,27 +139,30 @@ def _makefile(inputs: Inputs, folder: str) -> str | None:
     return text if other is None else f"{text or ''}\n{other}"
 
 
-def _flags(inputs: Inputs, lines: Assignments, folder: str, name: str, own: bool) -> list[str]:
+def _flags(
+    inputs: Inputs, lines: tuple[Assignment, ...], folder: str, name: str, own: bool
+) -> list[str]:
     """The flags of one Makefile: its folder's, the file's, and those for subfolders."""
     wanted = {"subdir-ccflags-y"}
     if own:
         wanted |= {"ccflags-y", "EXTRA_CFLAGS", f"CFLAGS_{name}"}
     variables = {"srctree": inputs.root, "src": folder, "obj": folder, "objtree": inputs.root}
-    for variable, value in lines:
-        if re.fullmatch(r"\w+", variable):
-            variables.setdefault(variable, value)
+    for line in lines:
+        if re.fullmatch(r"\w+", line.variable):
+            variables.setdefault(line.variable, line.value)
     out: list[str] = []
-    for variable, value in lines:
-        if variable in wanted or (own and re.fullmatch(r"ccflags-\$\(CONFIG_\w+\)", variable)):
-            words = _expand(value, variables).split()
-            out += _kept(words, inputs.root)
+    for line in lines:
+        kind = r"(subdir-)?ccflags" if own else r"subdir-ccflags"
+        conditional = re.fullmatch(kind + r"-\$\(CONFIG_\w+\)", line.variable)
+        if line.variable in wanted or conditional:
+            out += _kept(_expand(line.value, variables).split(), inputs.root)
     return out
 
 
 def _expand(text: str, variables: dict[str, str]) -> str:
     for _ in range(8):
         replaced = _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], "$?"), text)
-        if replaced == text:
+        if replaced == text or len(replaced) > 100_000:
             break
         text = replaced
     return text
@@ -142,47 +191,65 @@ def _kept(words: list[str], root: str) -> list[str]:
     return out
 
 
-def _object_names(target: PurePosixPath, folder: str) -> list[str]:
-    """How a Makefile in ``folder`` may name the object: by path, or through a variable."""
-    if target.is_relative_to(folder):
-        return [str(target.relative_to(folder))]
-    return [target.name, f"$(KVM)/{target.name}"]
+def _gates(
+    lines: tuple[Assignment, ...], path: str, folder: str, base: frozenset[str]
+) -> tuple[tuple[str, ...], str]:
+    """Options on the way from a file up to an obj- line, and its module's name.
+
+    Of several ways the one with the fewest options that are not in ``base``.
+    """
+    target = PurePosixPath(path).with_suffix(".o")
+    start = str(target.relative_to(folder)) if target.is_relative_to(folder) else target.name
+    known: dict[str, tuple[tuple[str, ...], str]] = {}
+
+    def way(goal: str) -> tuple[tuple[str, ...], str]:
+        if goal in known:
+            return known[goal]
+        known[goal] = (), ""  # a circle leads nowhere
+        ways = []
+        for line in lines:
+            if _lists(line, goal, target.name):
+                stem = _LIST_SUFFIX.sub("", line.variable)
+                if stem in ("obj", "lib"):
+                    found: tuple[str, ...] = ()
+                    module = goal.removesuffix(".o").replace("-", "_")
+                else:
+                    by_name, by_variable = way(f"{stem}.o"), way(f"$({line.variable})")
+                    found, module = by_name if by_name[1] else by_variable
+                ways.append((_conditions(line) + found, module))
+        if ways:
+            known[goal] = min(ways, key=lambda one: (not one[1], len(set(one[0]) - base)))
+        return known[goal]
+
+    return way(start)
 
 
-def _gates(lines: Assignments, names: list[str]) -> tuple[list[str], str]:
-    """Options on the way from an object (x.o) up to an obj- line, and the module's name."""
-    options: list[str] = []
-    seen = set(names)
-    goals = list(names)
-    module = ""
-    while goals:
-        goal = goals.pop()
-        for variable, value in lines:
-            if goal not in value.split():
-                continue
-            option = _OPTION.search(variable)
-            if option:
-                options.append(option[1])
-            stem = re.sub(r"-(?:y|m|objs|\$\(CONFIG_\w+\))$", "", variable)
-            if stem in ("obj", "lib"):
-                module = module or goal.removesuffix(".o").replace("-", "_")
-                continue
-            for higher in (f"{stem}.o", f"$({variable})"):
-                if higher not in seen:
-                    seen.add(higher)
-                    goals.append(higher)
-    return options, module
+def _lists(line: Assignment, goal: str, name: str) -> bool:
+    """Whether the line lists the object, by name or through a folder's variable."""
+    if goal not in line.value and name not in line.value:
+        return False
+    words = line.value.replace("(", "( ").replace(")", " )").split() + line.value.split()
+    if goal in words:
+        return True
+    return goal.rpartition("/")[2] == name and any(
+        word.startswith("$(") and word.endswith(f"/{name}") for word in line.value.split()
+    )
 
 
-def _folder_gates(lines: Assignments, path: str, folder: str) -> list[str]:
+def _conditions(line: Assignment) -> tuple[str, ...]:
+    option = _OPTION.search(line.variable)
+    return (*line.inside, option[1]) if option else line.inside
+
+
+def _folder_gates(lines: tuple[Assignment, ...], path: str, folder: str) -> list[str]:
     """Options that gate the descent from ``folder`` towards ``path``."""
     if not path.startswith(folder + "/"):
         return []
     rest = path[len(folder) + 1 :].split("/")[:-1]
     below = {"/".join(rest[:end]) + "/" for end in range(1, len(rest) + 1)}
     found = []
-    for variable, value in lines:
-        option = _OPTION.fullmatch(variable.removeprefix("obj-"))
-        if option and below & set(value.split()):
+    for line in lines:
+        option = _OPTION.fullmatch(line.variable.removeprefix("obj-"))
+        if option and below & set(line.value.split()):
             found.append(option[1])
     return found

@@ -22,14 +22,14 @@ class Symbol(msgspec.Struct, array_like=True):
     """One configuration symbol, all its definitions merged.
 
     ``defaults`` are (value, condition) in order, ``depends`` one list of conditions a
-    definition, ``selects`` (target, condition, implied only).  Expressions are text.
+    definition, ``selects`` (target, dependencies, condition, implied only).  Expressions are text.
     ``prompt`` tells that a person may set it.
     """
 
     name: str
     type: str = ""
     defaults: list[tuple[str, list[str]]] = []
-    selects: list[tuple[str, list[str], bool]] = []
+    selects: list[tuple[str, list[str], str, bool]] = []
     depends: list[list[str]] = []
     choice: str = ""
     prompt: bool = False
@@ -200,9 +200,7 @@ class Reader:
         for value, condition in entry.defaults:
             symbol.defaults.append((value, [*depends, condition] if condition else depends))
         for target, condition, implied in entry.selects:
-            symbol.selects.append(
-                (target, [*depends, condition] if condition else depends, implied)
-            )
+            symbol.selects.append((target, depends, condition, implied))
         if entry.is_choice:
             symbol.type = "choice"
             self._choices.append(entry.name)

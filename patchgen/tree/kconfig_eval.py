@@ -42,7 +42,7 @@ class Evaluator:
         self.fixed = fixed or {}
         self.values: dict[str, str] = {}
         self._users: dict[str, set[str]] = {}
-        self._selectors: dict[str, list[tuple[str, list[str], bool]]] = {}
+        self._selectors: dict[str, list[tuple[str, list[str], str, bool]]] = {}
         for symbol in kconfig.symbols.values():
             self._index(symbol)
 
@@ -61,10 +61,10 @@ class Evaluator:
             for text in (text for group in symbol.depends for text in group):
                 for mentioned in _names(text):
                     self._users.setdefault(mentioned, set()).add(symbol.choice)
-        for target, conditions, implied in symbol.selects:
-            self._selectors.setdefault(target, []).append((name, conditions, implied))
+        for target, depends, condition, implied in symbol.selects:
+            self._selectors.setdefault(target, []).append((name, depends, condition, implied))
             self._users.setdefault(name, set()).add(target)
-            for text in conditions:
+            for text in (*depends, condition):
                 for mentioned in _names(text):
                     self._users.setdefault(mentioned, set()).add(target)
 
@@ -159,10 +159,11 @@ class Evaluator:
         return any(self._all(group) for group in symbol.depends)
 
     def _selected(self, name: str, symbol: Symbol | None) -> bool:
-        for selector, conditions, implied in self._selectors.get(name, ()):
+        for selector, depends, condition, implied in self._selectors.get(name, ()):
             if (
                 self.values.get(selector, "n") == "y"
-                and self._all(conditions)
+                and (selector in self.on or self._all(depends))
+                and (not condition or self._truth(_parse(condition)))
                 and (not implied or symbol is None or self._possible(name))
             ):
                 return True

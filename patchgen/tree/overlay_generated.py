@@ -50,7 +50,7 @@ def autoconf(config: dict[str, str], types: dict[str, str]) -> str:
 
 
 _EMPTY = (
-    "asm-offsets.h autoksyms.h vdso-offsets.h vdso32-offsets.h vdso64-offsets.h "
+    "autoksyms.h vdso-offsets.h vdso32-offsets.h vdso64-offsets.h "
     "compat_vdso-offsets.h vdso-cfi-offsets.h randomize_layout_hash.h randstruct_hash.h "
     "integer-wrap.h gcc-plugins.h nr-irqs.h"
 ).split()
@@ -71,12 +71,43 @@ def base_files(inputs: Inputs, arch: str, generated: list[str]) -> dict[str, str
         '#define LINUX_COMPILE_HOST "kernel"\n#define LINUX_COMPILER "clang"\n'
     )
     files["include/uapi/linux/version.h"] = overlay_numbers.version_header(version)
+    files.update(_workarounds(inputs))
+    files["include/generated/asm-offsets.h"] = _offsets(inputs, arch)
     for header in generated:
         files[f"arch/{header}"] = _arch_header(inputs, arch, header.rpartition("/")[2])
     if arch == "arm":
         files["include/generated/mach-types.h"] = _mach_types(inputs)
         files["arch/asm/mach-types.h"] = "#include <generated/mach-types.h>\n"
     return files
+
+
+def _workarounds(inputs: Inputs) -> dict[str, str]:
+    """xe's numbered workarounds from its lists of rules (xe_gen_wa_oob.c)."""
+    folder, files = "drivers/gpu/drm/xe", {}
+    for name in sorted(inputs.names(folder)):
+        if not name.endswith("_oob.rules"):
+            continue
+        rules = inputs.read(f"{folder}/{name}") or ""
+        prefix = name.removesuffix(".rules").upper()
+        names = re.findall(r"^(\w+)\s", rules, re.M)
+        lines = [f"\t{prefix}_{found} = {index}," for index, found in enumerate(names)]
+        body = "\n".join([*lines, f"\t_{prefix}_COUNT = {len(names)}"])
+        guard = f"#ifndef GENERATED_{prefix}\n#define GENERATED_{prefix}\n"
+        stem = name.removesuffix(".rules")
+        files[f"include/generated/{stem}.h"] = f"{guard}enum {{\n{body}\n}};\n#endif\n"
+    return files
+
+
+_OFFSET = re.compile(r"^\s*OFFSET\(\s*(\w+)\s*,\s*(\w+)\s*,\s*([\w.\[\]]+)\s*\)", re.M)
+
+
+def _offsets(inputs: Inputs, arch: str) -> str:
+    """asm-offsets.h for the C files that use it: offsets stay expressions."""
+    text = inputs.read(f"arch/{arch}/kernel/asm-offsets.c") or ""
+    return "".join(
+        f"#define {name} __builtin_offsetof(struct {struct}, {member})\n"
+        for name, struct, member in _OFFSET.findall(text)
+    )
 
 
 def _arch_header(inputs: Inputs, arch: str, name: str) -> str:
