@@ -12,7 +12,7 @@ import sys
 from typing import NamedTuple, TypeAlias
 
 from patchgen.flow import events
-from patchgen.flow.graph import FORK, LEAVE, STOP, SWITCH, Graph, Node, finish
+from patchgen.flow.graph import FORK, LEAVE, STOP, SWITCH, Graph, Node, Setting, finish
 from patchgen.flow.knowledge import load
 from patchgen.flow.lower import Expressions
 from patchgen.flow.subjects import Operand, constant_of
@@ -271,11 +271,29 @@ class _Builder(Expressions):
             node.kills = (left,)
             if variable.init is not None:
                 node.sets = self._effects("=", left, operand)
+                if bare(variable.init).kind == "init":
+                    node.sets = self._members(variable.name, bare(variable.init))
             return self.last
 
         if variable.init is None:
             return store(Operand())
         return self.value(variable.init, store, variable.name in self.booleans)
+
+    def _members(self, variable: str, init: Expr) -> tuple[Setting, ...]:
+        """Members that are asked for later: as initialised, else zero."""
+        given = {field.name: field.args[0] for field in init.args if field.kind == "field"}
+        if len(given) != len(init.args) and not _is_zero(init):
+            return ()
+        sets: list[Setting] = []
+        for number, subject in enumerate(self.graph.subjects.all):
+            head, _, member = subject.text.partition(".")
+            if head != variable or not member.replace(".", "").isidentifier():
+                continue
+            value = given.get(member)
+            operand = self.graph.subjects.operand(value) if value else Operand(constant=0)
+            if operand.constant is not None or operand.subject >= 0:
+                sets.append((number, self._fixed(operand)))
+        return tuple(sets)
 
     def _leave(self, value: Expr | None, where: tuple[int, Span], scope: Scope) -> int:
         node = Node(LEAVE)
@@ -417,6 +435,10 @@ class _Builder(Expressions):
     def statements(self, expr: Expr, following: int) -> int:
         """A statement expression: its statements, in a scope of their own."""
         return self._block(expr.body, (expr.line, expr.span), following)
+
+
+def _is_zero(init: Expr) -> bool:
+    return not init.args or [constant_of(part) for part in init.args] == [0]
 
 
 def _end(where: tuple[int, Span]) -> tuple[int, Span]:

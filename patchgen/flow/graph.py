@@ -88,6 +88,7 @@ def finish(graph: Graph) -> Graph:
     _track(graph)
     order = _post_order(graph)
     entered = Counter(target for number in order for target in graph.nodes[number].targets())
+    entered[graph.entry] += 1
     for number in order:
         graph.nodes[number].join = entered[number] > 1
     _kills(graph, order)
