@@ -34,18 +34,22 @@ class NewCommit(Value, frozen=True):
 
 
 def import_commits(
-    scratch: Scratch, commits: Sequence[NewCommit], *, parent: str = ""
+    scratch: Scratch,
+    commits: Sequence[NewCommit],
+    *,
+    parent: str = "",
+    committer: tuple[Identity, int] | None = None,
 ) -> tuple[str, ...]:
     """Make the commits, each on the one before, the first on ``parent`` ("": none).
 
-    Returns their hashes.  The committer is the author at the author's date, so
-    that the hashes depend on the input alone.
+    Returns their hashes.  Without a ``committer`` (and the time, in seconds) it is
+    the author at the author's date, so that the hashes depend on the input alone.
     """
     if not commits:
         return ()
     stream = [b"feature done\n"]
     for number, commit in enumerate(commits, 1):
-        stream += _commit(number, commit, parent if number == 1 else f":{number - 1}")
+        stream += _commit(number, commit, parent if number == 1 else f":{number - 1}", committer)
     stream += [b"get-mark :%d\n" % number for number in range(1, len(commits) + 1)]
     stream.append(b"done\n")
     out = scratch.git.run(
@@ -59,12 +63,15 @@ def import_commits(
     return tuple(out.decode().split())
 
 
-def _commit(number: int, commit: NewCommit, parent: str) -> list[bytes]:
-    who = f"{commit.author} {commit.date} {commit.zone}".encode(errors="surrogateescape")
+def _commit(
+    number: int, commit: NewCommit, parent: str, committer: tuple[Identity, int] | None
+) -> list[bytes]:
+    author = f"{commit.author} {commit.date} {commit.zone}"
+    by = f"{committer[0]} {committer[1]} +0000" if committer else author
     message = commit.message.encode(errors="surrogateescape")
     lines = [
         b"commit refs/heads/patchgen\nmark :%d\n" % number,
-        b"author %s\ncommitter %s\n" % (who, who),
+        f"author {author}\ncommitter {by}\n".encode(errors="surrogateescape"),
         b"data %d\n%s\n" % (len(message), message),
     ]
     lines.append(f"from {parent}\n".encode() if parent else b"deleteall\n")

@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from patchgen.commits.fastimport import Entry, NewCommit, import_commits
+from patchgen.commits.identity import Identity
 from patchgen.commits.index import IndexEntry, fill_index, read_blobs, read_index
 from patchgen.commits.patchset import ReadPatch, Series
 from patchgen.commits.scratch import Scratch
@@ -86,12 +87,14 @@ def apply_series(root: Path, series: Series, *, engine: str = "index") -> Applie
         return apply_in(scratch, series)
 
 
-def apply_in(scratch: Scratch, series: Series) -> AppliedSeries:
+def apply_in(
+    scratch: Scratch, series: Series, committer: tuple[Identity, int] | None = None
+) -> AppliedSeries:
     """As `apply_series`, in a scratch repository that outlives the call.
 
-    The commits are then on its branch ``patchgen``.
+    ``committer`` with a time in seconds goes into the commits; without one it is
+    each patch's author and date, so that the same input gives the same hashes.
     """
-    source = scratch.source
     state = ground = fill_index(scratch, series.paths)
     states: list[State] = []
     done: list[tuple[ReadPatch, tuple[str, ...]]] = []
@@ -110,21 +113,21 @@ def apply_in(scratch: Scratch, series: Series) -> AppliedSeries:
         state = read_index(scratch)
         states.append(state)
         done.append((patch, _warnings(stderr)))
-    return _result(scratch, source, series, ground, states, done, failed)
+    return _result(scratch, series, ground, states, done, failed, committer)
 
 
 def _result(
     scratch: Scratch,
-    source: TreeSource,
     series: Series,
     ground: State,
     states: list[State],
     done: list[tuple[ReadPatch, tuple[str, ...]]],
     failed: list[AppliedPatch],
+    committer: tuple[Identity, int] | None,
 ) -> AppliedSeries:
     """Commits for the patches that fit, and all contents in one run of git."""
     changes = [_delta(old, new) for old, new in zip([ground, *states], states, strict=False)]
-    shas = _commits(scratch, source, ground, [patch for patch, _ in done], changes)
+    shas = _commits(scratch, ground, [patch for patch, _ in done], changes, committer)
     asked = [f"{sha}^{{tree}}" for sha in shas]
     trees = scratch.git.run("rev-parse", *asked).decode().split() if asked else []
     wanted = {entry.blob for delta in changes for entry in delta.values() if entry}
@@ -141,18 +144,19 @@ def _result(
         for (patch, warnings), sha, tree, delta in zip(done, shas, trees, changes, strict=True)
     ]
     before = {path: blobs.get(there[path].blob) if path in there else None for path in series.paths}
-    return AppliedSeries((*applied, *failed), before, source.head, source)
+    return AppliedSeries((*applied, *failed), before, scratch.source.head, scratch.source)
 
 
 def _commits(
     scratch: Scratch,
-    source: TreeSource,
     ground: State,
     patches: list[ReadPatch],
     changes: list[dict[str, IndexEntry | None]],
+    committer: tuple[Identity, int] | None,
 ) -> tuple[str, ...]:
     if not patches:
         return ()
+    source = scratch.source
     base = source.head
     if not source.is_git:
         first = patches[0]
@@ -172,7 +176,7 @@ def _commits(
         )
         for patch, delta in zip(patches, changes, strict=True)
     ]
-    return import_commits(scratch, commits, parent=base)
+    return import_commits(scratch, commits, parent=base, committer=committer)
 
 
 def _delta(old: State, new: State) -> dict[str, IndexEntry | None]:

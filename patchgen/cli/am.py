@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``patchgen am SERIES``: verify a series, then apply it, all or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from patchgen.cli.options import tree_options
+
+
+@click.command()
+@click.argument("series", nargs=-1, required=True)
+@click.option("--branch", help="Branch to create or to move (default: the one checked out).")
+@click.option(
+    "--only-version", type=int, metavar="N", help="Take version N where the mails hold several."
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="PATH",
+    help="Let odd modes and control characters through for PATH.",
+)
+@tree_options
+def command(
+    series: tuple[str, ...],
+    branch: str | None,
+    only_version: int | None,
+    allow: tuple[str, ...],
+    spec: str,
+    build_dir: str | None,
+    arch: str | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Verify SERIES, then apply it to a git checkout, all or nothing.
+
+    SERIES is an mbox, a maildir, a folder, patch files, or - for stdin.  Nothing of
+    the checkout is touched before the last step, which moves one branch; the files
+    follow when that branch is checked out and clean.  A new branch leaves the files
+    alone.
+    """
+    from patchgen.pipeline.am import am
+    from patchgen.series.read import read_series
+    from patchgen.tree.registry import resolve
+
+    root = Path(resolve(spec).root)
+    mails = read_series(series, version=only_version, allow=allow)
+    if verbose:
+        for note in mails.notes:
+            click.echo(note, err=True)
+    target, applied = am(root, mails, branch)
+    tip = applied.patches[-1].sha
+    if as_json:
+        import msgspec
+
+        value = {
+            "branch": target.branch,
+            "created": not target.old,
+            "before": target.base,
+            "after": tip,
+            "work_tree": target.work_tree,
+            "commits": [{"sha": one.sha, "subject": one.patch.subject} for one in applied.patches],
+        }
+        click.echo(msgspec.json.encode(value).decode())
+        return
+    if quiet:
+        return
+    for one in applied.patches:
+        click.echo(f"{one.sha[:12]} {one.patch.subject}")
+    how = "moved" if target.old else "created"
+    files = ", files updated" if target.work_tree else ""
+    click.echo(f"branch {target.branch} {how}: {target.base[:12]}..{tip[:12]}{files}")

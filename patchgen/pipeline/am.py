@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A series into a user's repository: checked first, then one atomic step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from patchgen.commits.land import land
+from patchgen.commits.patchset import Series
+from patchgen.commits.scratch import Scratch
+from patchgen.commits.source import describe
+from patchgen.commits.target import Target, find_target
+from patchgen.outcome import CheckFailed, UserError
+from patchgen.verify.apply import AppliedSeries, apply_in
+
+
+def am(
+    root: Path,
+    series: Series,
+    branch: str | None,
+    check: Callable[[AppliedSeries], None] = lambda applied: None,
+) -> tuple[Target, AppliedSeries]:
+    """Apply ``series`` to ``branch`` (None: the one checked out) of the tree at ``root``.
+
+    ``check`` sees the series applied in isolation and raises what must stop it.
+    CheckFailed: a patch does not apply.  UserError: the repository is in no state for
+    it.  In both cases nothing was touched.
+    """
+    if series.partial:
+        raise UserError(f"one patch of {series.total} alone", series.patches[0].where)
+    source = describe(root)
+    target = find_target(source, branch)
+    with Scratch(source) as scratch:
+        applied = apply_in(scratch, series, (target.committer, int(time.time())))
+        require_applied(applied)
+        check(applied)
+        count = len(applied.patches)
+        plural = "" if count == 1 else "es"
+        land(scratch, applied.patches[-1].sha, target, f"patchgen am: {count} patch{plural}")
+    return target, applied
+
+
+def require_applied(applied: AppliedSeries) -> None:
+    """CheckFailed with the first reason why a patch does not apply."""
+    for number, patch in enumerate(applied.patches, 1):
+        if patch.misfits:
+            more = len(patch.misfits) - 1
+            also = f" (and {more} more)" if more else ""
+            what = f"patch {number}/{len(applied.patches)} does not apply: {patch.misfits[0]}{also}"
+            raise CheckFailed(what, patch.patch.where)
