@@ -31,6 +31,7 @@ _SHARED = {
     "section_h0": 1,
     "section_h1": 1,
     "spte_A": 3,
+    "late": 1,
     "spte_B": 1,
     "pte": 3,
     "old": 2,
@@ -40,7 +41,7 @@ _SHARED = {
     "dirty": 1,
     "cache": 3,
 }
-_OWN = {"sampled": 1, "stale": 1, "quiet": 1, "looked": 3}
+_OWN = {"sampled": 1, "stale": 1, "quiet": 1, "looked": 3, "outdated": 1}
 
 
 def assemble(

@@ -11,6 +11,11 @@ from __future__ import annotations
 from patchgen.model import Value
 from patchgen.proof.effects import NEW_RO, NEW_RW, NONE, OLD_RO, OLD_RW
 
+_WORDS = {
+    "removed": "entry removed",
+    "refused": "non-blocking start refused by another notifier",
+}
+
 
 class Case(Value, frozen=True):
     """A transition of A's primary PTE from ``before`` to ``after``.
@@ -25,13 +30,18 @@ class Case(Value, frozen=True):
     allowed: bool
     path: str
     function: str
-    flagged: bool = True
+    flagged: bool = False
+
+    @property
+    def transition(self) -> bool:
+        """Whether change_pte() is called: the events that a range may be flagged for."""
+        return self.key not in _WORDS
 
     @property
     def name(self) -> str:
         """The transition in words."""
-        if self.after == NONE:
-            return "entry removed"
+        if self.key in _WORDS:
+            return _WORDS[self.key]
         kinds = {OLD_RO: "read-only", OLD_RW: "read-write", NEW_RO: "read-only"}
         frame = "new frame" if self.new_frame else "same frame"
         after = kinds.get(self.after, "read-write")
@@ -55,6 +65,7 @@ class Case(Value, frozen=True):
 _MEMORY = ("mm/memory.c", "wp_page_copy")
 _PROTECT = ("mm/ksm.c", "write_protect_page")
 _REPLACE = ("mm/ksm.c", "replace_page")
+_ZAP = ("mm/memory.c", "zap_page_range")
 
 CASES = (
     Case("ro-rw-same", OLD_RO, OLD_RW, True, *_MEMORY),
@@ -63,5 +74,6 @@ CASES = (
     Case("ro-ro-new", OLD_RO, NEW_RO, True, *_REPLACE),
     Case("rw-rw-new", OLD_RW, NEW_RW, False, *_MEMORY),
     Case("rw-ro-new", OLD_RW, NEW_RO, False, *_REPLACE),
-    Case("removed", OLD_RW, NONE, False, "mm/memory.c", "zap_page_range", False),
+    Case("removed", OLD_RW, NONE, False, *_ZAP),
+    Case("refused", OLD_RW, OLD_RW, False, *_ZAP),
 )

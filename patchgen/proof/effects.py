@@ -5,7 +5,8 @@ The pages are A, the page whose event is looked into, and B, another one.  A map
 of A (primary PTE, SPTE, TLB entry, pfn cache) is 0 for none, 1 and 2 for the old frame
 read-only and writable, 3 and 4 for the new frame.  Of B it is kept only whether the
 SPTE is there.  ``old`` is 0 for a live frame, 1 once its content was taken over, 2
-when it was freed and may be somebody else's.
+when it was freed and may be somebody else's.  ``late`` tells that A's SPTE was installed by
+a fault that had looked the page up before its primary PTE was cleared.
 """
 
 from __future__ import annotations
@@ -150,11 +151,11 @@ def condition(
 
 
 _PLAIN: dict[str, tuple[Update, ...]] = {
+    "is_flagged": (),
     "flush": (_set("tlb", NONE), _set("dirty", 0)),
     "mark_dirty": (_set("dirty", 1),),
     "raise_active": (Update("active", "add", 1),),
     "srcu_enter": (Update("srcu", "add", 1),),
-    "clear_pte": (_set("pte", NONE),),
     "free_old": (_set("old", GONE),),
     "free_new": (_set("new", 1),),
 }
@@ -198,6 +199,8 @@ def _bump_seq(node: Node, scope: Scope) -> Alternatives:
 
 def _remove(node: Node, scope: Scope) -> Alternatives:
     gone: tuple[Update, ...] = (_set(spte(node.page), NONE),)
+    if node.page == "A":
+        gone += (_set("late", 0),)
     if scope.studied:
         gone += (_set("lost", 1),)
     return (((), gone),)
@@ -242,9 +245,10 @@ def _sample(node: Node, scope: Scope) -> Alternatives:
 
 def _lookup(node: Node, scope: Scope) -> Alternatives:
     looked = f"looked{scope.suffix}"
+    fresh = _set(f"outdated{scope.suffix}", 0)
     if node.arg == "writable":
-        return tuple(((_is("pte", m),), (_set(looked, m),)) for m in (OLD_RW, NEW_RW))
-    return (((_not("pte", NONE),), (Update(looked, "copy", other="pte"),)),)
+        return tuple(((_is("pte", m),), (_set(looked, m), fresh)) for m in (OLD_RW, NEW_RW))
+    return (((_not("pte", NONE),), (Update(looked, "copy", other="pte"), fresh)),)
 
 
 def _no_page(node: Node, scope: Scope) -> Alternatives:
@@ -254,12 +258,19 @@ def _no_page(node: Node, scope: Scope) -> Alternatives:
 def _install(node: Node, scope: Scope) -> Alternatives:
     if node.page == "B":
         return (((), (_set("spte_B", 1),)),)
-    return (((), (Update("spte_A", "copy", other=f"looked{scope.suffix}"),)),)
+    mapped = Update("spte_A", "copy", other=f"looked{scope.suffix}")
+    return (((), (mapped, Update("late", "copy", other=f"outdated{scope.suffix}"))),)
+
+
+def _clear_pte(node: Node, scope: Scope) -> Alternatives:
+    outdated = tuple(Update(f"outdated{s}", "or", other=f"sampled{s}") for s in scope.samplers)
+    return (((), (_set("pte", NONE), *outdated)),)
 
 
 def _reset(scope: Scope) -> tuple[Update, ...]:
     return tuple(
-        _set(f"{name}{scope.suffix}", 0) for name in ("sampled", "stale", "quiet", "looked")
+        _set(f"{name}{scope.suffix}", 0)
+        for name in ("sampled", "stale", "quiet", "looked", "outdated")
     )
 
 
@@ -284,6 +295,7 @@ _OPERATIONS: dict[str, Callable[[Node, Scope], Alternatives]] = {
     "drop_spte": _remove,
     "clear_spte": _remove,
     "set_spte": _set_spte,
+    "clear_pte": _clear_pte,
     "protect_spte": _protect,
     "flush_page": _flush_page,
     "invalidate_cache": _invalidate_cache,

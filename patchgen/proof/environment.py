@@ -99,6 +99,8 @@ def studied(protocol: Protocol, case: Case, core: Core) -> Program:
     done = build.do("finish", NOWHERE, build.end())
     if case.after == NONE:
         return build.program("CPU 0", _unmap(build, protocol, case, core, done))
+    if not case.transition:
+        return build.program("CPU 0", _failing(build, protocol, case, done))
     section = _Section(protocol, case, "A", case.flagged)
     after = done
     if (case.before, case.new_frame) == (OLD_RW, False):
@@ -135,9 +137,12 @@ def other(protocol: Protocol, case: Case, core: Core, unmap: Core) -> Program:
     plain = _Section(protocol, case, "B", False)
     ways = [
         _unmap(build, protocol, case, unmap, done),
-        _failing(build, protocol, case, done),
         _chain(build, plain, core.steps, done, done),
+        done,
     ]
+    if protocol.rollback:
+        # Without it every other event would show the same fault once more.
+        ways.append(_failing(build, protocol, case, done))
     if protocol.guarded():
         flagged = _Section(protocol, case, "B", True)
         ways.append(_chain(build, flagged, core.steps, done, done))

@@ -247,7 +247,9 @@ class Evaluator:
             (left, right),
             env,
             frame,
-            lambda vs, e: then(_mask(operator, right, binary(operator, *vs, text(expr))), e),
+            lambda vs, e: then(
+                _mask(operator, right, binary(operator, vs[0], vs[1], text(expr))), e
+            ),
         )
 
     def _assign(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
@@ -263,7 +265,9 @@ class Evaluator:
             (target, source),
             env,
             frame,
-            lambda vs, e: store(_mask(operator, source, binary(operator, *vs, text(expr))), e),
+            lambda vs, e: store(
+                _mask(operator, source, binary(operator, vs[0], vs[1], text(expr))), e
+            ),
         )
 
     def _step(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
@@ -412,7 +416,7 @@ def _lock(argument: Expr) -> str:
 def _mask(operator: str, right: Expr, value: Known) -> Known:
     """Taking the write bit out of an SPTE makes it read-only."""
     inverted = right.kind == "unary" and right.name == "~"
-    if operator == "&" and inverted and right.args[0].name in words.WRITE_MASKS:
-        if isinstance(value, Opaque):
-            return Opaque(value.text, value.tags | {"read-only"})
+    protects = operator == "&" and inverted and right.args[0].name in words.WRITE_MASKS
+    if protects and isinstance(value, Opaque):
+        return Opaque(value.text, value.tags | {"read-only"})
     return value

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from patchgen.model import Value
 from patchgen.proof.effects import TOUCHES, Scope, condition, operation
 from patchgen.proof.program import Node, Program
@@ -164,9 +166,12 @@ class Lowering:
         path = _with(path, node, self._seen(index, node))
         if node.kind == "test":
             answers = condition(node, self.task.scope)
-            for alternatives, following in zip(answers, (node.yes, node.no), strict=True):
+            ways = (("yes", node.yes), ("no", node.no))
+            for alternatives, (answer, following) in zip(answers, ways, strict=True):
+                said = msgspec.structs.replace(node, arg=answer)
+                told = msgspec.structs.replace(path, steps=(*path.steps[:-1], said))
                 for guards in alternatives:
-                    self._branch(path, guards, (), following)
+                    self._branch(told, guards, (), following)
             return
         for guards, updates in operation(node, self.task.scope):
             self._branch(path, guards, updates, node.yes)

@@ -40,6 +40,7 @@ OPERATIONS = {
     "mark_dirty": "count a deferred TLB flush",
     "invalidate_cache": "invalidate the pfn cache",
     # The environment's own.
+    "is_flagged": "the range is flagged",
     "begin_section": "begin the section",
     "end_section": "the section is over",
     "clear_pte": "clear and flush the primary PTE",
@@ -87,7 +88,8 @@ class Node(Value, frozen=True, array_like=True):
     """One node: ``kind`` is do, test, end, stop or unknown.
 
     "do" does ``what`` (of OPERATIONS) and goes to ``yes``.  "test" asks ``what`` (of
-    CONDITIONS) and goes to ``yes`` or ``no``.  "end" is the end with the result
+    CONDITIONS) and goes to ``yes`` or ``no``.  In a run a
+    test's ``arg`` is the answer.  "end" is the end with the result
     ``what`` (decimal, or "").  "stop" waits for ever in this branch: the step before
     is not possible.  "unknown" was not understood, ``what`` says why.  ``page`` is
     the page that the node acts on, "" in a handler (the caller says which).
@@ -105,7 +107,9 @@ class Node(Value, frozen=True, array_like=True):
         """The node in words, without its place."""
         if self.kind == "do":
             return OPERATIONS[self.what].format(arg=LOCKS.get(self.arg, self.arg))
-        return CONDITIONS.get(self.what, self.what)
+        if self.kind == "test":
+            return f"{CONDITIONS[self.what]}: {self.arg}" if self.arg else CONDITIONS[self.what]
+        return self.what
 
 
 class Program(Value, frozen=True):
@@ -197,6 +201,8 @@ class Builder:
                 new = ends(node.what)
             elif node.kind == "test" and node.what in known:
                 new = copy(node.yes if known[node.what] else node.no)
+                if node.what == "flagged" and known["flagged"]:
+                    new = self.do("is_flagged", node.place, new, "", page)
             elif node.kind == "test":
                 new = self.test(node.what, node.place, copy(node.yes), copy(node.no), page)
             elif node.kind == "do":

@@ -21,11 +21,12 @@ PROPERTIES = {
 #: Per (process, location) the variables of locks that may be held there.
 Holding = Mapping[tuple[int, int], frozenset[str]]
 
-#: How the guest gets at memory: (variable, words).
-_WAYS = (
-    ("spte_A", "through the SPTE"),
-    ("tlb", "through a stale TLB entry"),
-    ("cache", "through the pfn cache"),
+#: How the guest gets at memory: (variable, what else holds, words).
+_WAYS: tuple[tuple[str, dict[str, int], str], ...] = (
+    ("spte_A", {"late": 0}, "through the SPTE"),
+    ("spte_A", {"late": 1}, "through an SPTE that a fault installed from an outdated lookup"),
+    ("tlb", {}, "through a stale TLB entry"),
+    ("cache", {}, "through the pfn cache"),
 )
 
 
@@ -41,6 +42,8 @@ def bad_states(
     found += _deadlocks(processes, transitions, holding)
     found.append(Bad("S4", "a fault that nothing disturbs is told to try again", "", _all(stuck=1)))
     studied = processes[0].holder
+    if not case.transition:
+        return tuple(dict.fromkeys(found))
     for holder in sorted({0, *(p.holder for p in processes)} - {studied}):
         literals = _all(lost=1, section_h0=1, lock_mmu=holder)
         found.append(Bad("O1", "the page is not mapped any more", "CPU 0", literals))
@@ -55,26 +58,26 @@ def _memory(case: Case, variables: frozenset[str]) -> Iterator[Bad]:
     sections: dict[str, int] = {
         name: 0 for name in ("section_h0", "section_h1") if name in variables
     }
-    for variable, way in _WAYS:
+    for variable, also, way in _WAYS:
         if variable not in variables:
             continue
         for mapping in (OLD_RO, OLD_RW):
             cause = f"the guest reaches the freed old frame {way}"
-            yield Bad("S1", cause, "guest", _all(**{variable: mapping, "old": GONE}))
+            yield Bad("S1", cause, "guest", _all(**also, **{variable: mapping, "old": GONE}))
         for mapping in (NEW_RO, NEW_RW) if case.new_frame else ():
             cause = f"the guest reaches the freed new frame {way}"
-            yield Bad("S1", cause, "guest", _all(**{variable: mapping, "new": 1}))
+            yield Bad("S1", cause, "guest", _all(**also, **{variable: mapping, "new": 1}))
         cause = f"the guest writes to the old frame {way}: its content was taken over already"
-        yield Bad("S2", cause, "guest", _all(**{variable: OLD_RW, "old": TAKEN}))
+        yield Bad("S2", cause, "guest", _all(**also, **{variable: OLD_RW, "old": TAKEN}))
         for pte, mapping in ((OLD_RO, OLD_RW), (NEW_RO, NEW_RW), (NEW_RO, OLD_RW)):
             if pte == NEW_RO and not case.new_frame:
                 continue
             cause = f"the guest writes {way}: the primary PTE is read-only"
-            literals: dict[str, int] = {variable: mapping, "pte": pte, **sections}
+            literals: dict[str, int] = {variable: mapping, "pte": pte, **also, **sections}
             yield Bad("S2", cause, "guest", _all(**literals))
         for mapping in (OLD_RO, OLD_RW) if case.after == NEW_RW else ():
             cause = f"the guest reads the old frame {way}: the new one was written to since"
-            literals = {variable: mapping, "pte": NEW_RW, "differs": 1}
+            literals = {variable: mapping, "pte": NEW_RW, "differs": 1, **also}
             yield Bad("S2", cause, "guest", _all(**literals))
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from patchgen.model import Value
@@ -58,7 +58,7 @@ def tags(*values: Known) -> frozenset[str]:
     return frozenset(tag for v in values if isinstance(v, Opaque) for tag in v.tags)
 
 
-_INTEGER = {
+_INTEGER: dict[str, Callable[[int, int], int]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -79,8 +79,7 @@ _INTEGER = {
 def binary(operator: str, left: Known, right: Known, text: str) -> Known:
     """``left operator right``; opaque where it cannot be worked out."""
     if isinstance(left, int) and isinstance(right, int) and operator in _INTEGER:
-        result: int = _INTEGER[operator](left, right)
-        return result
+        return int(_INTEGER[operator](left, right))
     if isinstance(left, Name) and isinstance(right, Name) and operator in ("==", "!="):
         return int((left == right) == (operator == "=="))
     if operator in ("|", "||") and (

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The proof of one state of a tree, from its bytes to its verdicts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from patchgen.facts.lexer import Tokens
+from patchgen.facts.ops import tables
+from patchgen.model import Evidence, Function, OpsTable, Place, Value
+from patchgen.outcome import UserError
+from patchgen.proof import locate
+from patchgen.proof.assemble import assemble
+from patchgen.proof.cases import CASES, Case
+from patchgen.proof.effects import NEW_RW, OLD_RW
+from patchgen.proof.explore import TooLarge, explore
+from patchgen.proof.extract import Extractor
+from patchgen.proof.locate import Misplaced, Read, Source
+from patchgen.proof.program import Program
+from patchgen.proof.properties import PROPERTIES
+from patchgen.proof.protocol import NOWHERE, Bounds, Core, Protocol
+from patchgen.proof.result import Explored, ProofResult, Run, Verdict, run_of, shortest
+from patchgen.proof.system import System
+
+KVM_MAIN = "virt/kvm/kvm_main.c"
+
+#: Called with a case's name, the states so far and the depth.
+Progress = Callable[[str, int, int], None]
+
+_LIMITS = (
+    "x86's rmap MMU; the TDP MMU and other architectures were not looked into",
+    "4 KiB pages; huge pages are split under notifications of their own",
+    "memory ordering: every access is explored as sequentially consistent",
+    "ageing, memslot updates, release and the fast page fault path",
+)
+
+
+class Understood(Value, frozen=True):
+    """A tree's protocol with the core's order for each case, by key."""
+
+    protocol: Protocol
+    cores: dict[str, Core]
+    unmap: Core
+    notes: tuple[Evidence, ...]
+    limits: tuple[str, ...]
+
+    def systems(self, case: Case, bounds: Bounds, reduce: bool = True) -> tuple[System, ...]:
+        """The transition systems of ``case``: guests, and where there is one the pfn cache.
+
+        vCPUs and a pfn cache share nothing but what the CPUs do, so that they are looked
+        into apart: the cache beside one faulting vCPU.
+        """
+
+        def made(protocol: Protocol, within: Bounds) -> System:
+            core = self.cores[case.key]
+            return assemble(protocol, case, core, self.unmap, within, reduce)
+
+        guests = made(msgspec.structs.replace(self.protocol, cache=None), bounds)
+        # A pfn cache is always writable: without a writable entry there is none.
+        if self.protocol.cache is None or not {case.before, case.after} & {OLD_RW, NEW_RW}:
+            return (guests,)
+        return guests, made(self.protocol, msgspec.structs.replace(bounds, vcpus=1))
+
+
+def understand(read: Read) -> Understood | tuple[Evidence, ...]:
+    """The protocol of the tree's handlers, or what of it was not understood.
+
+    ``read`` gives the bytes of a path of the tree, or None.  Raises UserError where KVM's
+    main file or its table of callbacks is not there.
+    """
+    data = read(KVM_MAIN)
+    if data is None:
+        raise UserError("no such file: KVM's notifier handlers", KVM_MAIN, "is this a kernel tree?")
+    source = Source(read)
+    table = _table(data)
+    handlers: dict[str, Program | None] = {}
+    ranges = False
+    for member in ("invalidate_range_start", "invalidate_range_end", "change_pte"):
+        function = _handler(source, table, member)
+        if function is None:
+            handlers[member] = None
+            continue
+        extractor = Extractor(source.kvm)
+        handlers[member] = extractor.program(function)
+        ranges |= extractor.ranges
+    unknown = [
+        Evidence(node.place, node.what)
+        for program in handlers.values()
+        if program is not None
+        for node in program.unknown()
+    ]
+    guest = locate.guest(source)
+    if isinstance(guest, Misplaced):
+        unknown.append(Evidence(guest.place, guest.reason))
+    start, end = handlers["invalidate_range_start"], handlers["invalidate_range_end"]
+    for member in ("invalidate_range_start", "invalidate_range_end"):
+        if handlers[member] is None:
+            unknown.append(Evidence(Place(KVM_MAIN, table.line), f"no {member}() callback"))
+    if unknown or isinstance(guest, Misplaced) or start is None or end is None:
+        return tuple(dict.fromkeys(unknown))
+    protocol = Protocol(
+        start,
+        end,
+        handlers["change_pte"],
+        guest[0],
+        ranges,
+        locate.deferred(source),
+        locate.pfn_cache(source),
+        locate.rollback(source),
+    )
+    cores, assumed = {}, {guest[1]} - {""}
+    unmap = locate.unmap(source)
+    for case in CASES:
+        if not case.transition:
+            cores[case.key] = unmap
+            continue
+        cores[case.key], note = locate.core(source, case)
+        assumed |= {note} - {""}
+    limits = (*_LIMITS, *sorted(assumed))
+    return Understood(protocol, cores, unmap, _notes(protocol), limits)
+
+
+def _table(data: bytes) -> OpsTable:
+    for table in tables(Tokens(data), KVM_MAIN):
+        if table.struct == "mmu_notifier_ops":
+            return table
+    raise UserError("no struct mmu_notifier_ops with callbacks", KVM_MAIN, "is KVM's code here?")
+
+
+def _handler(source: Source, table: OpsTable, member: str) -> Function | None:
+    name = table.function(member)
+    if not name:
+        return None
+    function = source.file(KVM_MAIN).get(name)
+    if function is None:
+        raise UserError(f".{member} is {name}(), which is not defined here", KVM_MAIN)
+    return function
+
+
+def _notes(protocol: Protocol) -> tuple[Evidence, ...]:
+    """What the setter does when the new entry is writable, and deferred flushes."""
+    notes = []
+    change = protocol.change
+    for _, node in change.reachable() if change else ():
+        if node.what == "new_writable":
+            assert change is not None
+            dropped = msgspec.structs.replace(change, entry=node.yes).does("drop_spte")
+            if dropped:
+                text = "the setter drops the SPTE when the new entry is writable"
+                notes.append(Evidence(dropped, text))
+    if protocol.deferred:
+        notes.append(Evidence(protocol.deferred, "SPTEs are dropped here, the flush is deferred"))
+    return tuple(dict.fromkeys(notes))
+
+
+def rows(protocol: Protocol, cases: Sequence[Case] = CASES) -> tuple[Case, ...]:
+    """The cases of the table: flagged ones first, where the handlers ask for the flag."""
+    flagged = [c for c in cases if c.transition] if protocol.guarded() else []
+    return (*(msgspec.structs.replace(c, flagged=True) for c in flagged), *cases)
+
+
+def prove(
+    read: Read,
+    bounds: Bounds = Bounds(),  # noqa: B008
+    keys: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> ProofResult:
+    """Prove the protocol of the tree that ``read`` gives the files of.
+
+    ``keys`` names the cases (of :data:`CASES`), all of them by default.  What is not
+    understood, or too large to explore, is said in ``unknown``: never guessed.
+    """
+    understood = understand(read)
+    if isinstance(understood, tuple):
+        return ProofResult((), understood, bounds, limits=_LIMITS)
+    protocol = understood.protocol
+    cases = [case for case in CASES if not keys or case.key in keys]
+    verdicts: list[Verdict] = []
+    sizes: list[Explored] = []
+    unknown: list[Evidence] = []
+    for case in rows(protocol, cases):
+        begun = time.monotonic()
+        runs: list[tuple[str, Run]] = []
+        states = transitions = 0
+        try:
+            for system in understood.systems(case, bounds):
+                found = explore(system, _named(progress, case))
+                states += found.states
+                transitions += found.transitions
+                runs += [(v.bad.property, run_of(system, v)) for v in found.violations]
+        except TooLarge as error:
+            unknown.append(Evidence(protocol.guarded() or NOWHERE, f"{case.name}: {error}"))
+            continue
+        seconds = time.monotonic() - begun
+        sizes.append(Explored(case.key, case.flagged, states, transitions, seconds))
+        verdicts += _verdicts(case, runs)
+    return ProofResult(
+        tuple(verdicts),
+        tuple(unknown),
+        bounds,
+        understood.notes,
+        understood.limits,
+        tuple(sizes),
+        protocol.guarded() is not None,
+        protocol.change is not None,
+    )
+
+
+def _verdicts(case: Case, runs: Sequence[tuple[str, Run]]) -> list[Verdict]:
+    made = []
+    for prop in PROPERTIES:
+        if prop == "O1" and not case.transition:
+            continue
+        found = shortest([run for name, run in runs if name == prop])
+        counts = prop != "O1" and (case.allowed or not case.flagged)
+        made.append(
+            Verdict(case.key, case.name, case.flagged, case.allowed, prop, not found, counts, found)
+        )
+    return made
+
+
+def _named(progress: Progress | None, case: Case) -> Callable[[int, int], None] | None:
+    if progress is None:
+        return None
+    return lambda states, depth: progress(case.name, states, depth)
