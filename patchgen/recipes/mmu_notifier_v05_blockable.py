@@ -61,7 +61,7 @@ def find(state: State) -> Uses:
             continue
         seen: set[int] = set()
         for function in state.functions(path):
-            for use, reason in _in_function(path, function, seen):
+            for use, reason in _in_function(path, source, function, seen):
                 if reason:
                     unclear.append(Evidence(use.place, reason))
                 elif function.name != HELPER:
@@ -70,7 +70,9 @@ def find(state: State) -> Uses:
     return Uses(tuple(uses), tuple(unclear))
 
 
-def _in_function(path: str, function: Function, seen: set[int]) -> Iterator[tuple[Use, str]]:
+def _in_function(
+    path: str, source: bytes, function: Function, seen: set[int]
+) -> Iterator[tuple[Use, str]]:
     types = {param.name: param.type for param in function.params}
     fields: list[tuple[str, Expr]] = []
     for stmt in statements(function.body):
@@ -95,27 +97,38 @@ def _in_function(path: str, function: Function, seen: set[int]) -> Iterator[tupl
     for expr in every(function.body):
         if not _is_member(expr):
             continue
-        seen.add(expr.span.end)
+        own = _without_parentheses(source, expr.span)
+        seen.add(own.end)
         type_ = _type_of(expr.args[0], types)
         if type_ is None:
             yield (
-                Use(path, function, "read", "", expr, expr.span),
+                Use(path, function, "read", "", expr, own),
                 f"the type of {text(expr.args[0])} cannot be told",
             )
         elif _RANGE.search(type_):
-            yield _use(path, function, expr, written.get(expr.span), expr.span in taken)
+            assign = written.get(expr.span)
+            yield _use(path, function, expr, own, assign, expr.span in taken)
+
+
+def _without_parentheses(source: bytes, span: Span) -> Span:
+    """The span of an expression without the parentheses around it."""
+    start, end = span.start, span.end
+    while source[start : start + 1] == b"(" and source[end - 1 : end] == b")":
+        start, end = start + 1, end - 1
+        while source[start : start + 1].isspace():
+            start += 1
+        while source[end - 1 : end].isspace():
+            end -= 1
+    return Span(start, end)
 
 
 def _use(
-    path: str, function: Function, expr: Expr, assign: Expr | None, taken: bool
+    path: str, function: Function, expr: Expr, own: Span, assign: Expr | None, taken: bool
 ) -> tuple[Use, str]:
     pointer = _pointer(expr)
-    if taken:
-        return Use(
-            path, function, "read", pointer, expr, expr.span
-        ), "the member's address is taken"
     if assign is None:
-        return Use(path, function, "read", pointer, expr, expr.span), ""
+        reason = "the member's address is taken" if taken else ""
+        return Use(path, function, "read", pointer, expr, own), reason
     use = Use(path, function, "write", pointer, expr, assign.span, assign.args[1])
     return use, "" if assign.name == "=" else f"the member is written with {assign.name}"
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 from patchgen.flow.text import statements
 from patchgen.model import Change, Evidence, ExprStmt, PatchPlan, Span
 from patchgen.recipes.base import Options, State, StepResult
@@ -74,23 +76,38 @@ def _read(source: bytes, use: Use) -> Change:
 
 
 def _new_line(source: bytes, use: Use, new: str) -> Change | None:
-    """An operand of ``&&`` or ``||`` on a line of its own, below the parenthesis."""
+    """An operand on a line of its own, or what comes behind it, below the expression."""
     line_start = source.rfind(b"\n", 0, use.span.start) + 1
     before = source[line_start : use.span.start]
     sign = before[len(before.rstrip(b"!(")) :]
     head = before[: len(before) - len(sign)].rstrip()
-    if not head.endswith((b"&&", b"||")) or b"(" not in head:
+    opened = _opened(head)
+    if head.endswith((b"&&", b"||")) and opened >= 0:
+        margin = column(source, line_start + opened) + 1
+        span = Span(line_start + len(head), use.span.end)
+        lines = ["", indent(margin) + sign.decode() + new]
+        return Change(use.path, span, f"{NAME}/lines.c.j2", {"lines": lines})
+    line_end = source.find(b"\n", use.span.end)
+    behind = re.match(rb"([^\n]*?) (\?|&&|\|\|) ", source[use.span.end : line_end])
+    begins = re.search(rb"(?:= |return )(?=[!(]*\Z)", before)
+    if behind is None or not (begins or opened >= 0):
         return None
-    depth, at = 0, len(head) - 1
-    while at >= 0 and not (head[at : at + 1] == b"(" and depth == 0):
-        depth += {b")": 1, b"(": -1}.get(head[at : at + 1], 0)
-        at -= 1
-    if at < 0:
-        return None
-    margin = column(source, line_start + at) + 1
-    span = Span(line_start + len(head), use.span.end)
-    lines = ["", indent(margin) + sign.decode() + new]
+    margin = columns(before[: begins.end() if begins else opened + 1])
+    span = Span(use.span.start, use.span.end + behind.end())
+    first = f"{new}{behind[1].decode('utf-8', 'replace')} {behind[2].decode()}"
+    lines = [first, indent(margin)]
     return Change(use.path, span, f"{NAME}/lines.c.j2", {"lines": lines})
+
+
+def _opened(head: bytes) -> int:
+    """Index of the last parenthesis that ``head`` opens and does not close; else -1."""
+    depth = 0
+    for at in range(len(head) - 1, -1, -1):
+        char = head[at : at + 1]
+        if char == b"(" and depth == 0:
+            return at
+        depth += {b")": 1, b"(": -1}.get(char, 0)
+    return -1
 
 
 def to_flag(state: State, options: Options) -> StepResult:

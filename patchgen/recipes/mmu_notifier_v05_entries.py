@@ -17,6 +17,7 @@ import msgspec
 from patchgen.flow.text import bare, every, root, statements, subexpressions, text
 from patchgen.model import Decl, Expr, Function, Place, Span, Value
 
+VMA = "struct vm_area_struct *"
 #: What happens to an entry.  "kept" alters bits or puts the old value back.
 KINDS = ("soft-dirty", "pgprot", "protect", "moved", "removed", "replaced", "kept")
 
@@ -32,6 +33,7 @@ class Primitives(msgspec.Struct, frozen=True, kw_only=True):
     types: dict[str, frozenset[str]]
     gather_type: str
     tables_freed: frozenset[str]
+    vma_freed: frozenset[str]
 
 
 class Effect(Value, frozen=True, order=True):
@@ -47,7 +49,7 @@ def primitives() -> Primitives:
     """The primitives, read once."""
     data = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     gather = data.pop("gather")
-    data |= {"gather_type": gather["type"], "tables_freed": gather["tables_freed"]}
+    data |= {"gather_type": gather.pop("type"), **gather}
     return msgspec.convert(data, Primitives)
 
 
@@ -76,6 +78,15 @@ def _all_calls(function: Function) -> tuple[Expr, ...]:
 def argument(call: Expr, index: int) -> Expr | None:
     """Argument ``index`` of a call (from 0), without casts; None when it has fewer."""
     return bare(call.args[index + 1]) if len(call.args) > index + 1 else None
+
+
+def vma_variables(function: Function) -> frozenset[str]:
+    """Parameters and variables of ``function`` that point to a vma."""
+    found = {param.name for param in function.params if param.type == VMA}
+    for stmt in statements(function.body):
+        if isinstance(stmt, Decl):
+            found |= {variable.name for variable in stmt.variables if variable.type == VMA}
+    return frozenset(found)
 
 
 def effects(function: Function, span: Span, foreign: frozenset[str]) -> tuple[Effect, ...]:

@@ -46,7 +46,7 @@ def infer(site: Site, code: Code) -> Inferred:
         if freed is not None:
             return Inferred(
                 UNMAP,
-                "entries go, and with the caller's batch the page tables may go",
+                "entries go, and their mapping goes with the caller's batch",
                 (*_evidence(found, "removed"), freed),
             )
     for kind, reason in (

@@ -34,6 +34,7 @@ from patchgen.recipes.mmu_notifier_v05_entries import (
     calls,
     effects,
     primitives,
+    vma_variables,
 )
 
 INIT = "mmu_notifier_range_init"
@@ -278,10 +279,10 @@ def _bound(callee: Function, call: Expr, foreign: frozenset[str]) -> frozenset[s
 
 
 def teardown(site: Site, code: Code) -> Evidence | None:
-    """Where a caller that owns the batch of freed pages frees the page tables, too.
+    """Where a caller that owns the batch of freed pages frees page tables or the vma.
 
     A batch from a caller that is not known may be such a one.  None when the
-    section's function owns its batch, or no owner frees the page tables.
+    section's function owns its batch, or no owner frees those.
     """
     return _owner_frees(site.function, code, set(), 0)
 
@@ -289,9 +290,13 @@ def teardown(site: Site, code: Code) -> Evidence | None:
 def _owner_frees(function: Function, code: Code, seen: set[str], depth: int) -> Evidence | None:
     known = primitives()
     if not any(param.type == known.gather_type for param in function.params):
-        for call in calls(function):
-            if depth and call.name in known.tables_freed:
-                return Evidence(Place(function.path, call.line), "page tables are freed")
+        for call in calls(function) if depth else ():
+            place = Place(function.path, call.line)
+            if call.name in known.tables_freed:
+                return Evidence(place, "page tables are freed")
+            given = {text(bare(arg)) for arg in call.args[1:]}
+            if call.name in known.vma_freed and given & vma_variables(function):
+                return Evidence(place, "the vma is freed")
         return None
     if depth >= _DEPTH or function.name in seen:
         return None

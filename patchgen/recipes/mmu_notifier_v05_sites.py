@@ -25,7 +25,7 @@ from patchgen.model import (
 )
 from patchgen.recipes.base import Options, State, StepResult
 from patchgen.recipes.mmu_notifier_v05_api import predicate
-from patchgen.recipes.mmu_notifier_v05_entries import argument
+from patchgen.recipes.mmu_notifier_v05_entries import VMA, argument, vma_variables
 from patchgen.recipes.mmu_notifier_v05_events import UNMAP, Inferred, infer
 from patchgen.recipes.mmu_notifier_v05_flag import verdict
 from patchgen.recipes.mmu_notifier_v05_header import NAME, Header, already, header, refusal
@@ -41,7 +41,6 @@ from patchgen.recipes.mmu_notifier_v05_sections import HEADER, INIT, Code, Site,
 
 FLAG = "MMU_NOTIFIER_USE_CHANGE_PTE"
 FLAG_HELPER = "mmu_notifier_range_use_change_pte"
-_VMA = "struct vm_area_struct *"
 OLD, NEW = 4, 7
 
 
@@ -131,7 +130,7 @@ def _signature(parts: Header) -> list[Change]:
         end = parts.source.rindex(b")", begin, init.body.span.start)
         written_params = parts.source[begin:end].decode("utf-8", "replace").split(",")
         params = [" ".join(param.split()) for param in written_params]
-        params[1:1] = ["enum mmu_notifier_event event", "unsigned int flags", f"{_VMA}vma"]
+        params[1:1] = ["enum mmu_notifier_event event", "unsigned int flags", f"{VMA}vma"]
         margin = indent(column(parts.source, begin))
         lines = [(margin if i else "") + p + "," for i, p in enumerate(params)]
         lines[-1] = lines[-1].rstrip(",")
@@ -165,25 +164,17 @@ def vma_of(site: Site) -> str:
     """
     args = site.call.args[1:]
     mm, bounds = bare(args[-3]), [bare(arg) for arg in args[-2:]]
-    variables = _vma_variables(site.function)
+    variables = vma_variables(site.function)
     owner = _base(mm, "vm_mm") or _base(_initialiser(site.function, mm), "vm_mm")
     if owner in variables:
         return owner
-    params = [param.name for param in site.function.params if param.type == _VMA]
+    params = [param.name for param in site.function.params if param.type == VMA]
     if len(params) == 1:
         return params[0]
     ends = {_base(bounds[0], "vm_start"), _base(bounds[1], "vm_end")}
     if len(ends) == 1 and ends <= variables:
         return ends.pop()
     return "NULL"
-
-
-def _vma_variables(function: Function) -> set[str]:
-    found = {param.name for param in function.params if param.type == _VMA}
-    for stmt in statements(function.body):
-        if isinstance(stmt, Decl):
-            found |= {v.name for v in stmt.variables if v.type == _VMA}
-    return found
 
 
 def _base(expr: Expr | None, member: str) -> str:
@@ -291,6 +282,9 @@ def change_pte_flag(state: State, options: Options) -> StepResult:
     parts = header(state)
     if not isinstance(parts, Header):
         return parts
+    if parts.member("flags") is None:
+        where = (Evidence(parts.place(parts.struct_at), "struct mmu_notifier_range"),)
+        return refusal("absent", "the range has no flags", where)
     code = Code(state)
     found = [site for site in sites(state) if len(site.call.args) - 1 == NEW]
     verdicts = [(site, verdict(site, code)) for site in found]
