@@ -130,11 +130,10 @@ def _first_error(log: Path) -> str:
 
 
 def disk_use(folder: Path) -> int:
-    """Bytes on disk of all regular files below ``folder``; links count nothing."""
+    """Bytes on disk of everything below ``folder``, as du counts; links are not followed."""
     total = 0
     for base, _, names in os.walk(folder):
-        for name in names:
+        for path in (base, *(f"{base}/{name}" for name in names)):
             with contextlib.suppress(OSError):
-                status = os.lstat(f"{base}/{name}")
-                total += status.st_blocks * 512
+                total += os.lstat(path).st_blocks * 512
     return total

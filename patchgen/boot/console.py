@@ -15,7 +15,7 @@ from patchgen.boot.evidence import Phase
 _LINE = re.compile(r"@pg (\w+)((?: [^ ;]+=[^ ;]*)*) ;")
 _COMPLAINT = re.compile(
     r"^(?:\[ *\d+\.\d+\] *)?("
-    r"WARNING: |BUG: |kernel BUG at |Oops|general protection fault|invalid opcode|"
+    r"WARNING: |BUG: |[Kk]ernel BUG at |Oops|general protection fault|invalid opcode|"
     r"stack segment|double fault|Kernel panic|watchdog: |INFO: (?:rcu|task)|rcu: INFO|"
     r"list_(?:add|del) corruption|Bad rss-counter|page:\S+ refcount.*dumped)"
 )
@@ -62,7 +62,7 @@ class Console:
     def panicked(self) -> bool:
         """Whether a complaint is one that ends the kernel (oops=panic is set)."""
         return any(
-            "Kernel panic" in line or "kernel BUG" in line or "Oops" in line
+            re.search("Kernel panic|[Kk]ernel BUG|Oops|invalid opcode", line)
             for line in self.complaints
         )
 

@@ -24,7 +24,7 @@ from patchgen.boot.initramfs import initramfs
 from patchgen.boot.variants import VARIANTS, spoil
 from patchgen.boot.verdict import judge
 from patchgen.model import Value
-from patchgen.outcome import Exit
+from patchgen.outcome import Exit, Refused
 from patchgen.tree.describe import Tree
 from patchgen.tree.snapshot import read_inside
 
@@ -87,7 +87,7 @@ class _Session:
             self.measure("patched", files, self.plan.cpus, self.plan.rounds)
         except BuildFailed as error:
             for count in self.plan.cpus:
-                self.verdicts.append(Verdict("patched", count, NOT_SHOWN, "build", str(error)))
+                self._unseen("patched", count, str(error))
             return
         for count in self.plan.cpus:
             base, patched = self.boots["base", count], self.boots["patched", count]
@@ -100,15 +100,17 @@ class _Session:
         count = self.plan.cpus[0]
         root = str(self.tree.path)
         for variant in VARIANTS:
-            spoiled = spoil(variant, files, lambda path: read_inside(root, path))
             try:
+                spoiled = spoil(variant, files, lambda path: read_inside(root, path))
                 self.measure(variant.name, spoiled, (count,), VARIANT_ROUNDS)
-            except BuildFailed as error:
-                verdict = Verdict(variant.name, count, NOT_SHOWN, "build", str(error))
-                self.verdicts.append(verdict)
+            except (Refused, BuildFailed) as error:
+                self._unseen(variant.name, count, str(error), variant.expected)
                 continue
             boots = self.boots["base", count], self.boots[variant.name, count]
             self.verdicts.append(judge(*boots, variant.expected))
+
+    def _unseen(self, name: str, count: int, why: str, expected: tuple[str, ...] = ()) -> None:
+        self.verdicts.append(Verdict(name, count, NOT_SHOWN, "build", why, expected))
 
     def evidence(self, files: Files | None) -> BootEvidence:
         if not self.verdicts:

@@ -60,7 +60,8 @@ def _base_fault(base: Boot) -> str:
 
 def _harm(patched: Boot) -> tuple[str, str, str] | None:
     if wrong_words(patched):
-        return REFUTED, "errors", f"{wrong_words(patched)} words had a wrong value"
+        inside, outside = _wrong_inside(patched), wrong_words(patched) - _wrong_inside(patched)
+        return REFUTED, "errors", f"{inside} wrong words in the guest, {outside} outside it"
     if patched.end == "early":
         return NOT_SHOWN, "early", f"the kernel did not get to its first program: {patched.detail}"
     if patched.end != "complete":
@@ -94,8 +95,11 @@ def _gain(base: Boot, patched: Boot) -> tuple[str, str, str]:
 
 def wrong_words(boot: Boot) -> int:
     """Wrong words that the guest or the program outside it found, in the whole boot."""
-    inside = max(boot.errors, sum(phase.errors for phase in boot.phases))
-    return inside + sum(phase.own_errors for phase in boot.phases)
+    return _wrong_inside(boot) + sum(phase.own_errors for phase in boot.phases)
+
+
+def _wrong_inside(boot: Boot) -> int:
+    return max(boot.errors, sum(phase.errors for phase in boot.phases))
 
 
 def _range(boot: Boot, phase: str, counter: str) -> tuple[int, int]:

@@ -45,6 +45,7 @@ def test_absent_probes_are_left_out() -> None:
     [
         "WARNING: CPU: 0 PID: 33 at virt/kvm/kvm_main.c:1 f+0x1/0x2",
         "[    3.141592] kernel BUG at virt/kvm/kvm_main.c:588!",
+        "Kernel BUG at f+0x2a/0x30 [verbose debug info unavailable]",
         "BUG: Bad page state in process init  pfn:1",
         "rcu: INFO: rcu_sched self-detected stall on CPU",
         "watchdog: BUG: soft lockup - CPU#0 stuck for 22s!",
