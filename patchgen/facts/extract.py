@@ -18,16 +18,19 @@ from patchgen.facts.ops import filled_at_run_time, tables
 from patchgen.facts.outline import Outline, names_between, outline
 from patchgen.facts.walk import calls
 from patchgen.model import Diagnostic, FileFacts, Function, InitSite, OpsTable, Place
-from patchgen.parse.unit import ParsedUnit
+from patchgen.parse.unit import HeaderUse, ParsedUnit
 
 _INIT = re.compile(r"mmu_notifier_range_init(_\w+)?")
 
 
-def extract(source: bytes, unit: ParsedUnit, names: frozenset[str], digest: str = "") -> FileFacts:
+def extract(
+    source: bytes, unit: ParsedUnit, names: frozenset[str], digest: str = "", tried: str = ""
+) -> FileFacts:
     """The facts of one parsed file.
 
     ``names`` are the API's names (:func:`patchgen.api.descriptor` knows them);
-    ``digest`` identifies the content that the facts hold for.
+    ``digest`` identifies the content that the facts hold for, ``tried`` names the
+    configuration for the ledger.
     """
     path = unit.path
     tokens = Tokens(source, unit.skipped)
@@ -36,7 +39,6 @@ def extract(source: bytes, unit: ParsedUnit, names: frozenset[str], digest: str 
     functions = _relevant(tokens, outlines, ops, names, path)
     run_time = filled_at_run_time(functions)
     error = next((str(found) for found in unit.errors), "")
-    options = f"{unit.arch}"
     return FileFacts(
         path=path,
         arch=unit.arch,
@@ -44,7 +46,9 @@ def extract(source: bytes, unit: ParsedUnit, names: frozenset[str], digest: str 
         functions=functions,
         ops=(*ops, *run_time),
         sites=tuple(_sites(functions)),
-        mentions=mentions(source, path, names, unit.skipped, functions, ops, error, options),
+        mentions=mentions(
+            source, path, names, unit.skipped, functions, ops, error, tried or unit.arch
+        ),
         diagnostics=(*unit.diagnostics, *_disagreements(tokens, outlines, unit)),
         macros=tuple(_macros(tokens)),
     )
@@ -110,3 +114,24 @@ def _macros(tokens: Tokens) -> Iterable[str]:
         match = re.match(r"\s*#\s*define\s+(\w+)", directive.text)
         if match:
             yield match.group(1)
+
+
+def extract_header(
+    source: bytes, path: str, use: HeaderUse, names: frozenset[str], tried: str
+) -> FileFacts:
+    """The facts of a header, as one parse of a file that includes it saw the header."""
+    tokens = Tokens(source, use.skipped)
+    outlines = outline(tokens)
+    ops = tables(tokens, path)
+    functions = _relevant(tokens, outlines, ops, names, path)
+    return FileFacts(
+        path=path,
+        arch=tried,
+        digest="",
+        functions=functions,
+        ops=(*ops, *filled_at_run_time(functions)),
+        sites=tuple(_sites(functions)),
+        mentions=mentions(source, path, names, use.skipped, functions, ops, "", tried),
+        diagnostics=(),
+        macros=tuple(_macros(tokens)),
+    )

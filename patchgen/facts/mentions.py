@@ -22,6 +22,7 @@ _BLANKED = re.compile(
 )
 #: Marks a directive as part of macro bodies.
 _DEFINE = re.compile(r"\s*#\s*define\b")
+_INCLUDE = re.compile(r"\s*#\s*include\b")
 
 
 def mentions(
@@ -63,6 +64,8 @@ def mentions(
             state, detail = state_of(start, False)
             found.append(Mention(path, tokens.line(start), start, text, state, detail))
     for directive in tokens.directives:
+        if _INCLUDE.match(directive.text):
+            continue  # a file's name, not a use of what it declares
         is_define = bool(_DEFINE.match(directive.text))
         raw = source[directive.span.start : directive.span.end]
         blanked = _BLANKED.sub(lambda match: b" " * len(match.group()), raw)

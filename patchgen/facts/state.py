@@ -7,14 +7,18 @@ A state never changes; :meth:`TreeState.after` makes the one behind a patch.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from patchgen import cache
 from patchgen.api.descriptor import all_descriptors
+from patchgen.api.surface import HEADER, Surface
 from patchgen.facts.body import functions_in
-from patchgen.facts.store import Digests, Task, facts_of
+from patchgen.facts.store import Digests, Taken, Task, facts_of, program
 from patchgen.model import FileFacts, Function
 from patchgen.outcome import Done, Failed, UserError
 from patchgen.tree.describe import Tree
@@ -22,7 +26,10 @@ from patchgen.tree.flags import ParseConfig, parse_config
 from patchgen.tree.search import candidates
 from patchgen.tree.snapshot import Snapshot
 
+_ConfigKey = tuple[str, str | None, frozenset[str], frozenset[str]]
 
+
+@functools.cache
 def api_names() -> frozenset[str]:
     """Every name of the mmu notifier API, of all generations (no struct members)."""
     return frozenset(
@@ -53,7 +60,7 @@ class TreeState:
         self._facts: dict[tuple[str, str | None], FileFacts] = {}
         self._by_content: dict[str, tuple[Function, ...]] = {}
         self._candidates: tuple[str, ...] | None = None
-        self._configs: dict[tuple[str, str | None], ParseConfig] = {}
+        self._configs: dict[_ConfigKey, ParseConfig] = {}
 
     def after(self, files: Mapping[str, bytes | None]) -> TreeState:
         """The state in which ``files`` have been replaced."""
@@ -96,12 +103,40 @@ class TreeState:
             self._functions[path] = self._by_content[key]
         return self._functions[path]
 
-    def config(self, path: str, arch: str | None = None) -> ParseConfig:
+    def surface(self) -> Surface:
+        """The mmu notifier API as this state's header has it, in both CONFIG branches.
+
+        Found once per content of the header and configuration.
+        """
+        from patchgen.parse.surface import surface
+
+        header = self.read(HEADER)
+        if header is None:
+            raise UserError("the tree has no mmu notifier header", HEADER, "is it a kernel tree?")
+        branches = (self.config(HEADER), self.config(HEADER, off=frozenset({"MMU_NOTIFIER"})))
+        key = cache.digest("surface", program(), header, *(config.key for config in branches))
+        data = cache.read("surface", key)
+        if data is not None:
+            try:
+                return msgspec.msgpack.decode(data, type=Surface)
+            except msgspec.DecodeError:
+                pass
+        found = surface(self.root, {p: d for p, d in self.snapshot.overrides.items() if d})
+        cache.write("surface", key, msgspec.msgpack.encode(found))
+        return found
+
+    def config(
+        self,
+        path: str,
+        arch: str | None = None,
+        on: frozenset[str] = frozenset(),
+        off: frozenset[str] = frozenset(),
+    ) -> ParseConfig:
         """How a file is parsed; the same for every state of the tree."""
-        key = (path, arch or self.arch)
+        key = (path, arch or self.arch, on, off)
         if key not in self._configs:
             self._configs[key] = parse_config(
-                self.root, path, arch=arch or self.arch, build_dir=self.build_dir
+                self.root, path, arch or self.arch, on, off, self.build_dir
             )
         return self._configs[key]
 
@@ -119,21 +154,36 @@ class TreeState:
         self, paths: Sequence[str], arch: str | None = None
     ) -> list[Done[FileFacts] | Failed]:
         """Facts of many files, parsed in parallel where they are not cached."""
-        names = api_names()
         missing = [p for p in dict.fromkeys(paths) if (p, arch) not in self._facts]
+        nothing: frozenset[str] = frozenset()
         failed: dict[str, Failed] = {}
-        tasks: list[Task] = []
-        overrides = self.snapshot.overrides
-        for path in missing:
-            try:
-                config = self.config(path, arch)
-            except UserError as error:
-                failed[path] = Failed(str(error))
-                continue
-            tasks.append(Task(str(self.root), path, config, names, overrides))
-        for task, outcome in zip(tasks, facts_of(tasks, self._digests), strict=True):
+        jobs = [(path, arch or "", nothing, nothing) for path in missing]
+        for path, outcome in zip(missing, self.taken(jobs), strict=True):
             if isinstance(outcome, Failed):
-                failed[task.path] = outcome
+                failed[path] = outcome
             else:
-                self._facts[task.path, arch] = outcome.value
+                self._facts[path, arch] = outcome.value.facts
         return [failed.get(path) or Done(self._facts[path, arch]) for path in paths]
+
+    def taken(
+        self, jobs: Sequence[tuple[str, str, frozenset[str], frozenset[str]]]
+    ) -> list[Done[Taken] | Failed]:
+        """One parse each for (path, architecture or "", options on, options off)."""
+        tasks: list[Task] = []
+        results: dict[int, Done[Taken] | Failed] = {}
+        numbers: list[int] = []
+        names = api_names()
+        for number, (path, arch, on, off) in enumerate(jobs):
+            try:
+                config = self.config(path, arch or None, on, off)
+            except UserError as error:
+                results[number] = Failed(str(error))
+                continue
+            turned = [f"+{name}" for name in sorted(on)] + [f"-{name}" for name in sorted(off)]
+            tried = " ".join([config.arch, *turned])
+            overrides = self.snapshot.overrides
+            tasks.append(Task(str(self.root), path, config, names, overrides, tried))
+            numbers.append(number)
+        for number, outcome in zip(numbers, facts_of(tasks, self._digests), strict=True):
+            results[number] = outcome
+        return [results[number] for number in range(len(jobs))]

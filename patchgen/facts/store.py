@@ -20,8 +20,9 @@ from patchgen.facts.extract import extract
 from patchgen.model import FileFacts, Value
 from patchgen.outcome import Done, Failed, UserError
 from patchgen.parse import pool
-from patchgen.parse.unit import parse
+from patchgen.parse.unit import HeaderUse, parse
 from patchgen.tree.flags import ParseConfig
+from patchgen.tree.search import NEEDLES
 from patchgen.tree.snapshot import Snapshot
 
 
@@ -33,12 +34,20 @@ class Task(Value, frozen=True):
     config: ParseConfig
     names: frozenset[str]
     overrides: dict[str, bytes | None]
+    tried: str = ""
+
+
+class Taken(Value, frozen=True):
+    """What one parse yields: the file's facts, and its headers that mention the API."""
+
+    facts: FileFacts
+    headers: tuple[HeaderUse, ...]
+    includes: tuple[str, ...]
 
 
 class _Entry(Value, frozen=True):
-    includes: tuple[str, ...]
     combined: str
-    facts: FileFacts
+    taken: Taken
 
 
 class _Stamped(msgspec.Struct, array_like=True):
@@ -99,14 +108,12 @@ class Digests:
             self._dirty = False
 
 
-def facts_of(
-    tasks: list[Task], digests: Digests, workers: int = 0
-) -> list[Done[FileFacts] | Failed]:
+def facts_of(tasks: list[Task], digests: Digests, workers: int = 0) -> list[Done[Taken] | Failed]:
     """Facts for every task, in order: from the cache, or by parsing in workers.
 
     Failed: the file is not there, or libclang crashed or hung on it.
     """
-    results: dict[int, Done[FileFacts] | Failed] = {}
+    results: dict[int, Done[Taken] | Failed] = {}
     keys: dict[int, str] = {}
     for number, task in enumerate(tasks):
         try:
@@ -115,7 +122,7 @@ def facts_of(
             results[number] = Failed(str(error))
             continue
         names = ",".join(sorted(task.names))
-        keys[number] = cache.digest(_program(), task.config.key, task.path, own, names)
+        keys[number] = cache.digest(program(), task.config.key, task.path, own, names)
         hit = _cached(keys[number], task, digests)
         if hit is not None:
             results[number] = Done(hit)
@@ -125,25 +132,24 @@ def facts_of(
         if isinstance(answer, Failed):
             results[number] = answer
             continue
-        includes, facts = answer.value
-        combined = digests.combined(includes, tasks[number].overrides)
-        entry = _Entry(includes, combined, facts)
+        combined = digests.combined(answer.value.includes, tasks[number].overrides)
+        entry = _Entry(combined, answer.value)
         cache.write("facts", keys[number], msgspec.msgpack.encode(entry))
-        results[number] = Done(facts)
+        results[number] = answer
     digests.save()
     return [results[number] for number in range(len(tasks))]
 
 
 @functools.cache
-def _program() -> str:
-    """Digest of the code that takes facts: facts of an older program do not count."""
+def program() -> str:
+    """Digest of the code that takes facts: what an older program stored does not count."""
     package = Path(__file__).parents[1]
     files = [package / "model.py", *sorted((package / "parse").glob("*.py"))]
     files += sorted((package / "facts").glob("*.py"))
     return cache.digest(*(file.read_bytes() for file in files))
 
 
-def _cached(key: str, task: Task, digests: Digests) -> FileFacts | None:
+def _cached(key: str, task: Task, digests: Digests) -> Taken | None:
     data = cache.read("facts", key)
     if data is None:
         return None
@@ -151,17 +157,25 @@ def _cached(key: str, task: Task, digests: Digests) -> FileFacts | None:
         entry = msgspec.msgpack.decode(data, type=_Entry)
     except (msgspec.DecodeError, RecursionError):
         return None
-    if digests.combined(entry.includes, task.overrides) != entry.combined:
+    if digests.combined(entry.taken.includes, task.overrides) != entry.combined:
         return None
-    return entry.facts
+    return entry.taken
 
 
-def take(task: Task) -> tuple[tuple[str, ...], FileFacts]:
+def take(task: Task) -> Taken:
     """Parse one file and extract its facts (runs in a worker)."""
     snapshot = Snapshot(Path(task.root), task.overrides)
     source = snapshot.read(task.path)
     if source is None:
         raise UserError("no such file in the tree", task.path)
-    unit = parse(Path(task.root), task.path, task.config, task.overrides)
-    facts = extract(source, unit, task.names, cache.digest(source))
-    return unit.includes, facts
+
+    def mentions_api(header: str) -> bool:
+        data = snapshot.read(header) or b""
+        return any(needle in data for needle in _NEEDLES)
+
+    unit = parse(Path(task.root), task.path, task.config, task.overrides, mentions_api)
+    facts = extract(source, unit, task.names, cache.digest(source), task.tried)
+    return Taken(facts, unit.headers, unit.includes)
+
+
+_NEEDLES = tuple(needle.encode() for needle in NEEDLES)

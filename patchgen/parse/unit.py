@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,20 @@ class ClangFunction(Value, frozen=True, array_like=True, order=True):
     result: str
 
 
+class HeaderUse(Value, frozen=True, array_like=True):
+    """What the preprocessor skipped of an included header in one parse."""
+
+    path: str
+    skipped: tuple[Span, ...]
+
+
 class ParsedUnit(Value, frozen=True):
     """What clang says about one file under one configuration.
 
     ``skipped`` are the byte spans of the main file that the preprocessor left
     out, ``includes`` the tree-relative paths read (the main file not among them;
-    files of the overlay are left out, their content is part of ``config_key``).
+    files of the overlay are left out, their content is part of ``config_key``),
+    ``headers`` those that were asked for.
     """
 
     path: str
@@ -44,6 +52,7 @@ class ParsedUnit(Value, frozen=True):
     skipped: tuple[Span, ...]
     includes: tuple[str, ...]
     functions: tuple[ClangFunction, ...]
+    headers: tuple[HeaderUse, ...] = ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -56,11 +65,13 @@ def parse(
     path: str,
     config: ParseConfig,
     overrides: Mapping[str, bytes | None] | None = None,
+    wanted: Callable[[str], bool] = lambda header: False,
 ) -> ParsedUnit:
     """Parse ``path`` of the tree at ``root``.
 
-    ``overrides`` are files whose contents differ from the disk's.  UserError: the
-    file is not there, or libclang could not make a translation unit at all.
+    ``overrides`` are files whose contents differ from the disk's; ``wanted`` tells
+    of which included headers it matters what was skipped.  UserError: the file is
+    not there, or libclang could not make a translation unit at all.
     """
     from clang import cindex
 
@@ -80,14 +91,20 @@ def parse(
     except cindex.TranslationUnitLoadError:
         raise UserError("libclang cannot parse this file at all", path) from None
     file = cindex.File.from_name(unit, main)
+    includes = _includes(unit, real, main)
     return ParsedUnit(
         path=path,
         arch=config.arch,
         config_key=config.key,
         diagnostics=_diagnostics(unit, real),
         skipped=_skipped(cindex, unit, file),
-        includes=_includes(unit, real, main),
+        includes=includes,
         functions=_functions(cindex, unit),
+        headers=tuple(
+            HeaderUse(name, _skipped(cindex, unit, cindex.File.from_name(unit, f"{real}/{name}")))
+            for name in includes
+            if wanted(name)
+        ),
     )
 
 

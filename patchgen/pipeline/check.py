@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from patchgen.facts.state import TreeState
 from patchgen.outcome import CheckFailed
-from patchgen.parse.surface import surface
 from patchgen.verify.checked import PatchCheck
 from patchgen.verify.checkpatch import check_style
 from patchgen.verify.parses import check_parses
@@ -40,8 +39,7 @@ def _api(after: TreeState, changed: Sequence[str]) -> tuple[str, tuple[str, ...]
     header = "include/linux/mmu_notifier.h"
     if header not in changed:
         return "same", ()
-    contents = {path: data for path, data in after.snapshot.overrides.items() if data is not None}
-    found = surface(after.root, contents)
+    found = after.surface()
     faults = tuple(str(problem) for problem in found.diagnostics)
     return str(identify(found)), faults
 

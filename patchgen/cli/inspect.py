@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``patchgen inspect``: what a tree says about mmu notifiers, and what was not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from patchgen.cli.options import open_state, progress, tree_options
+from patchgen.outcome import Exit
+
+
+@click.command()
+@click.argument("files", nargs=-1)
+@tree_options
+def command(
+    files: tuple[str, ...],
+    spec: str,
+    build_dir: Path | None,
+    arch: str | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> Exit:
+    """Inspect FILES (paths in the tree), or all that mentions the API.
+
+    Exit status 1 when something was left unparsed.
+    """
+    from patchgen.pipeline.inspect import api_generation, inspect, kvm_of
+    from patchgen.report.inspection import inspection_data, inspection_lines, ledger_totals
+    from patchgen.report.plan import headline
+
+    show = progress(quiet)
+    state = open_state(spec, build_dir, arch)
+    show("parse")
+    found = inspect(state, files)
+    show("")
+    kvm = kvm_of(state)
+    generation = api_generation(state)
+    if as_json:
+        import msgspec
+
+        data = inspection_data(state.tree.version, generation, kvm, found.files, found.failed)
+        click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
+    else:
+        sources = {facts.path: state.read(facts.path) or b"" for facts in found.files}
+        idiom = kvm.idiom if kvm else "no KVM"
+        head = headline(state.tree.version, idiom, generation)
+        lines = inspection_lines(head, kvm, found.files, found.failed, sources, verbose)
+        for line in lines:
+            click.echo(line)
+    for facts in found.files:
+        for diagnostic in facts.diagnostics:
+            if verbose or diagnostic.severity != "warning":
+                click.echo(f"patchgen: {diagnostic}", err=True)
+    lost = ledger_totals(found.mentions)["unparsed"] or found.failed
+    return Exit.FINDINGS if lost else Exit.CLEAN

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What inspection found: text for people, plain data for JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from patchgen.facts.kvm import KvmFacts
+from patchgen.facts.walk import text_of
+from patchgen.model import FileFacts, Mention
+
+STATES = ("analysed", "macro", "inactive", "unparsed", "declaration")
+
+
+def ledger_totals(mentions: Sequence[Mention]) -> dict[str, int]:
+    """Mentions by state; every state is there, also with 0."""
+    counted = Counter(mention.state for mention in mentions)
+    return {state: counted[state] for state in STATES}
+
+
+def inspection_lines(
+    headline: str,
+    kvm: KvmFacts | None,
+    files: Sequence[FileFacts],
+    failed: Sequence[tuple[str, str]],
+    sources: dict[str, bytes],
+    verbose: bool,
+) -> Iterator[str]:
+    """The picture of a tree, densest first."""
+    yield headline
+    if kvm is not None:
+        yield f"KVM  {kvm.path}:{kvm.table.line}"
+        named = {
+            "count": kvm.count, "sequence": kvm.sequence, "active": kvm.active, "lock": kvm.lock,
+            "struct": kvm.range_struct, "handler": kvm.handler, "on_lock": kvm.on_lock,
+            "pfn caches": kvm.pfn_cache,
+        }  # fmt: skip
+        yield "  " + ", ".join(f"{key} {value}" for key, value in named.items() if value)
+        if verbose:
+            yield from (f"  {evidence}" for evidence in kvm.evidence)
+    tables = [table for facts in files for table in facts.ops]
+    if tables:
+        yield "callbacks"
+        for table in tables:
+            members = " ".join(entry.member for entry in table.entries)
+            filled = " (filled at run time)" if table.filled else ""
+            yield f"  {table.path}:{table.line}  {table.struct} {table.name}{filled}: {members}"
+    sites = [site for facts in files for site in facts.sites]
+    if sites:
+        yield f"call sites ({len(sites)})"
+        for site in sites:
+            source = sources.get(site.path, b"")
+            shown = ", ".join(text_of(argument, source) for argument in site.args[1:3])
+            yield f"  {site.path}:{site.line}  {site.function}(): {site.variant}({shown}, ...)"
+    mentions = [mention for facts in files for mention in facts.mentions]
+    totals = ledger_totals(mentions)
+    shown = ", ".join(f"{count} {state}" for state, count in totals.items())
+    yield f"ledger  {len(mentions)} mentions in {len(files)} files: {shown}"
+    for mention in mentions:
+        if mention.state in ("inactive", "unparsed"):
+            detail = f" ({mention.detail})" if mention.detail else ""
+            yield f"  {mention.state}  {mention.path}:{mention.line}  {mention.name}{detail}"
+    for path, error in failed:
+        yield f"  not read  {printable(path)}: {error}"
+
+
+def printable(path: str) -> str:
+    """A path without line breaks and control characters."""
+    return path.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def inspection_data(
+    version: str,
+    generation: str,
+    kvm: KvmFacts | None,
+    files: Sequence[FileFacts],
+    failed: Sequence[tuple[str, str]],
+) -> dict[str, Any]:
+    """The same as plain data."""
+    mentions = [mention for facts in files for mention in facts.mentions]
+    return {
+        "version": version,
+        "api": generation,
+        "kvm": None if kvm is None else {
+            "idiom": kvm.idiom, "file": kvm.path, "line": kvm.table.line,
+            "start": kvm.start, "end": kvm.end, "change_pte": kvm.change_pte,
+            "count": kvm.count, "sequence": kvm.sequence, "active": kvm.active,
+            "lock": kvm.lock, "range_struct": kvm.range_struct, "handler": kvm.handler,
+            "on_lock": kvm.on_lock, "pfn_cache": kvm.pfn_cache,
+            "evidence": [
+                {"file": e.place.path, "line": e.place.line, "text": e.text} for e in kvm.evidence
+            ],
+        },
+        "tables": [
+            {
+                "file": table.path, "line": table.line, "struct": table.struct,
+                "name": table.name, "filled_at_run_time": table.filled,
+                "callbacks": {entry.member: entry.function for entry in table.entries},
+            }
+            for facts in files for table in facts.ops
+        ],
+        "sites": [
+            {"file": site.path, "line": site.line, "function": site.function,
+             "variant": site.variant}
+            for facts in files for site in facts.sites
+        ],
+        "ledger": {
+            "totals": ledger_totals(mentions),
+            "mentions": [
+                {"file": m.path, "line": m.line, "offset": m.offset, "name": m.name,
+                 "state": m.state, "detail": m.detail}
+                for m in mentions
+            ],
+        },
+        "diagnostics": [str(d) for facts in files for d in facts.diagnostics],
+        "failed": [{"file": path, "error": error} for path, error in failed],
+    }  # fmt: skip
