@@ -209,6 +209,14 @@ def prove(
     )
 
 
+def check_cases(keys: Sequence[str]) -> None:
+    """Raises UserError for a key that names no case."""
+    known = [case.key for case in CASES]
+    for key in keys:
+        if key not in known:
+            raise UserError(f"no such transition: {key}", hint=f"there are {', '.join(known)}")
+
+
 def _verdicts(case: Case, runs: Sequence[tuple[str, Run]]) -> list[Verdict]:
     made = []
     for prop in PROPERTIES:
