@@ -99,13 +99,15 @@ def commit_patches(
     *,
     date: int | None = None,
     trailers: Sequence[str] = (),
+    tags: Sequence[Sequence[str]] = (),
 ) -> CommittedSeries:
     """Make the patches commits, one on the other, on top of the tree at ``root``.
 
     ``read`` gives a file's bytes as the tree has them, or None when it is not
     there.  Patch *i* is dated ``date + i`` seconds (default: `default_date`), so
     the same input gives the same commits.  ``trailers`` are appended to every
-    message.  The tree is only read.
+    message, behind them ``tags[i]`` (reviews and tests) to patch *i*'s.  The tree is
+    only read.
     """
     source = describe(root)
     start = default_date(source) if date is None else date
@@ -117,7 +119,7 @@ def commit_patches(
         modes = {path: known[path][0] for path in known} or _modes(root, paths)
         new = [
             NewCommit(
-                message=_message(patch, trailers),
+                message=_message(patch, (*trailers, *(tags[number] if tags else ()))),
                 author=author,
                 date=start + number,
                 entries=_files(patch.files, modes),
