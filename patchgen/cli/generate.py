@@ -25,7 +25,12 @@ from patchgen.outcome import Exit
 @click.option("--author", default="", help="'Name <address>'; default: git's identity")
 @click.option("--signoff", is_flag=True, help="add a Signed-off-by of git's identity")
 @click.option(
-    "-v", "--reroll-count", "version", default=1, type=click.IntRange(1, 999), hidden=True
+    "-v",
+    "--reroll-count",
+    "version",
+    default=1,
+    type=click.IntRange(1, 999),
+    help="the version of the series",
 )
 @click.option("--rfc", is_flag=True, help="[RFC PATCH ...]")
 @click.option("--resend", is_flag=True, help="[PATCH RESEND ...]")
@@ -55,7 +60,6 @@ def command(
     arch: str | None,
     as_json: bool,
     quiet: bool,
-    verbose: bool,
     only: tuple[str, ...],
     skip: tuple[str, ...],
     until: str,

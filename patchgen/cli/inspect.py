@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from patchgen.cli.options import open_state, progress, tree_options
+from patchgen.cli.options import open_state, progress, tree_options, verbose_option
 from patchgen.outcome import Exit
 
 
 @click.command()
 @click.argument("files", nargs=-1)
 @tree_options
+@verbose_option
 def command(
     files: tuple[str, ...],
     spec: str,

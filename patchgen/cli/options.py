@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 
 def tree_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``--tree``, ``--build-dir``, ``--arch``, ``--json``, ``-q``, ``-v``."""
+    """``--tree``, ``--build-dir``, ``--arch``, ``--json``, ``-q``."""
     for option in (
-        click.option("-v", "--verbose", is_flag=True, help="say more"),
         click.option("-q", "--quiet", is_flag=True, help="only the result"),
         click.option("--json", "as_json", is_flag=True, help="for machines"),
         click.option("--arch", default=None, help="architecture to parse for"),
@@ -34,6 +33,11 @@ def tree_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ):  # fmt: skip
         function = option(function)
     return function
+
+
+def verbose_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``-v``; in ``generate`` this is git's reroll count instead."""
+    return click.option("-v", "--verbose", is_flag=True, help="say more")(function)
 
 
 def open_state(spec: str, build_dir: Path | None = None, arch: str | None = None) -> TreeState:

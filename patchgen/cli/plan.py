@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from patchgen.cli.options import open_state, tree_options
+from patchgen.cli.options import open_state, tree_options, verbose_option
 from patchgen.outcome import Exit
 
 
 @click.command()
 @click.argument("recipes", nargs=-1, required=True)
 @tree_options
+@verbose_option
 @click.option("--only", multiple=True, help="only this recipe's patches (repeatable)")
 @click.option("--skip", multiple=True, help="not this recipe's patches (repeatable)")
 @click.option("--until", default="", help="stop after this recipe")

@@ -132,13 +132,13 @@ class EntryWalk(Checker[_State]):
             return self._call_value(state, expr)
         if expr.kind == "cond":
             then, other = (self.value(state, e) for e in expr.args[1:])
-            return then if then == other else Pte(text(expr))
+            return then if then == other else Pte(_made(expr))
         return _lookup(state, text(expr))
 
     def _call_value(self, state: _State, call: Expr) -> Pte:
         name, args = call.name, call.args[1:]
         if not args:
-            return Pte(text(call))
+            return Pte(_made(call))
         if name in names("entries", "loads"):
             pointer = bare(args[0])
             if pointer.kind == "unary" and pointer.name == "&":
@@ -150,9 +150,9 @@ class EntryWalk(Checker[_State]):
             protection = args[-1]
             only = names("entries", "read_only_protections")
             write = READ_ONLY if protection.name in only else UNKNOWN
-            return Pte(text(call), NEW, write, True, False)
+            return Pte(_made(call), NEW, write, True, False)
         if name in names("entries", "no_page"):
-            return Pte(text(call), NEW, READ_ONLY, False, False)
+            return Pte(_made(call), NEW, READ_ONLY, False, False)
         inner = self.value(state, args[0])
         if name in names("entries", "same"):
             return msgspec.structs.replace(inner, exact=False)
@@ -162,7 +162,7 @@ class EntryWalk(Checker[_State]):
             return msgspec.structs.replace(inner, write=WRITABLE, exact=False)
         if name in names("entries", "maybe_writable"):
             return msgspec.structs.replace(inner, write=MAYBE, exact=False)
-        return Pte(text(call), NEW, UNKNOWN, True, False)
+        return Pte(_made(call), NEW, UNKNOWN, True, False)
 
     # -- events --------------------------------------------------------------
     def _branch(self, state: _State, expr: Expr, holds: bool) -> _State:
@@ -170,7 +170,7 @@ class EntryWalk(Checker[_State]):
             return state
         if expr.name in names("entries", "write_tests") and not holds:
             origin = self.value(state, expr.args[1])
-            if origin.exact:
+            if origin.write == UNKNOWN:
                 return _with_read_only(state, origin.origin)
         if expr.name in names("entries", "equal") and holds and len(expr.args) == 3:
             # The entry in memory is the one that was looked at before.
@@ -221,10 +221,10 @@ class EntryWalk(Checker[_State]):
         return _assigned(msgspec.structs.replace(state, pending=pending), entry, new)
 
     def _transition(self, state: _State, old: Pte, new: Pte, address: str, line: int) -> None:
-        known = old.write == READ_ONLY or old.origin in state.read_only
+        known = _is_read_only(state, old)
         frame = OLD if new.origin == old.origin and new.frame == OLD else NEW
         write = new.write
-        if write == UNKNOWN and new.origin in state.read_only:
+        if _is_read_only(state, new):
             write = READ_ONLY
         self.transitions.add(
             Transition(
@@ -326,7 +326,7 @@ def returns_read_only(function: Function, parameter: str, known: Mapping[str, Fu
     del unsure  # exits with another value are not asked about
     for state in zero:
         value = _lookup(state, f"*{parameter}")
-        if value.write != READ_ONLY and value.origin not in state.read_only:
+        if not _is_read_only(state, value):
             return False
     return True
 
@@ -377,7 +377,7 @@ def _fault_at(
             return
         wanted = _substituted(need, function, call)
         value = _lookup(state, wanted)
-        if value.write == READ_ONLY or value.origin in state.read_only:
+        if _is_read_only(state, value):
             return
         root = value.origin.lstrip("*").split("->")[0].split(".")[0]
         if value.exact and "@" not in value.origin and root in names_of:
@@ -480,6 +480,15 @@ def _lvalue(expr: Expr) -> str:
     if expr.kind == "call" and expr.name in names("entries", "loads"):
         return f"*{text(expr.args[1])}"
     return text(expr)
+
+
+def _made(expr: Expr) -> str:
+    """The origin of a value that is computed here."""
+    return f"{text(expr)}@{expr.line}"
+
+
+def _is_read_only(state: _State, value: Pte) -> bool:
+    return value.write == READ_ONLY or (value.write == UNKNOWN and value.origin in state.read_only)
 
 
 def _lookup(state: _State, name: str) -> Pte:

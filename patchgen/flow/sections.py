@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from patchgen.facts.walk import walk as every
 from patchgen.flow.entries import (
     MAYBE,
     OLD,
@@ -23,7 +24,7 @@ from patchgen.flow.entries import (
 )
 from patchgen.flow.text import bare, text
 from patchgen.flow.walk import walk
-from patchgen.model import Evidence, Expr, Function, Place, Value
+from patchgen.model import Decl, Evidence, Expr, Function, Place, Value
 
 
 class Coverage(Value, frozen=True):
@@ -73,7 +74,7 @@ def section_coverage(
         if not _one_page(start, end):
             fault(start.line, f"the section may span several pages ({text(start)} to {text(end)})")
         for found in sorted(checker.transitions):
-            if not _inside(found.address, start):
+            if not _inside(found.address, _resolved(function, start)):
                 fault(found.line, f"the notified address {found.address} may lie outside")
     if not checker.transitions:
         fault(function.line, "set_pte_at_notify() is not reached in it")
@@ -131,6 +132,29 @@ def _one_page(start: Expr, end: Expr) -> bool:
     )
 
 
-def _inside(address: str, start: Expr) -> bool:
+def _inside(address: str, starts: tuple[str, ...]) -> bool:
+    return any(start in (address, f"{address} & PAGE_MASK") for start in starts)
+
+
+def _resolved(function: Function, start: Expr) -> tuple[str, ...]:
+    """The start as written, and what it was set to where it is a variable set once."""
     written = text(bare(start))
-    return address == written or written == f"{address} & PAGE_MASK"
+    if bare(start).kind != "name":
+        return (written,)
+    values: list[Expr | None] = []
+    for node in every(function.body):
+        if isinstance(node, Decl):
+            values += [v.init for v in node.variables if v.name == written and v.init]
+        elif isinstance(node, Expr) and _sets(node, written):
+            values.append(node.args[1] if node.kind == "assign" and node.name == "=" else None)
+    if len(values) == 1 and values[0] is not None:
+        return (written, text(bare(values[0])))
+    return (written,)
+
+
+def _sets(expr: Expr, name: str) -> bool:
+    """Whether the expression assigns or steps the variable, or takes its address."""
+    changes = expr.kind == "assign" or (
+        expr.kind in ("postfix", "unary") and expr.name in ("++", "--", "&")
+    )
+    return changes and expr.args[0].kind == "name" and expr.args[0].name == name

@@ -29,7 +29,9 @@ def check_patch(
         result = check_style(after.root, mail)
         style = result.state if result.state != "absent" else f"not run ({result.reason})"
         faults += [f"checkpatch: {complaint}" for complaint in result.complaints]
-    return PatchCheck(subject, True, len(parses.files), parses.new, api, style, tuple(faults))
+    return PatchCheck(
+        subject, True, len(parses.files), parses.new, api, style, tuple(dict.fromkeys(faults))
+    )
 
 
 def _api(after: TreeState, changed: Sequence[str]) -> tuple[str, tuple[str, ...]]:

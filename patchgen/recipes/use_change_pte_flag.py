@@ -46,6 +46,8 @@ FLAG = "MMU_NOTIFIER_USE_CHANGE_PTE"
 HELPER = "mmu_notifier_range_use_change_pte"
 BLOCKABLE = "MMU_NOTIFIER_RANGE_BLOCKABLE"
 INIT = "mmu_notifier_range_init"
+#: Where BIT() is declared, which checkpatch wants instead of (1 << n).
+BITS = "include/linux/bits.h"
 
 
 def range_carries_event(state: State) -> bool:
@@ -79,7 +81,7 @@ def plan(state: State, options: Options) -> StepResult:
                 flagged.append((path, site))
             else:
                 present += 1
-    definitions = _definitions(header)
+    definitions = _definitions(header, state.read(BITS) is not None)
     if isinstance(definitions, Refusal):
         return definitions
     if not definitions and not changes:
@@ -150,7 +152,10 @@ def _site(
     coverage = section_coverage(function, range_name, (arguments[-2], arguments[-1]), known)
     if not coverage.covered:
         fault = coverage.faults[0]
-        return [LeftAlone(Place(place.path, place.line), fault.text)]
+        near = fault.place.path == place.path and fault.place.line in range(
+            function.line, function.end_line + 1
+        )
+        return [LeftAlone(place, fault.text if near else f"{fault.place}: {fault.text}")]
     return [coverage, _flagged(function.path, init, source)]
 
 
@@ -171,7 +176,7 @@ def _flagged(path: str, init: Expr, source: bytes) -> Change:
 # -- the header -------------------------------------------------------------
 
 
-def _definitions(header: bytes) -> list[Change] | Refusal:
+def _definitions(header: bytes, has_bits: bool) -> list[Change] | Refusal:
     """The flag's and the helper's definitions, as far as the header lacks them."""
     changes: list[Change] = []
     defined = re.search(rb"^#define[ \t]+%s\b[^\n]*\n" % FLAG.encode(), header, re.M)
@@ -187,7 +192,12 @@ def _definitions(header: bytes) -> list[Change] | Refusal:
             name = taken.group(1).decode()
             return _refusal("bit 1 of the flags is taken", HEADER, line, name)
         changes.append(
-            Change(HEADER, Span(flag.end(), flag.end()), f"{NAME}/flag.h.j2", {"flag": FLAG})
+            Change(
+                HEADER,
+                Span(flag.end(), flag.end()),
+                f"{NAME}/flag.h.j2",
+                {"flag": FLAG, "value": "BIT(1)" if has_bits else "(1 << 1)"},
+            )
         )
     if HELPER.encode() not in header:
         from patchgen.facts.body import functions_in

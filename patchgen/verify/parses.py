@@ -51,7 +51,7 @@ def check_parses(before: TreeState, after: TreeState, changed: Sequence[str]) ->
                 old[key] -= 1
             else:
                 problems.append(str(diagnostic))
-    return ParseCheck(tuple(paths), tuple(problems))
+    return ParseCheck(tuple(paths), tuple(dict.fromkeys(problems)))
 
 
 def _keys(diagnostics: Iterable[Diagnostic]) -> list[tuple[str, str]]:
