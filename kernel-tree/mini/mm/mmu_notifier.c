@@ -19,6 +19,8 @@ struct mmu_notifier_subscriptions {
 	spinlock_t lock;
 	struct hlist_head list;
 	struct rb_root_cached itree;
+	/* who comes or goes while the tree is being walked */
+	struct hlist_head deferred_list;
 	bool has_itree;
 	/* odd while a range with an interval notifier is being invalidated */
 	unsigned long invalidate_seq;
@@ -55,13 +57,50 @@ intervals_enter(const struct mmu_notifier_range *range, unsigned long *seq)
 	return to_interval(first);
 }
 
+static bool in_tree(struct mmu_interval_notifier *mni)
+{
+	return !hlist_unhashed(&mni->interval_tree.rb);
+}
+
+/* Puts it in, or takes it out; with the lock held, and nobody walking. */
+static void interval_toggle(struct mmu_notifier_subscriptions *subs,
+			    struct mmu_interval_notifier *mni)
+{
+	if (in_tree(mni))
+		interval_tree_remove(&mni->interval_tree, &subs->itree);
+	else
+		interval_tree_insert(&mni->interval_tree, &subs->itree);
+}
+
 static void intervals_leave(struct mmu_notifier_subscriptions *subs)
 {
+	struct mmu_interval_notifier *mni;
+
 	spin_lock(&subs->lock);
 	subs->nr_active--;
-	if (!subs->nr_active)
+	if (!subs->nr_active) {
 		subs->invalidate_seq = (subs->invalidate_seq + 1) & ~1UL;
+		while (!hlist_empty(&subs->deferred_list)) {
+			mni = hlist_entry(subs->deferred_list.first,
+					  struct mmu_interval_notifier,
+					  deferred_item);
+			hlist_del_init_rcu(&mni->deferred_item);
+			interval_toggle(subs, mni);
+		}
+	}
 	spin_unlock(&subs->lock);
+}
+
+/* Now, or as soon as the tree is no longer walked. */
+static void interval_toggle_later(struct mmu_notifier_subscriptions *subs,
+				  struct mmu_interval_notifier *mni)
+{
+	if (!hlist_unhashed(&mni->deferred_item))
+		hlist_del_init_rcu(&mni->deferred_item);
+	else if (subs->nr_active)
+		hlist_add_head_rcu(&mni->deferred_item, &subs->deferred_list);
+	else
+		interval_toggle(subs, mni);
 }
 
 /* False when one of them would have to sleep and must not. */
@@ -290,7 +329,8 @@ void __mmu_notifier_invalidate_range(struct mm_struct *mm,
 }
 
 /* The subscriptions of @mm, made at need; with its mmap_lock for writing. */
-static struct mmu_notifier_subscriptions *get_subscriptions(struct mm_struct *mm)
+static struct mmu_notifier_subscriptions *
+get_subscriptions(struct mm_struct *mm)
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 
@@ -416,19 +456,17 @@ void mmu_notifier_put(struct mmu_notifier *subscription)
 }
 EXPORT_SYMBOL_GPL(mmu_notifier_put);
 
-int mmu_interval_notifier_insert(struct mmu_interval_notifier *interval_sub,
-				 struct mm_struct *mm, unsigned long start,
-				 unsigned long length,
-				 const struct mmu_interval_notifier_ops *ops)
+/* With the mmap_lock held for writing. */
+int mmu_interval_notifier_insert_locked(
+	struct mmu_interval_notifier *interval_sub, struct mm_struct *mm,
+	unsigned long start, unsigned long length,
+	const struct mmu_interval_notifier_ops *ops)
 {
 	struct mmu_notifier_subscriptions *subs;
 
 	if (!length)
 		return -EINVAL;
-
-	mmap_write_lock(mm);
 	subs = get_subscriptions(mm);
-	mmap_write_unlock(mm);
 	if (!subs)
 		return -ENOMEM;
 
@@ -436,15 +474,32 @@ int mmu_interval_notifier_insert(struct mmu_interval_notifier *interval_sub,
 	interval_sub->mm = mm;
 	interval_sub->interval_tree.start = start;
 	interval_sub->interval_tree.last = start + length - 1;
+	interval_sub->interval_tree.rb.pprev = NULL;
+	interval_sub->deferred_item.pprev = NULL;
 
 	atomic_inc(&mm->mm_count);
 	spin_lock(&subs->lock);
 	subs->has_itree = true;
-	interval_tree_insert(&interval_sub->interval_tree, &subs->itree);
+	interval_toggle_later(subs, interval_sub);
 	/* odd as after an invalidation, but not that of a running one */
 	interval_sub->invalidate_seq = (subs->invalidate_seq | 1) - 2;
 	spin_unlock(&subs->lock);
 	return 0;
+}
+EXPORT_SYMBOL_GPL(mmu_interval_notifier_insert_locked);
+
+int mmu_interval_notifier_insert(struct mmu_interval_notifier *interval_sub,
+				 struct mm_struct *mm, unsigned long start,
+				 unsigned long length,
+				 const struct mmu_interval_notifier_ops *ops)
+{
+	int err;
+
+	mmap_write_lock(mm);
+	err = mmu_interval_notifier_insert_locked(interval_sub, mm, start,
+						  length, ops);
+	mmap_write_unlock(mm);
+	return err;
 }
 EXPORT_SYMBOL_GPL(mmu_interval_notifier_insert);
 
@@ -454,11 +509,12 @@ void mmu_interval_notifier_remove(struct mmu_interval_notifier *interval_sub)
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 
 	spin_lock(&subs->lock);
-	interval_tree_remove(&interval_sub->interval_tree, &subs->itree);
+	interval_toggle_later(subs, interval_sub);
 	spin_unlock(&subs->lock);
 
+	/* until then its callback may be running */
 	might_sleep();
-	while (READ_ONCE(subs->nr_active))
+	while (READ_ONCE(subs->nr_active) || in_tree(interval_sub))
 		schedule();
 	mmdrop(mm);
 }

@@ -82,6 +82,10 @@ static inline int mm_has_notifiers(struct mm_struct *mm)
 int mmu_notifier_register(struct mmu_notifier *mn, struct mm_struct *mm);
 int __mmu_notifier_register(struct mmu_notifier *mn, struct mm_struct *mm);
 void mmu_notifier_unregister(struct mmu_notifier *mn, struct mm_struct *mm);
+void mmu_notifier_unregister_no_release(struct mmu_notifier *mn,
+					struct mm_struct *mm);
+void mmu_notifier_call_srcu(struct rcu_head *rcu,
+			    void (*func)(struct rcu_head *rcu));
 
 int __mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range);
 void __mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range,
@@ -216,6 +220,24 @@ static inline void mmu_notifier_range_init(struct mmu_notifier_range *range,
 	mmu_notifier_clear_young(__v->vm_mm, __a, __a + PAGE_SIZE);	\
 })
 
+#define pmdp_clear_flush_young_notify(__vma, __address, __pmdp)		\
+({									\
+	unsigned long __a = (__address);				\
+	struct vm_area_struct *__v = (__vma);				\
+									\
+	pmdp_clear_flush_young(__v, __a, __pmdp) |			\
+	mmu_notifier_clear_flush_young(__v->vm_mm, __a, __a + PMD_SIZE); \
+})
+
+#define pmdp_clear_young_notify(__vma, __address, __pmdp)		\
+({									\
+	unsigned long __a = (__address);				\
+	struct vm_area_struct *__v = (__vma);				\
+									\
+	pmdp_test_and_clear_young(__v, __a, __pmdp) |			\
+	mmu_notifier_clear_young(__v->vm_mm, __a, __a + PMD_SIZE);	\
+})
+
 #define ptep_clear_flush_notify(__vma, __address, __ptep)		\
 ({									\
 	unsigned long __a = (__address) & PAGE_MASK;			\
@@ -301,18 +323,51 @@ mmu_notifier_invalidate_range_only_end(struct mmu_notifier_range *range)
 {
 }
 
-#define mm_has_notifiers(mm)				0
-#define mmu_notifier_invalidate_range(mm, start, end)	do { } while (0)
-#define mmu_notifier_change_pte(mm, address, pte)	do { } while (0)
-#define mmu_notifier_clear_flush_young(mm, start, end)	0
-#define mmu_notifier_clear_young(mm, start, end)	0
-#define mmu_notifier_test_young(mm, address)		0
-#define mmu_notifier_release(mm)			do { } while (0)
-#define mmu_notifier_mm_init(mm)			do { } while (0)
-#define mmu_notifier_mm_destroy(mm)			do { } while (0)
+static inline int mm_has_notifiers(struct mm_struct *mm)
+{
+	return 0;
+}
+
+static inline void mmu_notifier_invalidate_range(struct mm_struct *mm,
+						 unsigned long start,
+						 unsigned long end)
+{
+}
+
+static inline void mmu_notifier_change_pte(struct mm_struct *mm,
+					   unsigned long address, pte_t pte)
+{
+}
+
+static inline int mmu_notifier_clear_flush_young(struct mm_struct *mm,
+						 unsigned long start,
+						 unsigned long end)
+{
+	return 0;
+}
+
+static inline int mmu_notifier_test_young(struct mm_struct *mm,
+					  unsigned long address)
+{
+	return 0;
+}
+
+static inline void mmu_notifier_release(struct mm_struct *mm)
+{
+}
+
+static inline void mmu_notifier_mm_init(struct mm_struct *mm)
+{
+}
+
+static inline void mmu_notifier_mm_destroy(struct mm_struct *mm)
+{
+}
 
 #define ptep_clear_flush_young_notify ptep_clear_flush_young
 #define ptep_clear_young_notify ptep_test_and_clear_young
+#define pmdp_clear_flush_young_notify pmdp_clear_flush_young
+#define pmdp_clear_young_notify pmdp_test_and_clear_young
 #define ptep_clear_flush_notify ptep_clear_flush
 #define pmdp_huge_clear_flush_notify pmdp_huge_clear_flush
 #define pudp_huge_clear_flush_notify pudp_huge_clear_flush

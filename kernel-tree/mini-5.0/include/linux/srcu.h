@@ -16,6 +16,8 @@ int init_srcu_struct(struct srcu_struct *ssp);
 int srcu_read_lock(struct srcu_struct *ssp);
 void srcu_read_unlock(struct srcu_struct *ssp, int idx);
 int srcu_read_lock_held(const struct srcu_struct *ssp);
+void call_srcu(struct srcu_struct *ssp, struct rcu_head *head,
+	       void (*func)(struct rcu_head *head));
 void synchronize_srcu(struct srcu_struct *ssp);
 
 #endif /* _LINUX_SRCU_H */

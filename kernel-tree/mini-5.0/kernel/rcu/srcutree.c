@@ -42,3 +42,11 @@ void synchronize_srcu(struct srcu_struct *ssp)
 	while (atomic_read(&ssp->readers[old]))
 		schedule();
 }
+
+/* This one waits by itself: a miniature has no threads for it. */
+void call_srcu(struct srcu_struct *ssp, struct rcu_head *head,
+	       void (*func)(struct rcu_head *head))
+{
+	synchronize_srcu(ssp);
+	func(head);
+}

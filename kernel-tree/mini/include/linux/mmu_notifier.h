@@ -109,6 +109,8 @@ struct mmu_interval_notifier {
 	struct interval_tree_node interval_tree;
 	const struct mmu_interval_notifier_ops *ops;
 	struct mm_struct *mm;
+	/* waits for the tree to be left alone */
+	struct hlist_node deferred_item;
 	unsigned long invalidate_seq;
 };
 
@@ -158,6 +160,10 @@ int mmu_interval_notifier_insert(struct mmu_interval_notifier *interval_sub,
 				 struct mm_struct *mm, unsigned long start,
 				 unsigned long length,
 				 const struct mmu_interval_notifier_ops *ops);
+int mmu_interval_notifier_insert_locked(
+	struct mmu_interval_notifier *interval_sub, struct mm_struct *mm,
+	unsigned long start, unsigned long length,
+	const struct mmu_interval_notifier_ops *ops);
 void mmu_interval_notifier_remove(struct mmu_interval_notifier *interval_sub);
 
 /* Called by an invalidate callback, under the lock that readers retry under. */
@@ -174,6 +180,14 @@ mmu_interval_read_retry(struct mmu_interval_notifier *interval_sub,
 			unsigned long seq)
 {
 	return interval_sub->invalidate_seq != seq;
+}
+
+/* True, or not yet: a hint, without the lock. */
+static inline bool
+mmu_interval_check_retry(struct mmu_interval_notifier *interval_sub,
+			 unsigned long seq)
+{
+	return READ_ONCE(interval_sub->invalidate_seq) != seq;
 }
 
 int __mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range);
@@ -337,6 +351,24 @@ static inline void mmu_notifier_range_init_migrate(
 	mmu_notifier_clear_young(__v->vm_mm, __a, __a + PAGE_SIZE);	\
 })
 
+#define pmdp_clear_flush_young_notify(__vma, __address, __pmdp)		\
+({									\
+	unsigned long __a = (__address);				\
+	struct vm_area_struct *__v = (__vma);				\
+									\
+	pmdp_clear_flush_young(__v, __a, __pmdp) |			\
+	mmu_notifier_clear_flush_young(__v->vm_mm, __a, __a + PMD_SIZE); \
+})
+
+#define pmdp_clear_young_notify(__vma, __address, __pmdp)		\
+({									\
+	unsigned long __a = (__address);				\
+	struct vm_area_struct *__v = (__vma);				\
+									\
+	pmdp_test_and_clear_young(__v, __a, __pmdp) |			\
+	mmu_notifier_clear_young(__v->vm_mm, __a, __a + PMD_SIZE);	\
+})
+
 #define ptep_clear_flush_notify(__vma, __address, __ptep)		\
 ({									\
 	unsigned long __a = (__address) & PAGE_MASK;			\
@@ -344,6 +376,28 @@ static inline void mmu_notifier_range_init_migrate(
 	pte_t __old = ptep_clear_flush(__v, __a, __ptep);		\
 									\
 	mmu_notifier_invalidate_range(__v->vm_mm, __a, __a + PAGE_SIZE); \
+	__old;								\
+})
+
+#define pmdp_huge_clear_flush_notify(__vma, __haddr, __pmd)		\
+({									\
+	unsigned long __a = (__haddr) & HPAGE_PMD_MASK;			\
+	struct vm_area_struct *__v = (__vma);				\
+	pmd_t __old = pmdp_huge_clear_flush(__v, __a, __pmd);		\
+									\
+	mmu_notifier_invalidate_range(__v->vm_mm, __a,			\
+				      __a + HPAGE_PMD_SIZE);		\
+	__old;								\
+})
+
+#define pudp_huge_clear_flush_notify(__vma, __haddr, __pud)		\
+({									\
+	unsigned long __a = (__haddr) & HPAGE_PUD_MASK;			\
+	struct vm_area_struct *__v = (__vma);				\
+	pud_t __old = pudp_huge_clear_flush(__v, __a, __pud);		\
+									\
+	mmu_notifier_invalidate_range(__v->vm_mm, __a,			\
+				      __a + HPAGE_PUD_SIZE);		\
 	__old;								\
 })
 
@@ -409,21 +463,60 @@ mmu_notifier_invalidate_range_only_end(struct mmu_notifier_range *range)
 {
 }
 
-#define mm_has_notifiers(mm)				0
-#define mmu_notifier_invalidate_range(mm, start, end)	do { } while (0)
-#define mmu_notifier_change_pte(mm, address, pte)	do { } while (0)
-#define mmu_notifier_clear_flush_young(mm, start, end)	0
-#define mmu_notifier_clear_young(mm, start, end)	0
-#define mmu_notifier_test_young(mm, address)		0
-#define mmu_notifier_release(mm)			do { } while (0)
-#define mmu_notifier_subscriptions_init(mm)		do { } while (0)
-#define mmu_notifier_subscriptions_destroy(mm)		do { } while (0)
-#define mmu_notifier_synchronize()			do { } while (0)
+static inline int mm_has_notifiers(struct mm_struct *mm)
+{
+	return 0;
+}
+
+static inline void mmu_notifier_invalidate_range(struct mm_struct *mm,
+						 unsigned long start,
+						 unsigned long end)
+{
+}
+
+static inline void mmu_notifier_change_pte(struct mm_struct *mm,
+					   unsigned long address, pte_t pte)
+{
+}
+
+static inline int mmu_notifier_clear_flush_young(struct mm_struct *mm,
+						 unsigned long start,
+						 unsigned long end)
+{
+	return 0;
+}
+
+static inline int mmu_notifier_test_young(struct mm_struct *mm,
+					  unsigned long address)
+{
+	return 0;
+}
+
+static inline void mmu_notifier_release(struct mm_struct *mm)
+{
+}
+
+static inline void mmu_notifier_subscriptions_init(struct mm_struct *mm)
+{
+}
+
+static inline void mmu_notifier_subscriptions_destroy(struct mm_struct *mm)
+{
+}
+
+static inline void mmu_notifier_synchronize(void)
+{
+}
+
 #define mmu_notifier_range_update_to_read_only(r) false
 
 #define ptep_clear_flush_young_notify ptep_clear_flush_young
 #define ptep_clear_young_notify ptep_test_and_clear_young
-#define	ptep_clear_flush_notify ptep_clear_flush
+#define pmdp_clear_flush_young_notify pmdp_clear_flush_young
+#define pmdp_clear_young_notify pmdp_test_and_clear_young
+#define ptep_clear_flush_notify ptep_clear_flush
+#define pmdp_huge_clear_flush_notify pmdp_huge_clear_flush
+#define pudp_huge_clear_flush_notify pudp_huge_clear_flush
 #define set_pte_at_notify set_pte_at
 
 #endif /* CONFIG_MMU_NOTIFIER */

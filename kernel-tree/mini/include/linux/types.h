@@ -37,9 +37,11 @@ struct hlist_node {
 	struct hlist_node *next, **pprev;
 };
 
-struct rcu_head {
-	struct rcu_head *next;
-	void (*func)(struct rcu_head *head);
+struct callback_head {
+	struct callback_head *next;
+	void (*func)(struct callback_head *head);
 };
+
+#define rcu_head callback_head
 
 #endif /* _LINUX_TYPES_H */

@@ -147,9 +147,29 @@ static inline int pmd_trans_huge(pmd_t pmd)
 	return !!(pmd_val(pmd) & _PAGE_PSE);
 }
 
+static inline pmd_t pmdp_huge_get_and_clear(struct mm_struct *mm,
+					    unsigned long addr, pmd_t *pmdp)
+{
+	return __pmd(__sync_fetch_and_and(&pmdp->pmd, 0));
+}
+
+static inline int pmdp_test_and_clear_young(struct vm_area_struct *vma,
+					    unsigned long addr, pmd_t *pmdp)
+{
+	unsigned long old = __sync_fetch_and_and(&pmdp->pmd, ~_PAGE_ACCESSED);
+
+	return !!(old & _PAGE_ACCESSED);
+}
+
 static inline int pud_none(pud_t pud)
 {
 	return !pud_val(pud);
+}
+
+static inline pud_t pudp_huge_get_and_clear(struct mm_struct *mm,
+					    unsigned long addr, pud_t *pudp)
+{
+	return (pud_t) { __sync_fetch_and_and(&pudp->pud, 0) };
 }
 
 static inline int pgd_none(pgd_t pgd)
