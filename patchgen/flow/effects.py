@@ -86,12 +86,24 @@ class Sleep(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
 
 
+class Touch(msgspec.Struct, frozen=True):
+    """A paired counter that changes, with the locks held there (see Sleep)."""
+
+    member: str
+    by: int
+    event: Event
+    function: str
+    held: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+
 class Summary(msgspec.Struct, frozen=True):
     """A function in one context.  ``incomplete`` says why silence means nothing."""
 
     exits: tuple[Exit, ...]
     sleeps: tuple[Sleep, ...]
     incomplete: str = ""
+    touches: tuple[Touch, ...] = ()
 
 
 #: A function that is being summarised further up: taken as without effect.
@@ -161,6 +173,7 @@ class _Checker(Checker[State]):
         self.naming = effects.naming(function)
         self.exits: dict[tuple[State, Known, str], Exit] = {}
         self.sleeps: dict[tuple[Place, bool | None, bool], Sleep] = {}
+        self.touches: dict[tuple[Place, tuple[str, ...]], Touch] = {}
         self.incomplete = ""
 
     def initial(self, function: Function) -> State:
@@ -183,7 +196,7 @@ class _Checker(Checker[State]):
         if event.kind == events.ASSIGN:
             counter = self._counter(event.expr)
             assert counter is not None
-            return _counted(state, *counter)
+            return self._touched(state, event, here, *counter)
         return self._call(state, event, here)
 
     # -- branches ---------------------------------------------------------
@@ -224,6 +237,14 @@ class _Checker(Checker[State]):
             return None
         return self.naming.key(left), by
 
+    def _touched(self, state: State, event: Event, here: Here, key: str, by: int) -> State:
+        held = self._atomic(state)
+        if (event.place, held) not in self.touches:
+            self.touches[event.place, held] = Touch(
+                _member(key), by, event, self.function.name, held, here.steps(event)
+            )
+        return _counted(state, key, by)
+
     # -- calls ------------------------------------------------------------
 
     def _call(
@@ -238,7 +259,7 @@ class _Checker(Checker[State]):
             return self._lock(state, call, primitive)
         counter = self._counter(call)
         if counter is not None:
-            return _counted(state, *counter)
+            return self._touched(state, event, here, *counter)
         if call.name in names("evaluation", "pure", "functions"):
             return state
         targets = self._targets(call)
@@ -291,6 +312,12 @@ class _Checker(Checker[State]):
             for sleep in summary.sleeps:
                 prefix = prefix or here.steps(event)
                 self._note(sleep, prefix)
+            for touch in summary.touches:
+                if (touch.event.place, touch.held) not in self.touches:
+                    prefix = prefix or here.steps(event)
+                    self.touches[touch.event.place, touch.held] = msgspec.structs.replace(
+                        touch, steps=prefix + touch.steps
+                    )
             for one in summary.exits or (None,):
                 if one is None:
                     if summary.incomplete or summary is RECURSION:
@@ -397,7 +424,12 @@ class _Checker(Checker[State]):
         if result.unknown:
             first = result.unknown[0]
             incomplete = incomplete or f"{first.place}: not understood ({first.name})"
-        return Summary(tuple(self.exits.values()), tuple(self.sleeps.values()), incomplete)
+        return Summary(
+            tuple(self.exits.values()),
+            tuple(self.sleeps.values()),
+            incomplete,
+            tuple(self.touches.values()),
+        )
 
 
 _HARMLESS = frozenset({"container_of", "mmu_notifier_to_kvm", "pr_debug", "might_sleep",
@@ -421,21 +453,23 @@ def _change(expr: Expr) -> int:
     return 0
 
 
-def paired_counters(functions: Iterable[Function]) -> frozenset[str]:
-    """Members that one of the functions raises and one lowers."""
-    up: set[str] = set()
-    down: set[str] = set()
-    for function in functions:
-        for part in every(function.body):
-            by = _change(part)
-            if not by:
-                continue
+def paired_counters(starts: Iterable[Function], ends: Iterable[Function]) -> frozenset[str]:
+    """Members that a start callback's code raises and an end's lowers."""
+    raised = {name for function in starts for name, by in _changes(function) if by > 0}
+    return frozenset(
+        name for function in ends for name, by in _changes(function) if by < 0 and name in raised
+    )
+
+
+def _changes(function: Function) -> Iterable[tuple[str, int]]:
+    for part in every(function.body):
+        by = _change(part)
+        if by:
             left = bare(part.args[1] if part.kind == "call" else part.args[0])
             if left.kind == "unary" and left.name == "&":
                 left = bare(left.args[0])
             if left.kind in ("arrow", "member"):
-                (up if by > 0 else down).add(left.name)
-    return frozenset(up & down)
+                yield left.name, by
 
 
 def _add(balance: Balance, kind: str, key: str, by: int) -> Balance:

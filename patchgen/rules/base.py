@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a rule is, and what it sees.
+
+A rule is a module of this package with a value ``RULE``, a function ``check``
+and a docstring that is the user's documentation, with bad and good C::
+
+    RULE = Rule("MN020", "guard-in-one-callback", ERROR, "...", has_change_pte)
+
+    def check(tree: Context) -> Iterator[Finding | Undecided]:
+
+Rules are found by walking the package; they never import each other.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, cached_property
+from typing import NamedTuple, Protocol
+
+from patchgen.api.features import ApiFeatures
+from patchgen.flow.effects import Effects, Summary, paired_counters
+from patchgen.flow.events import Event
+from patchgen.flow.program import Program
+from patchgen.model import (
+    Expr,
+    FileFacts,
+    Finding,
+    Function,
+    OpsEntry,
+    OpsTable,
+    Place,
+    Span,
+    Step,
+    Undecided,
+    Value,
+)
+from patchgen.outcome import UserError
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+
+#: The callbacks that open and close an invalidation.
+NOTIFIER, INTERVAL = "mmu_notifier_ops", "mmu_interval_notifier_ops"
+START, END = "invalidate_range_start", "invalidate_range_end"
+
+#: The API itself: its own code is not held to the contract of its users.
+CORE = ("mm/mmu_notifier.c", "include/linux/mmu_notifier.h")
+
+
+def always(api: ApiFeatures) -> bool:
+    """Applies to every tree."""
+    return True
+
+
+class Rule(Value, frozen=True):
+    """A rule's identity.
+
+    ``id`` is MNnnn, ``name`` the module's name with dashes, ``severity`` error,
+    warning or note, ``summary`` one line; ``applies`` says whether the tree's
+    API has what the rule is about, ``where`` the same in words.
+    """
+
+    id: str
+    name: str
+    severity: str
+    summary: str
+    applies: Callable[[ApiFeatures], bool] = always
+    where: str = "every tree"
+
+
+class RuleModule(Protocol):
+    """A module that holds a rule."""
+
+    RULE: Rule
+    __doc__: str | None
+
+    def check(self, tree: Context) -> Iterator[Finding | Undecided]:
+        """Findings and places that could not be decided, in source order."""
+        ...
+
+
+class Handler(NamedTuple):
+    """A callback: the function that a table's member points to."""
+
+    table: OpsTable
+    entry: OpsEntry
+    function: Function
+
+
+class Context:
+    """A tree as rules see it: facts of its files, the API, and the flow engine.
+
+    ``facts`` are the files that matter, by path; ``sources`` gives a file's
+    bytes and only serves for the columns of findings.
+    """
+
+    def __init__(
+        self,
+        facts: Mapping[str, FileFacts],
+        api: ApiFeatures,
+        sources: Callable[[str], bytes | None] = lambda path: None,
+    ) -> None:
+        self.facts = facts
+        self.api = api
+        self._sources = sources
+
+    @cached_property
+    def program(self) -> Program:
+        """All functions of the facts, with calls resolved across files."""
+        return Program(
+            (function for facts in self.facts.values() for function in facts.functions),
+            (table for facts in self.facts.values() for table in facts.ops),
+        )
+
+    @cached_property
+    def effects(self) -> Effects:
+        """Locks, counters, sleeps and results, across calls."""
+        reached = self.program.reachable
+        starts = reached((h.function for h in self.handlers(START)), 4)
+        ends = reached((h.function for h in self.handlers(END)), 4)
+        return Effects(self.program, paired_counters(starts, ends))
+
+    def tables(self, struct: str = NOTIFIER) -> Iterator[OpsTable]:
+        """The operations tables of a struct, in the order of the files."""
+        for facts in self.facts.values():
+            for table in facts.ops:
+                if table.struct == struct:
+                    yield table
+
+    def handlers(self, member: str = "", struct: str = NOTIFIER) -> Iterator[Handler]:
+        """Callbacks in the tables of ``struct``; all members, or one."""
+        for table in self.tables(struct):
+            for entry in table.entries:
+                if entry.function and member in ("", entry.member):
+                    for function in self.program.named(entry.function, table.path):
+                        yield Handler(table, entry, function)
+
+    def callback(self, table: OpsTable, member: str) -> Function | None:
+        """The function of one member of a table, or None."""
+        name = table.function(member)
+        found = self.program.named(name, table.path) if name else ()
+        return found[0] if found else None
+
+    def callbacks(self) -> Iterator[Handler]:
+        """Every callback of notifier and interval tables, each function once."""
+        seen: set[tuple[int, str]] = set()
+        for struct in (NOTIFIER, INTERVAL):
+            for handler in self.handlers(struct=struct):
+                key = (id(handler.function), handler.entry.member)
+                if key not in seen:
+                    seen.add(key)
+                    yield handler
+
+    def invalidations(self) -> Iterator[Handler]:
+        """Callbacks that may be asked not to block: start, end, interval ones."""
+        for handler in self.callbacks():
+            if handler.entry.member in (START, END, "invalidate", "invalidate_start"):
+                yield handler
+
+    def functions(self) -> Iterator[Function]:
+        """Every function of the facts outside the API's own code."""
+        for facts in self.facts.values():
+            if facts.path not in CORE:
+                yield from facts.functions
+
+    def summary(self, function: Function) -> Summary:
+        """What ``function`` leaves behind, called with nothing known."""
+        return self.effects.of(function)
+
+    def column(self, path: str, span: Span) -> int:
+        """Column of a span's start, from 1; 1 where the bytes are not at hand."""
+        source = self._sources(path)
+        if source is None:
+            return 1
+        return span.start - source.rfind(b"\n", 0, span.start)
+
+    def finding(
+        self,
+        rule: Rule,
+        where: Event | Expr | OpsTable | OpsEntry,
+        message: str,
+        steps: tuple[Step, ...] = (),
+        *,
+        path: str = "",
+        function: str = "",
+    ) -> Finding:
+        """A finding at an event, an expression (with ``path``) or a table."""
+        path = path or getattr(where, "path", "")
+        place = Place(path, where.line)
+        return Finding(
+            rule=rule.id,
+            severity=rule.severity,
+            place=place,
+            column=self.column(path, where.span),
+            span=where.span,
+            message=message,
+            path_steps=steps or (Step(place, message),),
+            function=function,
+        )
+
+
+def undecided(rule: Rule, place: Place, reason: str) -> Undecided:
+    """A place that the rule looked at without a result."""
+    return Undecided(rule.id, place, reason)
+
+
+@cache
+def modules() -> dict[str, RuleModule]:
+    """All rules by ID, found by walking this package."""
+    package = __name__.rpartition(".")[0]
+    found: dict[str, RuleModule] = {}
+    for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        module = importlib.import_module(f"{package}.{info.name}")
+        rule = getattr(module, "RULE", None)
+        if isinstance(rule, Rule):
+            found[rule.id] = module
+    return dict(sorted(found.items()))
+
+
+def run(
+    tree: Context, select: Callable[[Rule], bool] = lambda rule: True
+) -> tuple[tuple[Finding, ...], tuple[Undecided, ...]]:
+    """Findings and undecided places of the rules that apply, without repeats."""
+    findings: dict[Finding, None] = {}
+    open_: dict[Undecided, None] = {}
+    for module in modules().values():
+        if not select(module.RULE) or not module.RULE.applies(tree.api):
+            continue
+        seen: set[tuple[Place, str]] = set()
+        for result in module.check(tree):
+            if isinstance(result, Undecided):
+                open_[result] = None
+            elif (result.place, result.message) not in seen:
+                seen.add((result.place, result.message))
+                findings[result] = None
+    ordered = sorted(findings, key=lambda f: (f.place, f.column, f.rule))
+    return tuple(ordered), tuple(open_)
+
+
+def by_id(identifier: str) -> RuleModule:
+    """The rule with this ID or name; UserError if there is none."""
+    for module in modules().values():
+        if identifier.upper() == module.RULE.id or identifier == module.RULE.name:
+            return module
+    raise UserError(f"no rule {identifier!r}", hint="patchgen rules lists them")

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""KVM's count and sequence do not protect a fault that races with a change.
+
+A page fault reads the sequence, looks the page up, takes mmu_lock and retries
+if the count is raised or the sequence changed.  So: both change under mmu_lock;
+invalidate_range_end() bumps the sequence before it lowers the count, with a
+write barrier between (mmu_notifier_retry() reads them the other way round); and
+a range_start() that returns early for flagged ranges needs a change_pte() that
+bumps the sequence by itself.  Where the callbacks go through the hva-range
+walker, an early return is never safe: change_pte() there does nothing unless
+range_start() raised the counts first.
+
+Bad::
+
+    kvm->mmu_notifier_count--;      /* a racing fault sees count 0, old sequence */
+
+Good::
+
+    kvm->mmu_notifier_seq++;
+    smp_wmb();
+    kvm->mmu_notifier_count--;
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from patchgen.flow import events
+from patchgen.flow.events import Event
+from patchgen.flow.guard import NORMAL, guard_of
+from patchgen.flow.knowledge import names
+from patchgen.flow.text import bare, every
+from patchgen.flow.walk import Checker, Here, walk
+from patchgen.model import Expr, Finding, Function, OpsTable, Step, Undecided
+from patchgen.rules.base import END, ERROR, START, Context, Rule
+
+RULE = Rule(
+    "MN023",
+    "kvm-change-pte-protocol",
+    ERROR,
+    "KVM's invalidation count and sequence do not protect a racing fault",
+    where="trees with KVM",
+)
+
+
+def check(tree: Context) -> Iterator[Finding | Undecided]:
+    """Tables whose start raises one of KVM's counts."""
+    for table in tree.tables():
+        start, end = tree.callback(table, START), tree.callback(table, END)
+        if start is None or not _raises_count(tree, start):
+            continue
+        yield from _guarded(tree, table, start)
+        yield from _unlocked(tree, start)
+        if end is not None:
+            yield from _unlocked(tree, end)
+            yield from _ending(tree, end)
+
+
+def _stepped(part: Expr, operator: str) -> str:
+    """The member that ``x->m++`` or ``x->m--`` steps, or ""."""
+    counted = part.kind in ("postfix", "unary") and part.name == operator
+    if not counted and not (part.kind == "assign" and part.name == f"{operator[0]}="):
+        return ""
+    left = bare(part.args[0])
+    return left.name if left.kind in ("arrow", "member") else ""
+
+
+def _raises_count(tree: Context, start: Function) -> bool:
+    counts = names("kvm", "members", "count")
+    return any(
+        _stepped(part, "++") in counts
+        for function in tree.program.reachable([start], 4)
+        for part in every(function.body)
+    )
+
+
+def _guarded(tree: Context, table: OpsTable, start: Function) -> Iterator[Finding]:
+    guard = guard_of(tree.summary(start))
+    change = tree.callback(table, "change_pte")
+    if guard.kind != NORMAL or change is None:
+        return
+    leaving = guard.exits[0]
+    if _through_walker(tree, start):
+        message = (
+            f"{start.name}() returns early for flagged ranges, but {change.name}() does "
+            "nothing unless start raised the counts: the guest keeps the old page"
+        )
+        yield tree.finding(RULE, leaving.event, message, leaving.steps, function=start.name)
+        return
+    sequence = names("kvm", "members", "sequence")
+    for function in tree.program.reachable([change], 2):
+        if any(_stepped(part, "++") in sequence for part in every(function.body)):
+            return
+    message = (
+        f"{start.name}() returns early for flagged ranges, and {change.name}() does not bump "
+        "the sequence: a racing fault installs the old page"
+    )
+    yield tree.finding(RULE, leaving.event, message, leaving.steps, function=start.name)
+
+
+def _through_walker(tree: Context, start: Function) -> bool:
+    active = names("kvm", "members", "active")
+    return tree.api.idiom == "hva-range" or any(
+        _stepped(part, "++") in active for part in every(start.body)
+    )
+
+
+def _unlocked(tree: Context, function: Function) -> Iterator[Finding]:
+    """Counts that change without the lock under which faults read them."""
+    counts, locks = names("kvm", "members", "count"), names("kvm", "members", "lock")
+    for touch in tree.summary(function).touches:
+        if touch.member not in counts:
+            continue
+        if not any(key.endswith(tuple(locks)) for key in touch.held):
+            message = f"{touch.member} changes without mmu_lock: a racing fault may miss it"
+            yield tree.finding(RULE, touch.event, message, touch.steps, function=touch.function)
+
+
+def _ending(tree: Context, end: Function) -> Iterator[Finding]:
+    counts = names("kvm", "members", "count")
+    for function in tree.program.reachable([end], 4):
+        if any(_stepped(part, "--") in counts for part in every(function.body)):
+            order = _Order()
+            walk(function, order)
+            for event, message, steps in order.found:
+                yield tree.finding(RULE, event, message, steps, function=function.name)
+
+
+class _Order(Checker[int]):
+    """0: nothing yet, 1: the sequence was bumped, 2: and a barrier followed."""
+
+    kinds = frozenset({events.ASSIGN, events.CALL})
+
+    def __init__(self) -> None:
+        self.found: list[tuple[Event, str, tuple[Step, ...]]] = []
+
+    def initial(self, function: Function) -> int:
+        return 0
+
+    def event(self, state: int, event: Event, here: Here) -> int:
+        assert event.expr is not None
+        if event.kind == events.CALL:
+            barrier = event.expr.name in names("kvm", "barriers", "write")
+            return 2 if state == 1 and barrier else state
+        if _stepped(event.expr, "++") in names("kvm", "members", "sequence"):
+            return 1
+        count = _stepped(event.expr, "--")
+        if count in names("kvm", "members", "count") and state < 2:
+            missing = "a write barrier after the sequence" if state else "bumping the sequence"
+            self.found.append(
+                (event, f"{count} is lowered without {missing} first", here.steps(event))
+            )
+        return state
