@@ -11,6 +11,7 @@ Layout of a file::
     base = "5.0"                 # optional: start from this generation's names
     target = ["mmu_notifier_*"]  # optional: a target, held only against these names
     remove = ["struct.member", "on:name", ...]
+    optional = ["off:name", ...] # may be there or not
 
     [any.members.mmu_notifier_range]    # any, on or off; then members, functions,
     mm = "struct mm_struct *"           # enumerators or macros
@@ -42,6 +43,11 @@ class Descriptor(Value, frozen=True):
     order: int
     items: tuple[Item, ...]
     target: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+    def may_lack(self, item: Item) -> bool:
+        """Whether a tree conforms without ``item``, too."""
+        return f"{item.branch}:{item.name}" in self.optional
 
     def concerns(self, name: str) -> bool:
         """Whether the check against this descriptor is about ``name``."""
@@ -83,6 +89,7 @@ def load(name: str) -> Descriptor:
         data["order"],
         tuple(sorted(items.values())),
         tuple(data.get("target", ())),
+        tuple(data.get("optional", ())),
     )
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 
 from patchgen.facts.kvm import KVM_MAIN, KvmFacts, kvm_facts
-from patchgen.flow.text import every, statements
+from patchgen.flow.text import every, statements, subexpressions
 from patchgen.model import (
     AlreadyThere,
     Change,
@@ -235,23 +235,25 @@ def _pgtable(state: State) -> Arch | Refusal | None:
         return Refusal(NAME, "unsafe", reason, where)
     if walker is None or "mmu->kvm" in source or unmap.params[0].type != "struct kvm_pgtable *":
         return Refusal(NAME, "unsafe", "the unmapping walk is not as expected", where)
-    name, declaration = walker
-    condition = f"{unmap.params[0].name}->mmu->kvm->{MEMBER}"
-    lines = ["", "", f"\tif ({condition})", f"\t\t{name}.flags = KVM_PGTABLE_WALK_LEAF;"]
-    at = declaration.span.end
-    change = Change(PGTABLE, Span(at, at), f"{NAME}/lines.c.j2", {"lines": lines})
+    condition = f"{unmap.params[0].name}->mmu->kvm->{MEMBER} ?"
+    pad = indent(columns(line_prefix(source.encode(), walker.span.start)))
+    old = source.encode()[walker.span.start : walker.span.end].decode("utf-8", "replace")
+    lines = [condition, f"{pad}KVM_PGTABLE_WALK_LEAF :", f"{pad}{old}"]
+    change = Change(PGTABLE, walker.span, f"{NAME}/lines.c.j2", {"lines": lines})
     return Arch("arm64", (change,), "kvm_pgtable_stage2_map()")
 
 
-def _walker(unmap: Function) -> tuple[str, Decl] | None:
-    """The walker variable that visits leaves and, after them, their tables."""
+def _walker(unmap: Function) -> Expr | None:
+    """The flags of the walker that visits leaves and, after them, their tables."""
     for stmt in unmap.body.body:
         for variable in stmt.variables if isinstance(stmt, Decl) else ():
-            names = {e.name for e in every(stmt)}
-            wanted = {"KVM_PGTABLE_WALK_LEAF", "KVM_PGTABLE_WALK_TABLE_POST"}
-            if variable.type == "struct kvm_pgtable_walker" and wanted <= names:
-                assert isinstance(stmt, Decl)
-                return variable.name, stmt
+            if variable.type != "struct kvm_pgtable_walker" or variable.init is None:
+                continue
+            for field in variable.init.args:
+                names = {e.name for e in subexpressions(field)}
+                wanted = {"KVM_PGTABLE_WALK_LEAF", "KVM_PGTABLE_WALK_TABLE_POST"}
+                if field.name == "flags" and field.args and wanted <= names:
+                    return field.args[0]
     return None
 
 
