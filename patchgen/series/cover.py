@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -31,6 +32,18 @@ class VersionChanges(Value, frozen=True):
     version: int
     lines: tuple[str, ...]
     link: str = ""
+
+
+def earlier_changes(text: str) -> tuple[VersionChanges, ...]:
+    """The changelogs in an earlier cover letter, to be carried on in a new one."""
+    found = []
+    for match in re.finditer(r"^Changes (?:in|since) v(\d{1,3}):\n((?:.+\n)+)", text, re.MULTILINE):
+        block = match[2].rstrip("\n")
+        link = re.search(r"^Link to v\d+: (\S+)$", block, re.MULTILINE)
+        items = re.split(r"^- ", block[: link.start()] if link else block, flags=re.MULTILINE)
+        lines = tuple(" ".join(item.split()) for item in items if item.strip())
+        found.append(VersionChanges(int(match[1]), lines, link[1] if link else ""))
+    return tuple(found)
 
 
 class Cover(Value, frozen=True):

@@ -60,6 +60,7 @@ def write_series(
     out: Path,
     *,
     extras: Sequence[Extra] = (),
+    cover_people: Extra | None = None,
     force: bool = False,
 ) -> SeriesFiles:
     """Write the mails into the folder ``out``: all of them or nothing.
@@ -68,7 +69,7 @@ def write_series(
     patchgen's; anything else is a UserError, as is a folder that cannot be written
     and a message that git would misread.
     """
-    files = series_files(series, cover, options, str(out), extras=extras)
+    files = series_files(series, cover, options, str(out), extras=extras, cover_people=cover_people)
     write_folder(out, files.files, force=force)
     return files
 
@@ -80,8 +81,13 @@ def series_files(
     folder: str = "",
     *,
     extras: Sequence[Extra] = (),
+    cover_people: Extra | None = None,
 ) -> SeriesFiles:
-    """The mails as bytes; the same input gives the same bytes."""
+    """The mails as bytes; the same input gives the same bytes.
+
+    ``extras`` is what each patch's mail has beside its commit, ``cover_people`` who
+    gets the cover letter beside the series' own recipients.
+    """
     commits = series.commits
     if not commits:
         raise UserError("a series needs at least one patch")
@@ -93,6 +99,7 @@ def series_files(
     check_text(body, "cover letter", in_cover=True)
     key = digest(change_id, headers.tag(options, 0, len(commits)), body)
     ids = [_message_id(options, 0, key, sender)]
+    people = cover_people or Extra()
     prefix = f"v{options.version}-" if options.version > 1 else ""
     first = _mail(
         sha="0" * 40,
@@ -101,7 +108,7 @@ def series_files(
         sender=sender,
         date=commits[0].date,
         subject=f"{headers.tag(options, 0, len(commits))} {cover.title}",
-        people=Extra(to=options.to, cc=options.cc),
+        people=Extra(to=_joined(options.to, people.to), cc=_joined(options.cc, people.cc)),
         body=body.encode() + b"\n",
     )
     files = {f"{prefix}0000-cover-letter.patch": first}

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From commits to mails: versions, resends, recipients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from patchgen.commits.build import CommittedSeries
+from patchgen.outcome import UserError
+from patchgen.series.cover import Cover, Section
+from patchgen.series.headers import MailOptions
+from patchgen.series.prepare import Prepared, prepare
+from patchgen.series.read import read_series
+from patchgen.series.write import write_series
+from tests.series.conftest import committed
+
+COVER = Cover("Re-enable it", (Section("", "Text."),))
+
+
+def written(prepared: Prepared, out: Path) -> dict[str, bytes]:
+    cover = prepared.completed(COVER)
+    more = {"extras": prepared.extras, "cover_people": prepared.cover_people}
+    return write_series(prepared.series, cover, prepared.options, out, **more).files
+
+
+def test_three_versions(tree: Path, tmp_path: Path) -> None:
+    def commit(count: int):
+        def call(tags: Sequence[Sequence[str]]) -> CommittedSeries:
+            return committed(tree, count, tags=tags)
+
+        return call
+
+    written(prepare(commit(2), tree, MailOptions()), tmp_path / "v1")
+    first = read_series(tmp_path / "v1")
+    second = prepare(commit(3), tree, MailOptions(), previous=first)
+    written(second, tmp_path / "v2")
+    assert "3: new" in second.changes[0].lines and second.range_diff
+    third = prepare(commit(1), tree, MailOptions(), previous=read_series(tmp_path / "v2"))
+    files = written(third, tmp_path / "v3")
+    letter = files["v3-0000-cover-letter.patch"].decode()
+    assert letter.index("Changes in v3:") < letter.index("Changes in v2:")
+    assert letter.count("Link to v1:") == letter.count("Link to v2:") == 1
+    assert 'dropped: "mm: change number 3"' in letter
+    assert len({read_series(tmp_path / f"v{n}").change_id for n in (1, 2, 3)}) == 1
+    with pytest.raises(UserError, match="version 2 is not behind"):
+        prepare(commit(1), tree, MailOptions(version=2), previous=read_series(tmp_path / "v3"))
+
+
+def test_resend_is_for_what_did_not_change(tree: Path, tmp_path: Path) -> None:
+    written(prepare(lambda tags: committed(tree, 2), tree, MailOptions()), tmp_path / "v1")
+    old = read_series(tmp_path / "v1")
+    again = prepare(
+        lambda tags: committed(tree, 2, tags=tags), tree, MailOptions(resend=True), previous=old
+    )
+    files = written(again, tmp_path / "again")
+    assert b"Subject: [PATCH RESEND 1/2]" in list(files.values())[1]
+    assert read_series(tmp_path / "again").patches[0].message_id != old.patches[0].message_id
+    with pytest.raises(UserError, match="nothing changed, and patch 3 is new"):
+        prepare(lambda tags: committed(tree, 3), tree, MailOptions(resend=True), previous=old)
+
+
+def test_recipients_per_patch_and_for_the_cover(tree: Path, tmp_path: Path) -> None:
+    (tree / "scripts").mkdir()
+    (tree / "scripts/get_maintainer.pl").write_text(
+        'local $/; open(my $f, "<", $ARGV[-1]); my $mail = <$f>;\n'
+        'print "A A <a\\@example.org> (maintainer:A)\\n";\n'
+        'print "b\\@example.org (open list:B)\\n" if $mail =~ m{mm/b.c};\n'
+    )
+    options = msgspec.structs.replace(MailOptions(), cc=("c@example.org",))
+    prepared = prepare(lambda tags: committed(tree, 2), tree, options, maintainers=True)
+    letter, first, second = written(prepared, tmp_path / "out").values()
+    assert b"\nTo: A A <a@example.org>\nCc: c@example.org,\n b@example.org\n" in letter
+    assert b"\nCc: c@example.org,\n b@example.org\n" in first
+    assert b"\nTo: A A <a@example.org>\nCc: c@example.org\nX-" in second
