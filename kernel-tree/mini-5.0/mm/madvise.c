@@ -13,6 +13,7 @@ static int madvise_free_pte_range(pmd_t *pmd, unsigned long addr,
 	struct mmu_gather *tlb = walk->private;
 	struct vm_area_struct *vma = walk->vma;
 	struct mm_struct *mm = tlb->mm;
+	unsigned long start = addr;
 	struct page *page;
 	spinlock_t *ptl;
 	pte_t *pte, ptent;
@@ -46,7 +47,7 @@ static int madvise_free_pte_range(pmd_t *pmd, unsigned long addr,
 		}
 	}
 	pte_unmap_unlock(pte - 1, ptl);
-	flush_tlb_range(vma, addr, end);
+	flush_tlb_range(vma, start, end);
 	cond_resched();
 	return 0;
 }
