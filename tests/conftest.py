@@ -8,8 +8,12 @@ fetched once a machine, and found in the user's cache by later runs.
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,3 +102,25 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str | Path, str | bytes]
         assert new == old
 
     return check
+
+
+@pytest.fixture
+def tree(mini: Path, tmp_path: Path) -> Path:
+    """A copy of mini that a test may damage."""
+    copy = tmp_path / "tree"
+    shutil.copytree(mini, copy)
+    return copy
+
+
+@pytest.fixture
+def patchgen(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run patchgen as a user does; the result's stdout and stderr are text."""
+
+    def run(*args: object, **more: Any) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "NO_COLOR": "1"}
+        return subprocess.run(
+            [sys.executable, "-m", "patchgen", *map(str, args)],
+            capture_output=True, text=True, cwd=tmp_path, check=False, **{"env": env, **more},
+        )  # fmt: skip
+
+    return run

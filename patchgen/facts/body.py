@@ -74,7 +74,12 @@ def parse_function(tokens: Tokens, found: Outline, path: str) -> Function:
         sys.setrecursionlimit(20000)
     end = found.last + 1
     parser = Statements(tokens, found.body_at, end)
-    body = parser.block()
+    try:
+        body = parser.block()
+    except NotUnderstood as error:
+        whole = span_between(tokens, found.body_at, found.last)
+        line = tokens.line(whole.start)
+        body = Block(whole, line, (Unknown(whole, line, error.reason),))
     words = tokens.texts[found.first : found.name_at]
     drop = ("static", "inline", "__always_inline", "noinline", "__init", "__exit", "__weak")
     params: tuple[Param, ...] = parameters(tokens, found.open_at)

@@ -45,12 +45,15 @@ class Outline(msgspec.Struct, frozen=True):
 def matching(tokens: Tokens, index: int) -> int:
     """Index of the bracket that closes the one at ``index``; -1 if there is none."""
     texts = tokens.texts
+    opening = texts[index]
+    closing = _OPEN[opening]
     depth = 0
+    # Only brackets of the same kind count, so a stray one of another kind costs little.
     for at in range(index, len(texts)):
         text = texts[at]
-        if text in _OPEN:
+        if text == opening:
             depth += 1
-        elif text in (")", "]", "}"):
+        elif text == closing:
             depth -= 1
             if depth == 0:
                 return at
@@ -112,7 +115,7 @@ def _function(
     name, open_at = texts[name_at], name_at + 1
     after = matching(tokens, open_at) + 1
     if after < body and texts[after] == "(":  # FNAME(walk)(struct kvm_vcpu *vcpu)
-        name, open_at = join(texts[name_at:after]), after
+        name, open_at = "".join(texts[name_at:after]), after
     elif name_at == first and tokens.kinds[name_at + 2] == "name":
         name = texts[name_at + 2]
     return Outline(name, first, name_at, open_at, body, close)

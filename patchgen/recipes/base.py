@@ -76,6 +76,26 @@ class Recipe(msgspec.Struct, frozen=True):
     applies: Callable[[State], Refusal | None] = lambda state: None
 
 
+def sound_facts(state: State, path: str) -> FileFacts:
+    """The facts of a file that a recipe is going to change.
+
+    UserError: there is no such file, it does not parse (with the first error), or
+    its lines end in CRLF.
+    """
+    source = state.read(path)
+    if source is None:
+        raise UserError("the tree has no such file", path)
+    if b"\r\n" in source:
+        line = source[: source.index(b"\r\n")].count(b"\n") + 1
+        raise UserError("lines end in CRLF", f"{path}:{line}", "convert it to LF first")
+    facts = state.facts(path)
+    errors = [d for d in facts.diagnostics if d.severity != "warning"]
+    if errors:
+        first = errors[0]
+        raise UserError(f"{path} does not parse: {first.text}", f"{first.place}:{first.column}")
+    return facts
+
+
 def names() -> tuple[str, ...]:
     """The names of all recipes, from the package's modules that define one."""
     import patchgen.recipes as package

@@ -46,7 +46,7 @@ from patchgen.model import (
     Stmt,
 )
 from patchgen.outcome import UserError
-from patchgen.recipes.base import Options, Recipe, State, StepResult
+from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
 from patchgen.recipes.kvm_unsafe import unsafe_reasons
 
 NAME = "kvm-change-pte"
@@ -57,7 +57,7 @@ def kvm_of(state: State) -> KvmFacts:
     """KVM's callbacks; UserError where the tree has no KVM or no table in it."""
     if state.read(KVM_MAIN) is None:
         raise UserError("the tree has no such file, so there is no KVM to change", KVM_MAIN)
-    found = kvm_facts(state.facts(KVM_MAIN))
+    found = kvm_facts(sound_facts(state, KVM_MAIN))
     if found is None:
         raise UserError("no struct mmu_notifier_ops is initialised in it", KVM_MAIN)
     return found

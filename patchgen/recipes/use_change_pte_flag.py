@@ -37,7 +37,7 @@ from patchgen.model import (
     Refusal,
     Span,
 )
-from patchgen.recipes.base import Options, Recipe, State, StepResult
+from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
 from patchgen.recipes.wrapping import argument_texts, line_prefix, wrap_arguments
 
 NAME = "use-change-pte-flag"
@@ -114,10 +114,7 @@ def plan(state: State, options: Options) -> StepResult:
 def _sites_of(state: State, path: str) -> list[LeftAlone | Change | Coverage | None]:
     """What becomes of a file's set_pte_at_notify() users; None: flagged already."""
     found: list[LeftAlone | Change | Coverage | None] = []
-    facts = state.facts(path)
-    errors = [d for d in facts.diagnostics if d.severity != "warning"]
-    if errors:
-        return [LeftAlone(errors[0].place, f"the file does not parse: {errors[0].text}")]
+    facts = sound_facts(state, path)
     known = {function.name: function for function in state.functions(path)}
     source = state.read(path) or b""
     for function in facts.functions:
