@@ -96,7 +96,10 @@ class Evaluator:
             return self._record(expr, env, frame, then)
         if kind == "index":
             return self.values(
-                expr.args, env, frame, lambda vs, e: then(Opaque(text(expr), tags(*vs)), e)
+                expr.args,
+                env,
+                frame,
+                lambda vs, e: then(Opaque(text(expr), tags(*vs) | {"memory"}), e),
             )
         if kind == "comma":
             return self.value(
@@ -170,7 +173,7 @@ class Evaluator:
             return words.CONSTANTS[name]
         if expr.kind == "name" and (name in self.functions or name == words.NULL_FUNCTION):
             return Name(name)
-        return Opaque(name)
+        return Opaque(name, frozenset({"writable"} if name in words.WRITE_MASKS else ()))
 
     def _record(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
         fields = expr.args[0].args if expr.kind == "compound" else expr.args
@@ -178,7 +181,7 @@ class Evaluator:
             return then(Opaque(text(expr)), env)
 
         def made(values: tuple[Known, ...], after: Env) -> int:
-            record = Record()
+            record = Record(initialised=True)
             for field, value in zip(fields, values, strict=True):
                 record = record.put(field.name, value)
             return then(record, after)
@@ -189,8 +192,13 @@ class Evaluator:
 
     def _member(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
         name = expr.name
+        settled = words.SETTLED.get(text(expr))
+        if settled is not None:
+            return then(settled, env)
         if name in words.CONSTANTS:
             return then(words.CONSTANTS[name], env)
+        if name in words.ASKS_FIELDS:
+            return self.ask(words.ASKS_FIELDS[name], expr, env, frame, then)
         if name in words.STATE:
             question = words.STATE[name][0]
             if not question:
@@ -202,7 +210,7 @@ class Evaluator:
                 base = after.get((base.frame, base.name), Record())
             if isinstance(base, Record):
                 return then(base.get(name), after)
-            return then(Opaque(text(expr), tags(base)), after)
+            return then(Opaque(text(expr), tags(base) | {"memory"}), after)
 
         return self.value(expr.args[0], env, frame, of)
 
@@ -222,7 +230,8 @@ class Evaluator:
                 return then(after.get((value.frame, value.name), Opaque(value.name)), after)
             if isinstance(value, int) and operator in "-~+":
                 return then({"-": -value, "~": ~value, "+": value}[operator], after)
-            return then(Opaque(f"{operator}{text(inner)}", tags(value)), after)
+            read = {"memory"} if operator == "*" else set()
+            return then(Opaque(f"{operator}{text(inner)}", tags(value) | read), after)
 
         return self.value(inner, env, frame, of)
 
@@ -294,6 +303,8 @@ class Evaluator:
         if target.kind == "name" and (frame.number, target.name) in env:
             return then(value, {**env, (frame.number, target.name): value})
         if target.kind in ("member", "arrow"):
+            if target.name in words.ASKS_FIELDS and value == 0:
+                return then(value, env)  # The rmap forgets the SPTE that was dropped.
             if target.name in words.RANGE_FIELDS:
                 self.ranges = True
                 return then(value, env)
@@ -368,7 +379,8 @@ class Evaluator:
         if name in words.DROPS_IF_CALLS:
             return self._unlink(name, expr, env, frame, lambda e: then(opaque, e))
         if name in words.WRITES_SPTE:
-            if not {"new pfn", "read-only"} <= tags(vs[-1]):
+            written = tags(vs[-1])
+            if "new pfn" not in written or written & {"memory", "writable"}:
                 return self.unknown(expr, frame, f"what is written is not known: {text(expr)}")
             return self.do("set_spte", "", expr, env, frame, lambda e: then(opaque, e))
         function = self.functions.get(name)
@@ -414,9 +426,9 @@ def _lock(argument: Expr) -> str:
 
 
 def _mask(operator: str, right: Expr, value: Known) -> Known:
-    """Taking the write bit out of an SPTE makes it read-only."""
+    """Taking the write bit out of an SPTE makes it read-only, whatever it was."""
     inverted = right.kind == "unary" and right.name == "~"
     protects = operator == "&" and inverted and right.args[0].name in words.WRITE_MASKS
     if protects and isinstance(value, Opaque):
-        return Opaque(value.text, value.tags | {"read-only"})
+        return Opaque(value.text, value.tags - {"memory", "writable"})
     return value

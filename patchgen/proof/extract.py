@@ -219,7 +219,7 @@ def _goes(
 
 
 def _bound(test: Expr) -> str:
-    """The name that a loop counts up to: ``i < BOUND``."""
-    if test.kind == "binary" and test.name == "<" and test.args[1].kind == "name":
+    """The name that a loop counts up to: ``i < BOUND``, or that of a call."""
+    if test.kind == "binary" and test.name == "<" and test.args[1].kind in ("name", "call"):
         return test.args[1].name
     return ""

@@ -49,16 +49,27 @@ _UNMAP = {
 #: KVM's fault paths for direct roots: arch/x86/kvm/mmu/mmu.c, oldest name last.
 _FAULTS = ("direct_page_fault", "tdp_page_fault")
 _SAMPLED = ("mmu_notifier_seq", "mmu_invalidate_seq")
-_LOOKUPS = ("try_async_pf", "kvm_faultin_pfn", "__kvm_faultin_pfn")
+_LOOKUPS = (
+    "try_async_pf",
+    "kvm_faultin_pfn",
+    "__kvm_faultin_pfn",
+    "kvm_mmu_faultin_pfn",
+    "kvm_hva_to_pfn",
+)
 _RETRIES = (
     "mmu_notifier_retry",
     "mmu_notifier_retry_hva",
     "mmu_invalidate_retry_hva",
     "is_page_fault_stale",
 )
-_MAPS = ("__direct_map", "direct_map", "kvm_tdp_mmu_map")
+_MAPS = ("__direct_map", "direct_map", "kvm_tdp_mmu_map", "mmu_spte_set")
 
-_DEFERRED = ("arch/x86/kvm/mmu/paging_tmpl.h", "arch/x86/kvm/paging_tmpl.h")
+_DEFERRED = (
+    "arch/x86/kvm/mmu/paging_tmpl.h",
+    "arch/x86/kvm/paging_tmpl.h",
+    "arch/x86/kvm/mmu/mmu.c",
+    "arch/x86/kvm/mmu.c",
+)
 _CACHE = "virt/kvm/pfncache.c"
 
 
@@ -128,9 +139,9 @@ def core(source: Source, case: Case) -> tuple[Core, str]:
 
 
 def _apart(function: Function) -> dict[str, Expr]:
-    """Notifying and setting the PTE in two calls."""
+    """Notifying and setting the PTE in two calls; from 6.10 on it is only set."""
     notified, set_ = (calls(function, (n,)) for n in ("mmu_notifier_change_pte", "set_pte_at"))
-    return {"change": notified[-1], "set": set_[-1]} if notified and set_ else {}
+    return {"change": (notified or set_)[-1], "set": set_[-1]} if set_ else {}
 
 
 def _completed(steps: list[tuple[str, Place]], notifies_first: bool) -> Iterable[tuple[str, Place]]:
@@ -245,11 +256,18 @@ def pfn_cache(source: Source) -> Place | None:
 def rollback(source: Source) -> Place | None:
     """Where the core ends what a failed non-blocking start began, or None."""
     path = "mm/mmu_notifier.c"
+    functions = source.file(path)
+    ends = {f.name for f in functions.values() if _calls_member(f, "invalidate_range_end")}
     for name in ("mn_hlist_invalidate_range_start", "__mmu_notifier_invalidate_range_start"):
-        function = source.file(path).get(name)
+        function = functions.get(name)
         if function is None:
             continue
-        for expr in every(function.body):
-            if expr.kind == "call" and expr.args[0].name == "invalidate_range_end":
-                return Place(path, expr.line)
+        found = _calls_member(function, "invalidate_range_end") or calls(function, ends)
+        if found:
+            return Place(path, found[0].line)
     return None
+
+
+def _calls_member(function: Function, member: str) -> list[Expr]:
+    """The calls through a table's ``member`` in ``function``."""
+    return [e for e in every(function.body) if e.kind == "call" and e.args[0].name == member]

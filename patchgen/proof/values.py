@@ -18,7 +18,8 @@ class Name(Value, frozen=True):
 class Opaque(Value, frozen=True):
     """Any other value: its text, and what of the model it is made from.
 
-    ``tags``: "new pte", "new pfn" (of change_pte's argument), "read-only".
+    ``tags``: "new pte", "new pfn" (of change_pte's argument), "writable" (with the write
+    bit), "memory" (read from memory, and so perhaps with it).
     """
 
     text: str
@@ -33,18 +34,19 @@ class Ref(Value, frozen=True):
 
 
 class Record(Value, frozen=True):
-    """A local struct: fields in order of their names."""
+    """A local struct: fields in order of their names; an initialised one has zeros else."""
 
     fields: tuple[tuple[str, Known], ...] = ()
+    initialised: bool = False
 
     def get(self, name: str) -> Known:
         """The field's value; one that was never set is opaque."""
-        return dict(self.fields).get(name, Opaque(f".{name}"))
+        return dict(self.fields).get(name, 0 if self.initialised else Opaque(f".{name}"))
 
     def put(self, name: str, value: Known) -> Record:
         """The struct with one field changed."""
         fields = {**dict(self.fields), name: value}
-        return Record(tuple(sorted(fields.items(), key=lambda item: item[0])))
+        return Record(tuple(sorted(fields.items(), key=lambda item: item[0])), self.initialised)
 
 
 Known: TypeAlias = int | Name | Opaque | Ref | Record

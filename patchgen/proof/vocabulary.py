@@ -23,12 +23,16 @@ DOES: dict[str, tuple[tuple[str, str], ...]] = {
         ("invalidate_cache", ""),
         ("unlock", "gpc"),
     ),
+    # include/linux/sched.h: the one rwlock that is passed to it here is mmu_lock.
+    "cond_resched_rwlock_write": (("unlock", "mmu"), ("lock", "mmu")),
     # include/linux/srcu.h
     "srcu_read_lock": (("srcu_enter", ""),),
     "srcu_read_unlock": (("srcu_leave", ""),),
     # arch/x86/kvm/mmu/mmu.c: clears the one SPTE, keeping its accessed and dirty bits.
     "mmu_spte_clear_track_bits": (("clear_spte", ""),),
-    # arch/x86/kvm/mmu/mmu.c (6.1): clears the SPTE and unlinks it.
+    "mmu_spte_clear_no_track": (("clear_spte", ""),),
+    # arch/x86/kvm/mmu/mmu.c: clear the SPTE and unlink it.
+    "drop_spte": (("drop_spte", ""),),
     "kvm_zap_one_rmap_spte": (("drop_spte", ""),),
     # include/linux/kvm_host.h
     "KVM_MMU_LOCK": (("lock", "mmu"),),
@@ -54,11 +58,18 @@ ASKS = {
     "pte_write": "new_writable",
     # arch/x86/kvm/mmu/mmu.c: on Hyper-V only.
     "kvm_available_flush_tlb_with_range": "either",
+    # include/linux/sched.h
+    "need_resched": "either",
+    "rwlock_needbreak": "either",
     # include/linux/mmu_notifier.h
     "mmu_notifier_range_blockable": "blockable",
     # include/linux/mmu_notifier.h, with mmu-notifier-v05.
     "mmu_notifier_range_use_change_pte": "flagged",
 }
+
+#: Fields that answer one: the SPTE of an rmap that holds one at most (the miniature kernel's
+#: arch/x86/kvm/mmu/mmu.c).
+ASKS_FIELDS = {"sptep": "present"}
 
 #: Flags of a range (include/linux/mmu_notifier.h) that are tested with ``range->flags &``.
 FLAGS = {
@@ -99,7 +110,16 @@ UNLOCK_CALLS = frozenset({"spin_unlock", "write_unlock", "read_unlock"})
 #: Calls whose value is their first argument's: include/linux/compiler.h,
 #: include/asm-generic/bug.h, include/linux/rcupdate.h.
 TRANSPARENT = frozenset(
-    {"likely", "unlikely", "READ_ONCE", "WARN_ON", "WARN_ON_ONCE", "BUG_ON", "KVM_MMU_WARN_ON"}
+    {
+        "likely",
+        "unlikely",
+        "READ_ONCE",
+        "WARN_ON",
+        "WARN_ON_ONCE",
+        "BUG_ON",
+        "KVM_MMU_WARN_ON",
+        "KVM_BUG_ON",
+    }
 )
 
 #: Calls with a value and no effect on the model: addresses, containers, PTE accessors.
@@ -141,8 +161,11 @@ NOTHING = frozenset(
         # include/linux/lockdep.h
         "lockdep_assert_held",
         "lockdep_assert_held_write",
+        "lockdep_assert_once",
         # arch/x86/kvm/svm: writes caches back for SEV, touches no mapping.
         "kvm_arch_guest_memory_reclaimed",
+        # virt/kvm/kvm_main.c: here the request to reload the APIC access page.
+        "kvm_make_all_cpus_request",
         # include/linux/rcuwait.h: wakes a memslot update.
         "rcuwait_wake_up",
         # include/linux/kernel.h
@@ -170,6 +193,8 @@ CONSTANTS = {"NULL": 0, "true": 1, "false": 0, "tdp_mmu_enabled": 0}
 SETTLED = {
     "hva_start >= hva_end": 0,
     "range->end <= range->start": 0,
+    # arch/x86/kvm/mmu/mmu.c (6.12): the walk comes by the page's rmap.
+    "iterator.rmap": 1,
 }
 
 #: Loops that come by the page exactly once: over address spaces, memslots and rmaps
@@ -181,8 +206,8 @@ LOOPS_ONCE = frozenset(
         "for_each_slot_rmap_range",
     }
 )
-#: ``for`` loops that do, by the name of their bound.
-BOUNDS_ONCE = frozenset({"KVM_ADDRESS_SPACE_NUM"})
+#: ``for`` loops that do, by their bound: over address spaces, and over the range's frames.
+BOUNDS_ONCE = frozenset({"KVM_ADDRESS_SPACE_NUM", "kvm_arch_nr_memslot_as_ids", "gfn_end"})
 
 #: Loops over the SPTEs that map the page: arch/x86/kvm/mmu/mmu.c.
 LOOPS_SPTE = frozenset({"for_each_rmap_spte"})
@@ -191,5 +216,5 @@ LOOPS_SPTE = frozenset({"for_each_rmap_spte"})
 NULL_FUNCTION = "kvm_null_fn"
 IS_NULL_FUNCTION = "IS_KVM_NULL_FN"
 
-#: Masks: taking these bits out makes an SPTE read-only (arch/x86/kvm/mmu/spte.h).
+#: Masks: with these bits an SPTE is writable, without them read-only (arch/x86/kvm/mmu/spte.h).
 WRITE_MASKS = frozenset({"PT_WRITABLE_MASK"})
