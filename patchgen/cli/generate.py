@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from patchgen.cli.options import open_state, progress, tree_options
 from patchgen.outcome import Exit
+
+if TYPE_CHECKING:
+    from patchgen.commits.patchset import Series
 
 
 @click.command()
@@ -37,6 +41,19 @@ from patchgen.outcome import Exit
 @click.option("--subject-prefix", default="PATCH", show_default=True)
 @click.option("--to", multiple=True, help="a recipient of all mails (repeatable)")
 @click.option("--cc", multiple=True, help="a further recipient of all mails (repeatable)")
+@click.option("--in-reply-to", default="", help="a Message-ID that the cover letter answers")
+@click.option("--base", default="", help="the commit for base-commit:, where the tree is no git")
+@click.option(
+    "--previous",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="the version before (folder or mbox): changelog, range-diff, reviews, change-id",
+)
+@click.option(
+    "--maintainers",
+    is_flag=True,
+    help="To and Cc from the tree's scripts/get_maintainer.pl, which is run for it",
+)
 @click.option("--title", default="", help="the cover letter's subject")
 @click.option("--no-checkpatch", is_flag=True, help="do not run the tree's scripts/checkpatch.pl")
 @click.option(
@@ -73,6 +90,10 @@ def command(
     subject_prefix: str,
     to: tuple[str, ...],
     cc: tuple[str, ...],
+    in_reply_to: str,
+    base: str,
+    previous: Path | None,
+    maintainers: bool,
     title: str,
     no_checkpatch: bool,
     bench: tuple[Path, Path] | None,
@@ -95,11 +116,16 @@ def command(
     show = progress(quiet)
     supplied = Supplied(title, _bench(bench), "", _boot(boot_evidence))
     request = Request(
-        mail=MailOptions(version, rfc, resend, subject_prefix, to, cc),
+        mail=MailOptions(
+            version, rfc, resend, subject_prefix, to, cc, in_reply_to=in_reply_to.strip("<> ")
+        ),
         author=parse_identity(author, "--author") if author else None,
         signoff=signoff,
         force=force,
         checkpatch=not no_checkpatch,
+        previous=_previous(previous),
+        maintainers=maintainers,
+        base=base,
     )
     show("plan")
     state = open_state(spec, build_dir, arch)
@@ -128,14 +154,18 @@ def command(
         return Exit.CLEAN
     for line in check_lines(done.checks):
         click.echo(line)
-    if done.hint:
-        click.echo(f"patchgen: {done.hint}", err=True)
+    for note in (done.hint, *done.notes):
+        if note:
+            click.echo(f"patchgen: {note}", err=True)
     if done.files is not None and not quiet:
         count = len(done.checks)
         click.echo(f"{out}/: cover letter and {count} patch{'es' if count != 1 else ''}")
         first = [name for name in done.files.files if not name.endswith("cover-letter.patch")]
-        pattern = f"[{first[0][0]}]*" if count > 9 else f"000[1-{count}]-*"
-        click.echo(f"next: git am {out}/{pattern}.patch   or   git send-email {out}/*.patch")
+        prefix = first[0].partition("0001-")[0]
+        pattern = f"00{{01..{count:02}}}-*" if count > 9 else f"000[1-{count}]-*"
+        click.echo(
+            f"next: git am {out}/{prefix}{pattern}.patch   or   git send-email {out}/*.patch"
+        )
     return Exit.CLEAN
 
 
@@ -150,6 +180,14 @@ def _bench(paths: tuple[Path, Path] | None) -> str:
     from patchgen.series.bench_table import compare, table
 
     return table(compare(*paths))
+
+
+def _previous(path: Path | None) -> Series | None:
+    if path is None:
+        return None
+    from patchgen.series.read import read_series
+
+    return read_series(path)
 
 
 def _boot(path: Path | None) -> str:

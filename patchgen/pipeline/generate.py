@@ -6,10 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from patchgen.commits.build import CommittedSeries, commit_patches
 from patchgen.commits.identity import Identity, user_identity
+from patchgen.commits.patchset import Series
 from patchgen.model import Value
-from patchgen.outcome import CheckFailed
+from patchgen.outcome import CheckFailed, UserError
 from patchgen.pipeline.check import check_patch, require
 from patchgen.pipeline.plan import make_plan, refuse
 from patchgen.recipes.base import Options
@@ -17,6 +20,7 @@ from patchgen.recipes.planned import Choice, SeriesPlan
 from patchgen.series.cover import Cover
 from patchgen.series.headers import MailOptions
 from patchgen.series.outgoing import check_target
+from patchgen.series.prepare import prepare
 from patchgen.series.write import SeriesFiles, sender_or_placeholder, series_files, write_series
 from patchgen.verify.checked import PatchCheck
 
@@ -30,6 +34,9 @@ class Request(Value, frozen=True):
     force: bool = False
     checkpatch: bool = True
     date: int | None = None
+    previous: Series | None = None
+    maintainers: bool = False
+    base: str = ""
 
 
 class Generated(Value, frozen=True):
@@ -38,6 +45,7 @@ class Generated(Value, frozen=True):
     checks: tuple[PatchCheck, ...]
     files: SeriesFiles | None
     hint: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def generate(
@@ -57,13 +65,28 @@ def generate(
         return Generated((), None)
     check_target(out, force=request.force)
     author, hint = sender_or_placeholder(request.author or user_identity())
-    trailers = [f"Signed-off-by: {author}"] if request.signoff and not hint else []
+    if request.signoff and hint:
+        raise UserError("--signoff needs an identity", hint="set user.name and user.email")
+    trailers = [f"Signed-off-by: {author}"] if request.signoff else []
     progress("commits")
-    series = commit_patches(
-        plan.patches, plan.first.root, plan.first.read, author, date=request.date,
-        trailers=trailers,
+
+    def commit(tags: Sequence[Sequence[str]]) -> CommittedSeries:
+        return commit_patches(
+            plan.patches, plan.first.root, plan.first.read, author, date=request.date,
+            trailers=trailers, tags=tags,
+        )  # fmt: skip
+
+    prepared = prepare(
+        commit, plan.first.root, request.mail,
+        previous=request.previous, maintainers=request.maintainers,
     )  # fmt: skip
-    draft = series_files(series, cover(plan, series, ()), request.mail)
+    series = prepared.series
+
+    def letter(checks: Sequence[PatchCheck]) -> Cover:
+        text = prepared.completed(cover(plan, series, checks))
+        return msgspec.structs.replace(text, base=request.base) if request.base else text
+
+    draft = series_files(series, letter(()), prepared.options)
     mails = list(draft.files.values())[1:]
     checks = []
     for number, (planned, mail) in enumerate(zip(plan.planned, mails, strict=True), 1):
@@ -76,9 +99,11 @@ def generate(
         )  # fmt: skip
     require(checks)
     _idempotent(plan)
-    files = write_series(series, cover(plan, series, checks), request.mail, out,
-                         force=request.force)  # fmt: skip
-    return Generated(tuple(checks), files, hint)
+    files = write_series(
+        series, letter(checks), prepared.options, out, force=request.force,
+        extras=prepared.extras, cover_people=prepared.cover_people,
+    )  # fmt: skip
+    return Generated(tuple(checks), files, hint, prepared.notes)
 
 
 def _idempotent(plan: SeriesPlan) -> None:

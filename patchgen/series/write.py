@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import binascii
 import re
+import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -224,7 +225,7 @@ def make_change_id(title: str, commits: Sequence[Commit]) -> str:
     """``20231114-slug-0123456789ab`` as b4 makes it, here from the series alone."""
     day = datetime.fromtimestamp(commits[0].date, UTC).strftime("%Y%m%d")
     words = re.findall(r"[a-z0-9]+", title.lower())
-    slug = "-".join(words)[:40].strip("-") or "series"
+    slug = textwrap.shorten(" ".join(words), 40, placeholder="").replace(" ", "-") or "series"
     return f"{day}-{slug}-{digest(title, *(commit.recipe for commit in commits))[:12]}"
 
 
