@@ -25,7 +25,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_list_has_the_trees_of_the_readme() -> None:
     trees = registry.load().tree
-    assert list(trees) == ["5.10", "6.1", "6.12", "7.2", "mini", "mini-5.0"]
+    assert list(trees) == ["5.0", "5.10", "6.1", "6.12", "7.2", "mini", "mini-5.0"]
     for name in ("5.10", "6.1", "6.12", "7.2"):
         entry = trees[name]
         assert entry.tag.startswith(f"v{name}.")
