@@ -162,10 +162,8 @@ def command(
         click.echo(f"{out}/: cover letter and {count} patch{'es' if count != 1 else ''}")
         first = [name for name in done.files.files if not name.endswith("cover-letter.patch")]
         prefix = first[0].partition("0001-")[0]
-        pattern = f"00{{01..{count:02}}}-*" if count > 9 else f"000[1-{count}]-*"
-        click.echo(
-            f"next: git am {out}/{prefix}{pattern}.patch   or   git send-email {out}/*.patch"
-        )
+        pattern = prefix + (f"00{{01..{count:02}}}-*" if count > 9 else f"000[1-{count}]-*")
+        click.echo(f"next: git am {out}/{pattern}.patch   or   git send-email {out}/*.patch")
     return Exit.CLEAN
 
 
