@@ -13,7 +13,7 @@ from patchgen.tree.arch import ARCHES, arches_of
 from patchgen.tree.flags_build import build_flags
 from patchgen.tree.flags_makefile import file_flags
 from patchgen.tree.overlay import overlay
-from patchgen.tree.overlay_inputs import Inputs
+from patchgen.tree.overlay_inputs import Inputs, stamp
 from patchgen.tree.overlay_start import ARCH_START, SPECIAL, START, Special, folders_of
 
 
@@ -77,7 +77,7 @@ def parse_config(
         raise UserError(f"unknown architecture {arch}", path, "known: " + ", ".join(ARCHES))
     real = build_flags(root, path, build_dir)
     if real is not None:
-        return _real(root, arch, real)
+        return _real(root, arch, real, build_dir or root)
     return _synthesised(root, path, arch, _plain(on), _plain(off))
 
 
@@ -85,14 +85,15 @@ def _plain(names: frozenset[str]) -> frozenset[str]:
     return frozenset(name.removeprefix("CONFIG_") for name in names)
 
 
-def _real(root: Path, arch: str, flags: list[str]) -> ParseConfig:
+def _real(root: Path, arch: str, flags: list[str], place: Path) -> ParseConfig:
     """The build's own flags, with headers of the compiler that the wheel does not bring."""
     kept = [flag for flag in flags if not flag.startswith("--target")]
     builtin = f"{overlay(root, arch).base}/builtin"
     target = [f"--target={ARCHES[arch].target}"]
     extra = ["-ferror-limit=0", "-Wno-everything", *(f"-Werror={name}" for name in _ERRORS)]
     args = ("-x", "c", *target, "-nostdinc", *kept, "-isystem", builtin, *extra)
-    return ParseConfig(arch, args, (), cache.digest(*args))
+    configured = stamp(str(place), "include/generated/autoconf.h")
+    return ParseConfig(arch, args, (), cache.digest(*args, repr(configured)))
 
 
 def _synthesised(

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The real flags of a built tree: compile_commands.json or Kbuild's .cmd files."""
+"""The real flags of a built tree: compile_commands.json or Kbuild's .cmd files.
+
+Such files come with trees of strangers: only flags of a known harmless form are kept
+(none that loads a plugin), and, unless the user named the build, only include paths
+inside the tree.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +16,16 @@ from pathlib import Path
 
 from patchgen.outcome import UserError
 
-_DROPPED = re.compile(
-    r"-f(?:no-)?(?:conserve-stack|allow-store-data-races|stack-clash-protection|ipa-.*|"
-    r"partial-inlining|reorder-.*|tree-.*|plugin.*|code-hoisting|var-tracking.*|gcse.*|merge-.*|"
-    r"delete-null.*|patchable-function.*|min-function-alignment.*|diagnostics.*|macro-prefix-map.*|"
-    r"file-prefix-map.*|sanitize.*|profile.*|cf-protection.*|zero-call-used-regs.*|strict-flex.*)"
-    r"|-m(?:indirect-branch.*|function-return.*|preferred-stack-boundary.*|record-mcount|nop-mcount|"
-    r"no-fp-ret-in-387|skip-rax-setup|fentry|harden-sls.*|abi=altivec|no-string|call-aixdesc|"
-    r"packed-stack|warn-.*|stack-protector.*|no-fdpic|branch-protection.*)"
-    r"|-W.*|-g.*|-O.*|-c|-S|--param=?.*|-p?g?pg|-M[MDPTF]*|-Wp,.*|-Wa,.*|-pipe|-quiet"
+_KEPT = re.compile(
+    r"-std=\w+|-nostdinc|-ansi|-trigraphs"
+    r"|-f(?:no-)?(?:short-wchar|(?:un)?signed-char|builtin[\w-]*|ms-extensions|freestanding"
+    r"|short-enums|common|strict-aliasing|strict-overflow|wrapv|gnu89-inline|plan9-extensions"
+    r"|strict-flex-arrays(?:=\d)?|PIE|pie|PIC|pic|fixed-point)"
+    r"|-m(?:64|32|x32|arm|thumb|arch=[\w.+-]+|cpu=[\w.+-]+|abi=[\w.-]+|little-endian|big-endian"
+    r"|soft-float|general-regs-only|cmodel=\w+|no-(?:sse|mmx|avx|3dnow|altivec|vsx)[\w.]*)"
 )
-_WITH_ARGUMENT = frozenset(("-o", "-MF", "-MT", "-MQ", "--param", "-x", "-Xassembler"))
+_PATHS = ("-isystem", "-iquote", "-idirafter", "-include", "-I")
+_VALUES = ("-D", "-U")
 
 
 def build_flags(root: Path, path: str, build_dir: Path | None) -> list[str] | None:
@@ -33,12 +37,12 @@ def build_flags(root: Path, path: str, build_dir: Path | None) -> list[str] | No
     place = build_dir or root
     database = place / "compile_commands.json"
     if database.is_file():
-        found = _from_database(database, root, path)
+        found = _from_database(database, root, path, build_dir is not None)
         if found is not None:
             return found
     command = _saved_command(place, path)
     if command is not None:
-        return _cleaned(shlex.split(command), place)
+        return _cleaned(command, place, None if build_dir else root)
     if build_dir is None:
         return None
     if not build_dir.is_dir():
@@ -50,53 +54,59 @@ def build_flags(root: Path, path: str, build_dir: Path | None) -> list[str] | No
     return None
 
 
-def _from_database(database: Path, root: Path, path: str) -> list[str] | None:
+def _from_database(database: Path, root: Path, path: str, trusted: bool) -> list[str] | None:
     try:
-        entries = json.loads(database.read_text(encoding="utf-8", errors="replace"))
+        entries = json.loads(database.read_bytes())
         wanted = os.path.realpath(root / path)
         for entry in entries:
-            folder = entry["directory"]
-            if os.path.realpath(Path(folder, entry["file"])) == wanted:
+            folder = Path(entry["directory"])
+            if os.path.realpath(folder / entry["file"]) == wanted:
                 words = entry.get("arguments") or shlex.split(entry["command"])
-                return _cleaned([str(word) for word in words], Path(folder))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+                return _cleaned([str(word) for word in words], folder, None if trusted else root)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"not a compilation database: {error}", str(database)) from None
     return None
 
 
-def _saved_command(place: Path, path: str) -> str | None:
+def _saved_command(place: Path, path: str) -> list[str] | None:
     """The command that Kbuild left beside the object file."""
     source = Path(path)
-    candidates = [place / source.parent / f".{source.stem}.o.cmd"]
-    if path.startswith("virt/kvm/"):
-        candidates += place.glob(f"arch/*/kvm/../../../virt/kvm/.{source.stem}.o.cmd")
-    for file in candidates:
-        if file.is_file():
-            text = file.read_text(encoding="utf-8", errors="replace")
-            match = re.search(r"^(?:saved)?cmd_\S+ := (.*)$", text, re.M)
-            if match:
-                return match[1].replace("$(pound)", "#").partition(" ; ")[0]
-    return None
+    file = place / source.parent / f".{source.stem}.o.cmd"
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+        match = re.search(r"^(?:saved)?cmd_\S+ := (.*)$", text, re.M)
+        if match is None:
+            return None
+        return shlex.split(match[1].replace("$(pound)", "#").partition(" ; ")[0])
+    except (OSError, ValueError):
+        return None
 
 
-def _cleaned(words: list[str], folder: Path) -> list[str]:
-    """The command without compiler, files and what clang does not know; paths absolute."""
-    base = os.path.realpath(folder)
+def _cleaned(words: list[str], folder: Path, within: Path | None) -> list[str]:
+    """What of a compiler's command changes a parse, include paths absolute.
+
+    ``within`` limits the include paths to a folder; the compiler's own headers
+    (-isystem) are never taken, the overlay has them.
+    """
+    top = os.path.realpath(within) if within else ""
     out: list[str] = []
     index = 1
     while index < len(words):
         word = words[index]
         index += 1
-        if word in _WITH_ARGUMENT:
-            index += 1
-        elif word in ("-I", "-include", "-isystem", "-idirafter", "-D", "-U") and index < len(
-            words
-        ):
+        option = next((o for o in (*_PATHS, *_VALUES) if word.startswith(o)), "")
+        if not option:
+            if _KEPT.fullmatch(word):
+                out.append(word)
+            continue
+        value = word[len(option) :]
+        if not value and index < len(words):
             value = words[index]
             index += 1
-            out += [word, value if word in ("-D", "-U") else str(Path(base, value))]
-        elif word.startswith("-I"):
-            out.append("-I" + str(Path(base, word[2:])))
-        elif word.startswith("-") and not _DROPPED.fullmatch(word):
-            out.append(word)
+        if option in _VALUES:
+            out.append(option + value)
+            continue
+        full = os.path.realpath(folder / value)
+        if option != "-isystem" and (not top or full == top or full.startswith(top + os.sep)):
+            out += [option, full]
     return out

@@ -7,9 +7,10 @@ and of the flags only what changes a parse (-I, -D, -U, -include).
 
 from __future__ import annotations
 
+import os
 import re
 from functools import lru_cache
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from patchgen.model import Value
 from patchgen.tree.overlay_inputs import Inputs
@@ -34,6 +35,7 @@ class Assignment(Value, frozen=True, array_like=True):
     inside: tuple[str, ...]
 
 
+_DEEPEST = 40  # lists in lists: a hostile Makefile ends, not the stack
 _CONTINUED = re.compile(r"\\\n\s*")
 _ASSIGN = re.compile(r"^\s*(?:export\s+|override\s+)?([^\s:+?=#]+)\s*[:+?]*=\s*(.*)$")
 _OPTION = re.compile(r"\$\(CONFIG_(\w+)\)")
@@ -84,8 +86,19 @@ def file_flags(inputs: Inputs, path: str, arch: str, base: frozenset[str]) -> Fi
         module = module or top
         options += _folder_gates(lines, path, folder)
         own = own and not any(line.variable.startswith("obj-") for line in lines)
-    unique = tuple(dict.fromkeys(args)), tuple(dict.fromkeys(options))
+    unique = _unique(args), tuple(dict.fromkeys(options))
     return FileFlags(*unique, module or PurePosixPath(path).stem.replace("-", "_"))
+
+
+def _unique(args: list[str]) -> tuple[str, ...]:
+    """The arguments without repeats; an option and its path are one argument."""
+    pairs: dict[tuple[str, ...], None] = {}
+    at = 0
+    while at < len(args):
+        size = 2 if args[at] in ("-I", "-include") else 1
+        pairs[tuple(args[at : at + size])] = None
+        at += size
+    return tuple(word for pair in pairs for word in pair)
 
 
 def _makefiles(inputs: Inputs, path: str, arch: str) -> list[tuple[str, tuple[Assignment, ...]]]:
@@ -180,12 +193,12 @@ def _kept(words: list[str], root: str) -> list[str]:
             index += 1
         if "$" in word:
             continue
-        if word.startswith("-I"):
-            place = word[2:]
-            out.append("-I" + (place if place.startswith("/") else f"{root}/{place}"))
-        elif word.startswith("-include"):
-            place = word[8:]
-            out += ["-include", place if place.startswith("/") else f"{root}/{place}"]
+        if word.startswith(("-I", "-include")):
+            option = "-I" if word.startswith("-I") else "-include"
+            place = os.path.realpath(Path(root, word.removeprefix(option)))
+            if place == root or place.startswith(root + os.sep):
+                # One argument: -I alone would be lost where repeated arguments are dropped
+                out.append(option + place)
         elif word.startswith(("-D", "-U")):
             out.append(word.replace("\\", "").replace("'", ""))
     return out
@@ -202,9 +215,9 @@ def _gates(
     start = str(target.relative_to(folder)) if target.is_relative_to(folder) else target.name
     known: dict[str, tuple[tuple[str, ...], str]] = {}
 
-    def way(goal: str) -> tuple[tuple[str, ...], str]:
-        if goal in known:
-            return known[goal]
+    def way(goal: str, depth: int = 0) -> tuple[tuple[str, ...], str]:
+        if goal in known or depth > _DEEPEST:
+            return known.get(goal, ((), ""))
         known[goal] = (), ""  # a circle leads nowhere
         ways = []
         for line in lines:
@@ -214,7 +227,10 @@ def _gates(
                     found: tuple[str, ...] = ()
                     module = goal.removesuffix(".o").replace("-", "_")
                 else:
-                    by_name, by_variable = way(f"{stem}.o"), way(f"$({line.variable})")
+                    by_name, by_variable = (
+                        way(f"{stem}.o", depth + 1),
+                        way(f"$({line.variable})", depth + 1),
+                    )
                     found, module = by_name if by_name[1] else by_variable
                 ways.append((_conditions(line) + found, module))
         if ways:

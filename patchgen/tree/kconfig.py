@@ -56,6 +56,7 @@ class _Entry:
         self.prompt = False
 
 
+_DEEPEST = 40  # levels of source: a loop of files ends, not the stack
 _CONTINUED = re.compile(r"\\\n\s*")
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 _IF = re.compile(r"\s+if\s+(?=[^\"]*(?:\"[^\"]*\"[^\"]*)*$)")
@@ -85,10 +86,11 @@ class Reader:
         self._seen = set(self.result.files)
         self._conditions: list[list[str]] = []
         self._choices: list[str] = []
+        self._depth = 0
 
     def load(self, path: str) -> None:
         """Read ``path`` and what it sources; each file is read once."""
-        if path in self._seen or not self.wanted(path):
+        if path in self._seen or not self.wanted(path) or self._depth > _DEEPEST:
             return
         self._seen.add(path)
         text = self.read(path)
@@ -97,7 +99,9 @@ class Reader:
         self.result.files.append(path)
         if "\\\n" in text:
             text = _CONTINUED.sub(" ", text)
+        self._depth += 1
         self._lines(text.split("\n"), path)
+        self._depth -= 1
 
     def _lines(self, lines: list[str], path: str) -> None:
         entry: _Entry | None = None
@@ -108,7 +112,7 @@ class Reader:
             raw = lines[index]
             index += 1
             line = raw.strip()
-            if not line or line[0] == "#":
+            if not line or line[0] == "#" or len(line) > _LONGEST:
                 continue
             word, _, rest = line.partition(" ")
             if "\t" in word:
@@ -278,13 +282,17 @@ def _split_if(text: str) -> tuple[str, str, str]:
     return text[: match.start()], "if", text[match.end() :]
 
 
+_LONGEST = 4000  # characters; the longest expression of 5.10 has 232
+_MOST = 250  # parts of an expression, so that no nesting exhausts the stack
 _NUMBER = re.compile(r"-?[0-9]+|0[xX][0-9a-fA-F]+")
 _TOKEN = re.compile(r"\"[^\"]*\"|'[^']*'|&&|\|\||!=|<=|>=|[=<>!()]|[^\s()!=<>&|\"']+")
 
 
 def parse_expr(text: str) -> Expr:
     """The expression as nested tuples; an unreadable one is the constant n."""
-    tokens = _TOKEN.findall(text)
+    tokens = _TOKEN.findall(text) if len(text) <= _LONGEST else []
+    if len(tokens) > _MOST:
+        return ("const", "n")
     try:
         expr, rest = _either(tokens, 0)
     except IndexError:

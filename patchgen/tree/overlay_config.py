@@ -20,7 +20,7 @@ def probe(call: str) -> str:
     """The answer to a Kconfig function call, as clang 18 would give it."""
     name, _, rest = call.partition(",")
     if name in ("cc-option-bit", "if-success"):
-        return rest.rpartition(",")[0] if name == "if-success" else rest
+        return rest.split(",")[-2:][0] if name == "if-success" else rest
     if name in ("shell", "warning-if", "error-if", "info"):
         return ""
     if name == "failure":
