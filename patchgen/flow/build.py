@@ -263,6 +263,7 @@ class _Builder(Expressions):
     def _declare(self, variable: Declarator, following: int) -> int:
         left = name(variable.name, variable.line)
         where = (variable.line, variable.span)
+        self.graph.locals.add(variable.name)
 
         def store(operand: Operand) -> int:
             node = self.step(

@@ -84,6 +84,8 @@ class Sleep(msgspec.Struct, frozen=True):
     blockable: bool | None
     held: tuple[str, ...]
     steps: tuple[Step, ...]
+    #: Line of the call in the function that was asked about.
+    via: int = 0
 
 
 class Touch(msgspec.Struct, frozen=True):
@@ -284,7 +286,9 @@ class _Checker(Checker[State]):
         held = self._atomic(state)
         key = (event.place, state.blockable, bool(held))
         if key not in self.sleeps:
-            self.sleeps[key] = Sleep(name, event, function, state.blockable, held, steps)
+            self.sleeps[key] = Sleep(
+                name, event, function, state.blockable, held, steps, event.line
+            )
 
     def _lock(
         self, state: State, call: Expr, primitive: LockCall
@@ -311,7 +315,7 @@ class _Checker(Checker[State]):
             self.incomplete = self.incomplete or summary.incomplete
             for sleep in summary.sleeps:
                 prefix = prefix or here.steps(event)
-                self._note(sleep, prefix)
+                self._note(sleep, prefix, event.line)
             for touch in summary.touches:
                 if (touch.event.place, touch.held) not in self.touches:
                     prefix = prefix or here.steps(event)
@@ -332,11 +336,11 @@ class _Checker(Checker[State]):
                         for one in outcomes.values()}  # fmt: skip
         return tuple(outcomes.values())
 
-    def _note(self, sleep: Sleep, prefix: tuple[Step, ...]) -> None:
+    def _note(self, sleep: Sleep, prefix: tuple[Step, ...], via: int) -> None:
         key = (sleep.event.place, sleep.blockable, bool(sleep.held))
         if key not in self.sleeps:
             steps = prefix + sleep.steps
-            self.sleeps[key] = msgspec.structs.replace(sleep, steps=steps)
+            self.sleeps[key] = msgspec.structs.replace(sleep, steps=steps, via=via)
 
     def _context(self, state: State, event: Event, callee: Function, here: Here) -> Context:
         assert event.expr is not None
@@ -347,7 +351,7 @@ class _Checker(Checker[State]):
                 roles += self._members(param.name, bare(argument))
             if not role and "*" not in param.type:
                 known = truth(here.value(argument))
-                role = "" if known is None or constant_of(argument) is None else str(known).lower()
+                role = "" if known is None else str(known).lower()
             if role:
                 roles.append((param.name, role))
         return Context(state.blockable, state.flagged, tuple(roles), self._atomic(state))

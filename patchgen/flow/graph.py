@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TypeAlias
 
 from patchgen.flow.events import Event
-from patchgen.flow.knowledge import load
+from patchgen.flow.knowledge import names
 from patchgen.flow.subjects import OPEN, Condition, Operand, Subjects, holder
 from patchgen.flow.text import bare, subexpressions
 from patchgen.flow.value import Constant, Known
@@ -63,7 +63,7 @@ class Node:
 class Graph:
     """A function's nodes, its subjects, and where it starts."""
 
-    __slots__ = ("bit_of", "entry", "function", "limits", "nodes", "subjects", "unknown")
+    __slots__ = ("bit_of", "entry", "function", "limits", "locals", "nodes", "subjects", "unknown")
 
     def __init__(self, function: Function) -> None:
         self.function = function
@@ -73,6 +73,7 @@ class Graph:
         self.bit_of: dict[int, int] = {}
         self.limits: tuple[str, ...] = ()
         self.unknown: tuple[Event, ...] = ()
+        self.locals: set[str] = set()
 
     def operand(self, expr: Expr) -> Operand:
         """The constant or the tracked bit that ``expr`` evaluates to."""
@@ -159,11 +160,13 @@ class _Index:
         self.names: dict[str, int] = {}
         self.fields: dict[str, list[tuple[str, int]]] = {}
         self.derefs = 0
+        self.locals = graph.locals
+        self.params = {param.name for param in graph.function.params}
         for subject, bit in graph.bit_of.items():
             known = graph.subjects.all[subject]
             mask = 1 << bit
-            for name in known.names:
-                self.names[name] = self.names.get(name, 0) | mask
+            for mentioned in known.names:
+                self.names[mentioned] = self.names.get(mentioned, 0) | mask
             for owner, field in known.fields:
                 self.fields.setdefault(field, []).append((owner, mask))
             if known.derefs:
@@ -178,12 +181,21 @@ class _Index:
             owner = holder(target)
             mask = 0
             for other, bit in self.fields.get(target.name, ()):
-                if owner == other or "*" in (owner, other):
+                if self._may_be_same(owner, other):
                     mask |= bit
             return mask
         if target.kind == "index":
             return self.derefs | self.changed(target.args[0])
         return self.derefs
+
+    def _may_be_same(self, one: str, two: str) -> bool:
+        """Whether two holders may be one object; a parameter never points to a local."""
+        if one == two:
+            return True
+        if one[:1] != "*" and two[:1] != "*":
+            return False
+        local, pointer = (two, one) if one[:1] == "*" else (one, two)
+        return pointer[1:] not in self.params or local not in self.locals
 
     def passed(self, call: Expr) -> int:
         """Subjects that may change because the call gets their address."""
@@ -197,7 +209,9 @@ class _Index:
 
 def _kills(graph: Graph, order: list[int]) -> None:
     index = _Index(graph)
-    preserved = frozenset(load("evaluation")["preserves"]["functions"])
+    preserved = names("evaluation", "preserves", "functions") | names(
+        "evaluation", "pure", "functions"
+    )
     for number in order:
         node = graph.nodes[number]
         for target in node.kills:
@@ -213,8 +227,29 @@ def _kills(graph: Graph, order: list[int]) -> None:
         node.writes = bool(node.kill or node.sets)
 
 
-def _needs(graph: Graph, node: Node) -> int:
+def _decided(graph: Graph) -> int:
+    """Variables that are set to constants: a callee may ask for them."""
     mask = 0
+    for node in graph.nodes:
+        for bit, source in node.sets:
+            if isinstance(source, Known):
+                mask |= 1 << bit
+    return mask
+
+
+def _passed(graph: Graph, call: Expr, decided: int) -> int:
+    mask = 0
+    for argument in call.args[1:]:
+        if bare(argument).kind == "name":
+            subject = graph.operand(argument).subject
+            mask |= 1 << subject if subject >= 0 else 0
+    return mask & decided
+
+
+def _needs(graph: Graph, node: Node, decided: int) -> int:
+    mask = 0
+    if decided and node.event is not None and node.event.kind == "call" and node.event.expr:
+        mask |= _passed(graph, node.event.expr, decided)
     if node.condition is not None and node.condition.subject >= 0:
         mask |= 1 << node.condition.subject
     for target, source in node.sets:
@@ -232,7 +267,8 @@ def _liveness(graph: Graph, order: list[int]) -> None:
     nodes = graph.nodes
     for number in order:
         nodes[number].live = 0
-    needs = {number: _needs(graph, nodes[number]) for number in order}
+    decided = _decided(graph)
+    needs = {number: _needs(graph, nodes[number], decided) for number in order}
     targets = {number: nodes[number].targets() for number in order}
     sources: dict[int, list[int]] = {}
     for number in order:

@@ -311,10 +311,20 @@ class Expressions:
             else:
                 made = Expr("arrow", entry["member"], (argument,), expr.span, expr.line)
             node.sets += ((self.graph.subjects.operand(made).subject, NONZERO),)
+        if expr.name in load("evaluation")["empties"]["functions"] and len(expr.args) == 2:
+            self._emptied(expr, node)
         for identifier in load("scopes")["disarm"]["functions"]:
             if expr.name == identifier and len(expr.args) == 2 and is_pure(expr.args[1]):
                 node.kills = (expr.args[1],)
                 node.sets = ((self.graph.subjects.operand(expr.args[1]).subject, ZERO),)
+
+    def _emptied(self, expr: Expr, node: Node) -> None:
+        """LIST_HEAD(x): list_empty(&x) is true until somebody gets its address."""
+        head = expr.args[1]
+        if expr.name == "LIST_HEAD":
+            head = Expr("unary", "&", (head,), expr.span, expr.line)
+        test = self.made_call("list_empty", (head,), (expr.line, expr.span))
+        node.sets += ((self.graph.subjects.operand(test).subject, NONZERO),)
 
     def made_call(self, function: str, args: tuple[Expr, ...], where: tuple[int, Span]) -> Expr:
         """A call that a guard makes; its text is as if it were written."""

@@ -48,8 +48,8 @@ def meaning(expr: Expr | None, roles: Mapping[str, str]) -> str:
         given = roles.get(text(expr), "") if roles else ""
         return given or ("blockable" if expr.name == "blockable" else "")
     if expr.kind == "binary" and expr.name == "&":
-        left, right = bare(expr.args[0]), bare(expr.args[1])
-        if left.kind in ("arrow", "member") and left.name == "flags" and right.kind == "name":
+        right = bare(expr.args[1])
+        if right.kind == "name":
             return _BITS.get(right.name, "")
     return ""
 

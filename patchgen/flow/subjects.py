@@ -164,14 +164,14 @@ def _against(subject: int, operator: str, value: Constant) -> Condition:
 
 
 def _holder(access: Expr) -> str:
-    """The variable whose own member this is, or ``*`` through a pointer."""
+    """The variable whose own member this is, or ``*p`` through a pointer."""
     while access.kind == "member":
         access = access.args[0]
-    return access.name if access.kind == "name" else "*"
+    return access.name if access.kind == "name" else f"*{root(access)}"
 
 
 def holder(access: Expr) -> str:
-    """For ``a.b.c``: a; for any access through a pointer: ``*``."""
+    """For ``a.b.c``: a; for an access through a pointer p: ``*p``."""
     return _holder(access)
 
 

@@ -24,6 +24,7 @@ from patchgen.flow.effects import Effects, Summary, paired_counters
 from patchgen.flow.events import Event
 from patchgen.flow.program import Program
 from patchgen.model import (
+    Declarator,
     Expr,
     FileFacts,
     Finding,
@@ -86,6 +87,11 @@ class Handler(NamedTuple):
     table: OpsTable
     entry: OpsEntry
     function: Function
+
+    @property
+    def function_place(self) -> Place:
+        """Where the function is defined."""
+        return Place(self.function.path, self.function.line)
 
 
 class Context:
@@ -178,7 +184,7 @@ class Context:
     def finding(
         self,
         rule: Rule,
-        where: Event | Expr | OpsTable | OpsEntry,
+        where: Event | Expr | Declarator | OpsTable | OpsEntry,
         message: str,
         steps: tuple[Step, ...] = (),
         *,

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The rules run over a tree or some of its files, with suppressions applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from patchgen.api.features import ApiFeatures, features_of
+from patchgen.facts.inspection import inspect
+from patchgen.facts.kvm import KVM_MAIN, kvm_facts
+from patchgen.facts.state import TreeState
+from patchgen.model import Diagnostic, FileFacts, Finding, Undecided, Value
+from patchgen.rules.base import Context, Rule, run
+from patchgen.rules.suppress import Suppressed, suppress
+
+
+class LintResult(Value, frozen=True):
+    """What lint has to say.
+
+    ``unparsed`` are the first errors of files that clang could not parse, ``failed``
+    files with no facts at all and why: in neither of them silence means anything.
+    """
+
+    findings: tuple[Finding, ...]
+    undecided: tuple[Undecided, ...]
+    suppressed: tuple[Suppressed, ...]
+    files: tuple[str, ...]
+    unparsed: tuple[Diagnostic, ...]
+    failed: tuple[tuple[str, str], ...]
+
+
+def lint(
+    state: TreeState,
+    paths: Sequence[str] = (),
+    select: Callable[[Rule], bool] = lambda rule: True,
+) -> LintResult:
+    """Run the rules on ``paths``, or on every file that mentions the API."""
+    found = inspect(state, paths)
+    facts = {one.path: one for one in found.files}
+    sound = {path: one for path, one in facts.items() if _error(one) is None}
+    context = Context(sound, api_features(state), state.read)
+    findings, undecided = run(context, select)
+    wanted = set(paths) or set(facts)
+    findings = tuple(f for f in findings if f.place.path in wanted)
+    kept, suppressed = suppress(findings, state.read)
+    errors = [error for one in found.files if (error := _error(one)) is not None]
+    return LintResult(kept, undecided, suppressed, tuple(facts), tuple(errors), found.failed)
+
+
+def api_features(state: TreeState) -> ApiFeatures:
+    """The tree's API and KVM's idiom as features."""
+    idiom = ""
+    if state.read(KVM_MAIN) is not None:
+        kvm = kvm_facts(state.facts(KVM_MAIN))
+        idiom = kvm.idiom if kvm else ""
+    return features_of(state.surface().items, idiom)
+
+
+def _error(facts: FileFacts) -> Diagnostic | None:
+    return next((d for d in facts.diagnostics if d.severity != "warning"), None)
