@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from patchgen.cli.options import tree_options
+from patchgen.cli.options import open_state, progress, tree_options
 
 
 @click.command()
@@ -22,6 +22,7 @@ from patchgen.cli.options import tree_options
     metavar="PATH",
     help="Let odd modes and control characters through for PATH.",
 )
+@click.option("-v", "--verbose", is_flag=True, help="Say what was set aside while reading.")
 @tree_options
 def command(
     series: tuple[str, ...],
@@ -29,7 +30,7 @@ def command(
     only_version: int | None,
     allow: tuple[str, ...],
     spec: str,
-    build_dir: str | None,
+    build_dir: Path | None,
     arch: str | None,
     as_json: bool,
     quiet: bool,
@@ -37,21 +38,29 @@ def command(
 ) -> None:
     """Verify SERIES, then apply it to a git checkout, all or nothing.
 
-    SERIES is an mbox, a maildir, a folder, patch files, or - for stdin.  Nothing of
+    SERIES is an mbox, a maildir, a folder, patch files, or - for stdin.  Each patch
+    is parsed at its own commit, with the files that use what it touches.  Nothing of
     the checkout is touched before the last step, which moves one branch; the files
     follow when that branch is checked out and clean.  A new branch leaves the files
     alone.
     """
-    from patchgen.pipeline.am import am
+    from patchgen.pipeline.am import am, verify_applied
     from patchgen.series.read import read_series
-    from patchgen.tree.registry import resolve
+    from patchgen.verify.apply import AppliedSeries
 
-    root = Path(resolve(spec).root)
+    state = open_state(spec, build_dir, arch)
+    show = progress(quiet)
+
+    def check(applied: AppliedSeries) -> None:
+        show(f"verify {len(applied.patches)} patches")
+        verify_applied(state, applied)
+        show("")
+
     mails = read_series(series, version=only_version, allow=allow)
     if verbose:
         for note in mails.notes:
             click.echo(note, err=True)
-    target, applied = am(root, mails, branch)
+    target, applied = am(state.root, mails, branch, check)
     tip = applied.patches[-1].sha
     if as_json:
         import msgspec

@@ -12,15 +12,18 @@ from patchgen.commits.patchset import Series
 from patchgen.commits.scratch import Scratch
 from patchgen.commits.source import describe
 from patchgen.commits.target import Target, find_target
+from patchgen.facts.state import TreeState
 from patchgen.outcome import CheckFailed, UserError
+from patchgen.pipeline.check import check_patch, require
 from patchgen.verify.apply import AppliedSeries, apply_in
+from patchgen.verify.checked import PatchCheck
 
 
 def am(
     root: Path,
     series: Series,
     branch: str | None,
-    check: Callable[[AppliedSeries], None] = lambda applied: None,
+    check: Callable[[AppliedSeries], object] = lambda applied: None,
 ) -> tuple[Target, AppliedSeries]:
     """Apply ``series`` to ``branch`` (None: the one checked out) of the tree at ``root``.
 
@@ -50,3 +53,22 @@ def require_applied(applied: AppliedSeries) -> None:
             also = f" (and {more} more)" if more else ""
             what = f"patch {number}/{len(applied.patches)} does not apply: {patch.misfits[0]}{also}"
             raise CheckFailed(what, patch.patch.where)
+
+
+def verify_applied(state: TreeState, applied: AppliedSeries) -> tuple[PatchCheck, ...]:
+    """Check every patch at its own commit, as `generate` checks its own.
+
+    ``state`` is the tree as it is on disk; the files of the series are taken from the
+    commit that it was applied to.  The tree's checkpatch does not run: style is for
+    the review, and does not stop a series that is to be tried.
+    """
+    before = state.after(applied.contents(0))
+    checks = []
+    for number, patch in enumerate(applied.patches, 1):
+        after = state.after(applied.contents(number))
+        changed = sorted(patch.files)
+        mail = patch.patch.mail
+        checks.append(check_patch(before, after, patch.patch.subject, changed, mail, False))
+        before = after
+    require(checks)
+    return tuple(checks)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""generate and am on the miniature kernel, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.series.conftest import plain_git
+
+RECIPE = "kvm-change-pte"
+
+
+@pytest.fixture
+def mini(tmp_path: Path) -> Path:
+    root = tmp_path / "mini"
+    shutil.copytree(REPOSITORY / "kernel-tree/mini", root)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def identity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "A U Thor")
+    monkeypatch.setenv("GIT_AUTHOR_EMAIL", "author@example.org")
+
+
+def patchgen(*arguments: str | Path, status: int = 0) -> tuple[str, str]:
+    command = [sys.executable, "-m", "patchgen", *map(str, arguments)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == status, done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    return done.stdout, done.stderr
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_two_runs_and_a_new_version(mini: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        patchgen("generate", RECIPE, "--tree", mini, "-o", tmp_path / name, "--signoff")
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    previous = ("--previous", tmp_path / "one")
+    patchgen("generate", RECIPE, "--tree", mini, "-o", tmp_path / "v2", *previous, "--signoff")
+    letter = (tmp_path / "v2/v2-0000-cover-letter.patch").read_text()
+    assert "no patch changed\nLink to v1: " in letter and "Range-diff:\n1: " in letter
+
+
+def test_no_identity_is_said_and_nothing_is_signed(
+    mini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GIT_AUTHOR_NAME")
+    args = ("generate", RECIPE, "--tree", mini, "-o", tmp_path / "out")
+    _, errors = patchgen(*args, "--signoff", status=2)
+    assert "--signoff needs an identity" in errors and not (tmp_path / "out").exists()
+    _, errors = patchgen(*args)
+    assert errors.count("\n") == 1 and "user.name" in errors
+    mails = contents(tmp_path / "out").values()
+    assert all(b"author@patchgen.invalid" in mail for mail in mails)
+    assert not any(b"Signed-off-by" in mail for mail in mails)
+
+
+def test_am_verifies_then_applies(mini: Path, tmp_path: Path) -> None:
+    plain_git(mini, "init", "-q", "-b", "main")
+    plain_git(mini, "add", ".")
+    plain_git(mini, "commit", "-qm", "base")
+    out = tmp_path / "out"
+    patchgen("generate", RECIPE, "--tree", mini, "-o", out)
+    head = plain_git(mini, "rev-parse", "HEAD")
+    mail = next(out.glob("0003-*"))
+    good = mail.read_bytes()
+    # A misspelt name applies and does not parse.
+    name = b"mmu_notifier_range_use_change_pte("
+    assert name in good
+    mail.write_bytes(good.replace(name, b"mmu_notifier_range_use_changed_pte("))
+    _, errors = patchgen("am", out, "--tree", mini, "--branch", "topic", status=1)
+    assert "patch 3/3" in errors and "mmu_notifier_range_use_changed_pte" in errors
+    assert plain_git(mini, "branch", "--list", "topic") == ""
+    mail.write_bytes(good)
+    shown, _ = patchgen("am", out, "--tree", mini, "--json")
+    answer = json.loads(shown)
+    assert (answer["branch"], answer["before"]) == ("main", head)
+    assert plain_git(mini, "rev-parse", "HEAD") == answer["after"]
+    assert plain_git(mini, "status", "--porcelain") == ""
+    # The same series again: it is there already.
+    _, errors = patchgen("am", out, "--tree", mini, status=1)
+    assert "the tree has the change already" in errors
