@@ -179,4 +179,6 @@ def substitute(expr: Expr, values: dict[str, Expr]) -> Expr:
     if not expr.args:
         return expr
     args = tuple(substitute(arg, values) for arg in expr.args)
+    if expr.kind == "call" and expr.name == "container_of":
+        args = (*args[:2], *expr.args[2:])  # a type and a member, no variables
     return Expr(expr.kind, expr.name, args, expr.span, expr.line, expr.body)

@@ -16,7 +16,9 @@ import msgspec
 
 from patchgen.model import Finding, Value
 
-_COMMENT = re.compile(rb"patchgen:\s*ignore\s+(MN\d{3}(?:\s*,\s*MN\d{3})*)\s*(?:--\s*(.*?))?\s*(?:\*/|$)")
+_COMMENT = re.compile(
+    rb"patchgen:\s*ignore\s+(MN\d{3}(?:\s*,\s*MN\d{3})*)\s*(?:--\s*(.*?))?\s*(?:\*/|$)"
+)
 
 
 class Suppressed(Value, frozen=True):
