@@ -10,6 +10,7 @@ parse arguments, call one function and print; they hold no logic.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import signal
 import sys
@@ -46,7 +47,10 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"patchgen.cli.{cmd_name.replace('-', '_')}")
+        name = f"patchgen.cli.{cmd_name.replace('-', '_')}"
+        if importlib.util.find_spec(name) is None:
+            return None
+        module = importlib.import_module(name)
         command = module.command
         assert isinstance(command, click.Command)
         return command

@@ -19,15 +19,17 @@ def command(name: str) -> None:
     from patchgen.recipes.base import names
 
     if name in names():
-        module = importlib.import_module(f"patchgen.recipes.{name.replace('-', '_')}")
-        click.echo(inspect.getdoc(module))
+        recipe = importlib.import_module(f"patchgen.recipes.{name.replace('-', '_')}")
+        click.echo(inspect.getdoc(recipe))
         return
-    from patchgen.rules.base import all_rules
+    from patchgen.rules.base import modules
 
-    for rule in all_rules():
-        if name.upper() == rule.rule.id or name == rule.rule.name:
-            text = inspect.getdoc(rule.module) or ""
-            click.echo(f"{rule.rule.id} {rule.rule.name} ({rule.rule.severity})\n\n{text}")
+    for module in modules().values():
+        rule = module.RULE
+        if name.upper() == rule.id or name == rule.name:
+            text = inspect.cleandoc(module.__doc__ or "")
+            head = f"{rule.id} {rule.name} ({rule.severity}; applies to {rule.where})"
+            click.echo(f"{head}\n\n{text}")
             return
     near = "MN001 to MN035" if re.match(r"(?i)mn\d", name) else "see `patchgen rules`, `recipes`"
     raise UserError(f"no rule or recipe '{name}'", hint=near)

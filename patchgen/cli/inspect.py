@@ -28,7 +28,8 @@ def command(
 
     Exit status 1 when something was left unparsed.
     """
-    from patchgen.pipeline.inspect import api_generation, inspect, kvm_of
+    from patchgen.facts.inspection import inspect
+    from patchgen.pipeline.inspect import api_generation, kvm_of
     from patchgen.report.inspection import inspection_data, inspection_lines, ledger_totals
     from patchgen.report.plan import headline
 

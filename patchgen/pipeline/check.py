@@ -9,6 +9,7 @@ from patchgen.facts.state import TreeState
 from patchgen.outcome import CheckFailed
 from patchgen.verify.checked import PatchCheck
 from patchgen.verify.checkpatch import check_style
+from patchgen.verify.lint_delta import lint_delta
 from patchgen.verify.parses import check_parses
 
 
@@ -23,14 +24,16 @@ def check_patch(
     """Check one patch whose result is the state ``after``; it was applied already."""
     parses = check_parses(before, after, changed)
     api, api_faults = _api(after, changed)
+    lint = lint_delta(before, after, parses.files)
     style = "not run"
-    faults = [*parses.new, *api_faults]
+    introduced = [f"{f.place}: {f.message} [{f.rule}]" for f in lint.introduced]
+    faults = [*parses.new, *api_faults, *introduced]
     if run_checkpatch:
         result = check_style(after.root, mail)
         style = result.state if result.state != "absent" else f"not run ({result.reason})"
         faults += [f"checkpatch: {complaint}" for complaint in result.complaints]
     return PatchCheck(
-        subject, True, len(parses.files), parses.new, api, style, tuple(dict.fromkeys(faults))
+        subject, True, len(parses.files), parses.new, api, lint, style, tuple(dict.fromkeys(faults))
     )
 
 

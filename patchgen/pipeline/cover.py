@@ -71,6 +71,7 @@ def _verified(checks: Sequence[PatchCheck]) -> tuple[str, ...]:
         "each patch applies on the one before it",
         "every touched file, and every file that uses a touched declaration, parses with"
         f" clang without a new diagnostic (files per patch: {parsed})",
+        "the lint rules find nothing in these files that they did not find before",
         "a second run of the generator on the result finds nothing to do",
     ]
     styles = {check.style for check in checks}

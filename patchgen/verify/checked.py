@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from patchgen.model import Value
+from patchgen.verify.lint_delta import LintDelta
 
 
 class PatchCheck(Value, frozen=True):
@@ -17,5 +18,6 @@ class PatchCheck(Value, frozen=True):
     parsed: int
     parse_faults: tuple[str, ...]
     api: str
+    lint: LintDelta
     style: str
     faults: tuple[str, ...]

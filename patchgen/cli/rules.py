@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``patchgen rules``: what is checked."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="for machines")
+def command(as_json: bool) -> None:
+    """List the lint rules; `patchgen explain MN020` shows one with bad and good code."""
+    from patchgen.rules.base import modules
+
+    rules = [module.RULE for module in modules().values()]
+    if as_json:
+        import msgspec
+
+        rows = [
+            {"id": r.id, "name": r.name, "severity": r.severity, "summary": r.summary,
+             "applies_to": r.where}
+            for r in rules
+        ]  # fmt: skip
+        click.echo(msgspec.json.encode(rows).decode())
+        return
+    width = max((len(rule.name) for rule in rules), default=0)
+    for rule in rules:
+        click.echo(f"{rule.id}  {rule.severity:<7}  {rule.name:<{width}}  {rule.summary}")

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""facts → findings, for a whole tree, some files, or what changed since a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from patchgen.commits.revision import changed_since
+from patchgen.facts.state import TreeState
+from patchgen.outcome import UserError
+from patchgen.rules.base import Rule, modules
+from patchgen.rules.run import LintResult, lint
+from patchgen.verify.lint_delta import delta
+
+
+def selection(select: Sequence[str], ignore: Sequence[str]) -> Callable[[Rule], bool]:
+    """A test for rules by ID, name or prefix (``MN02``); UserError for none such."""
+    known = [module.RULE for module in modules().values()]
+    for word in (*select, *ignore):
+        if not any(_named(rule, word) for rule in known):
+            raise UserError(f"no rule '{word}'", hint="`patchgen rules` lists them")
+
+    def wanted(rule: Rule) -> bool:
+        return (not select or any(_named(rule, word) for word in select)) and not any(
+            _named(rule, word) for word in ignore
+        )
+
+    return wanted
+
+
+def _named(rule: Rule, word: str) -> bool:
+    return rule.name == word or (word.upper().startswith("MN") and rule.id.startswith(word.upper()))
+
+
+def lint_since(state: TreeState, revision: str, wanted: Callable[[Rule], bool]) -> LintResult:
+    """Only what the changes since ``revision`` introduced (a git tree is needed)."""
+    relevant = state.candidates()
+    before = state.after(changed_since(state.root, revision, relevant, state.read))
+    sources = list(before.snapshot.overrides)
+    now = [p for p in sources if state.read(p) is not None]
+    then = [p for p in sources if before.read(p) is not None]
+    if not now:
+        return LintResult((), (), (), (), (), ())
+    new = lint(state, now, wanted)
+    old = lint(before, then, wanted).findings if then else ()
+    return msgspec.structs.replace(new, findings=delta(old, new.findings).introduced)

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Findings for people and for machines: text, gcc lines, JSON, GitHub annotations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from patchgen.cache import digest
+from patchgen.model import Finding, Step
+from patchgen.rules.run import LintResult
+
+Read = Callable[[str], bytes | None]
+
+
+def fingerprints(findings: Sequence[Finding]) -> list[str]:
+    """A stable name for each finding: it survives moved lines, not a changed message.
+
+    Two findings that are alike in one function are told apart by their order.
+    """
+    seen: Counter[str] = Counter()
+    names = []
+    for finding in findings:
+        stem = digest(finding.rule, finding.place.path, finding.function, finding.message)
+        seen[stem] += 1
+        names.append(digest(stem, str(seen[stem]))[:24])
+    return names
+
+
+def text_lines(result: LintResult, read: Read, verbose: bool) -> Iterator[str]:
+    """Each finding with its witness, source lines and carets; then the totals."""
+    for finding in result.findings:
+        head = f"{finding.place}:{finding.column}: {finding.severity}: {finding.message}"
+        yield f"{head} [{finding.rule}]"
+        yield from _caret(finding, read)
+        if len(finding.path_steps) > 1 or verbose:
+            for number, step in enumerate(finding.path_steps, 1):
+                yield f"    {number}. {step.place}: {step.text}"
+                yield from _source_line(step, read)
+    if verbose:
+        for place in result.undecided:
+            yield f"{place.place}: undecided: {place.reason} [{place.rule}]"
+        for gone in result.suppressed:
+            where = gone.finding.place
+            yield f"{where}: suppressed: {gone.finding.message} ({gone.reason})"
+    yield summary(result)
+
+
+def summary(result: LintResult) -> str:
+    """One line: how many findings, undecided places, files."""
+    by_rule = Counter(finding.rule for finding in result.findings)
+    rules = ", ".join(f"{rule} {count}" for rule, count in sorted(by_rule.items()))
+    open_rules = Counter(place.rule for place in result.undecided)
+    parts = [f"{len(result.findings)} findings" + (f" ({rules})" if rules else "")]
+    if result.undecided:
+        parts.append(
+            f"{len(result.undecided)} undecided ("
+            + ", ".join(f"{rule} {count}" for rule, count in sorted(open_rules.items())) + ")"
+        )  # fmt: skip
+    if result.suppressed:
+        parts.append(f"{len(result.suppressed)} suppressed")
+    if result.unparsed or result.failed:
+        parts.append(f"{len(result.unparsed) + len(result.failed)} files not parsed")
+    return f"{'; '.join(parts)} in {len(result.files)} files"
+
+
+def _caret(finding: Finding, read: Read) -> Iterator[str]:
+    source = read(finding.place.path)
+    if source is None:
+        return
+    start = source.rfind(b"\n", 0, finding.span.start) + 1
+    end = source.find(b"\n", start)
+    line = source[start : end if end >= 0 else len(source)]
+    before = line[: finding.span.start - start].decode("utf-8", "replace")
+    under = source[finding.span.start : min(finding.span.end, start + len(line))]
+    width = max(1, len(under.decode("utf-8", "replace")))
+    yield "  " + line.decode("utf-8", "replace").expandtabs(8)
+    yield "  " + " " * len(before.expandtabs(8)) + "^" + "~" * (width - 1)
+
+
+def _source_line(step: Step, read: Read) -> Iterator[str]:
+    source = read(step.place.path)
+    if source is None:
+        return
+    lines = source.split(b"\n", step.place.line)
+    if len(lines) >= step.place.line:
+        shown = lines[step.place.line - 1].decode("utf-8", "replace").strip()
+        yield f"       {shown}"
+
+
+def gcc_lines(result: LintResult) -> Iterator[str]:
+    """``file:line:column: warning: message [MN020]``, the steps as notes."""
+    for finding in result.findings:
+        yield (
+            f"{finding.place}:{finding.column}: {finding.severity}:"
+            f" {finding.message} [{finding.rule}]"
+        )
+        for step in finding.path_steps[:-1]:
+            yield f"{step.place}: note: {step.text}"
+
+
+def github_lines(result: LintResult) -> Iterator[str]:
+    """Workflow commands that GitHub shows beside the lines of a pull request."""
+    kinds = {"error": "error", "warning": "warning", "note": "notice"}
+    for finding in result.findings:
+        fields = (
+            f"file={_property(finding.place.path)},line={finding.place.line},"
+            f"col={finding.column},title={finding.rule}"
+        )
+        steps = "".join(f"\n{s.place}: {s.text}" for s in finding.path_steps)
+        message = (finding.message + steps).replace("%", "%25")
+        message = message.replace("\r", "%0D").replace("\n", "%0A")
+        yield f"::{kinds[finding.severity]} {fields}::{message}"
+
+
+def _property(text: str) -> str:
+    for char, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
+        text = text.replace(char, code)
+    return text
+
+
+def lint_data(result: LintResult) -> dict[str, Any]:
+    """The result as plain data."""
+    names = fingerprints(result.findings)
+    return {
+        "findings": [
+            {**_finding(finding), "fingerprint": name}
+            for finding, name in zip(result.findings, names, strict=True)
+        ],
+        "undecided": [
+            {"rule": u.rule, "file": u.place.path, "line": u.place.line, "reason": u.reason}
+            for u in result.undecided
+        ],
+        "suppressed": [{**_finding(s.finding), "reason": s.reason} for s in result.suppressed],
+        "files": list(result.files),
+        "unparsed": [str(diagnostic) for diagnostic in result.unparsed],
+        "failed": [{"file": path, "error": error} for path, error in result.failed],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "file": finding.place.path,
+        "line": finding.place.line,
+        "column": finding.column,
+        "function": finding.function,
+        "message": finding.message,
+        "steps": [
+            {"file": s.place.path, "line": s.place.line, "text": s.text} for s in finding.path_steps
+        ],
+    }
