@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     is_flag=True,
     help="To and Cc from the tree's scripts/get_maintainer.pl, which is run for it",
 )
+@click.option(
+    "--split", is_flag=True, help="a folder for each MAINTAINERS entry, at most 15 patches each"
+)
 @click.option("--title", default="", help="the cover letter's subject")
 @click.option("--no-checkpatch", is_flag=True, help="do not run the tree's scripts/checkpatch.pl")
 @click.option(
@@ -94,6 +97,7 @@ def command(
     base: str,
     previous: Path | None,
     maintainers: bool,
+    split: bool,
     title: str,
     no_checkpatch: bool,
     bench: tuple[Path, Path] | None,
@@ -126,6 +130,7 @@ def command(
         previous=_previous(previous),
         maintainers=maintainers,
         base=base,
+        split=split,
     )
     show("plan")
     state = open_state(spec, build_dir, arch)
@@ -158,13 +163,23 @@ def command(
         if note:
             click.echo(f"patchgen: {note}", err=True)
     if done.files is not None and not quiet:
-        count = len(done.checks)
-        click.echo(f"{out}/: cover letter and {count} patch{'es' if count != 1 else ''}")
-        first = [name for name in done.files.files if not name.endswith("cover-letter.patch")]
-        prefix = first[0].partition("0001-")[0]
-        pattern = prefix + (f"00{{01..{count:02}}}-*" if count > 9 else f"000[1-{count}]-*")
-        click.echo(f"next: git am {out}/{pattern}.patch   or   git send-email {out}/*.patch")
+        for line in _what_is_there(out, list(done.files.files), len(done.checks)):
+            click.echo(line)
     return Exit.CLEAN
+
+
+def _what_is_there(out: Path, names: list[str], count: int) -> list[str]:
+    """What was written, and what to do with it."""
+    folders = list(dict.fromkeys(name.partition("/")[0] for name in names if "/" in name))
+    if folders:
+        return [f"{out}/{folder}/" for folder in folders]
+    first = next(name for name in names if not name.endswith("cover-letter.patch"))
+    prefix = first.partition("0001-")[0]
+    pattern = prefix + (f"00{{01..{count:02}}}-*" if count > 9 else f"000[1-{count}]-*")
+    return [
+        f"{out}/: cover letter and {count} patch{'es' if count != 1 else ''}",
+        f"next: git am {out}/{pattern}.patch   or   git send-email {out}/*.patch",
+    ]
 
 
 def _names(done: object) -> list[str]:

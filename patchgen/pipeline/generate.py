@@ -20,7 +20,8 @@ from patchgen.recipes.planned import Choice, SeriesPlan
 from patchgen.series.cover import Cover
 from patchgen.series.headers import MailOptions
 from patchgen.series.outgoing import check_target
-from patchgen.series.prepare import prepare
+from patchgen.series.parts import cut, write_parts
+from patchgen.series.prepare import Prepared, prepare
 from patchgen.series.write import SeriesFiles, sender_or_placeholder, series_files, write_series
 from patchgen.verify.checked import PatchCheck
 
@@ -37,6 +38,7 @@ class Request(Value, frozen=True):
     previous: Series | None = None
     maintainers: bool = False
     base: str = ""
+    split: bool = False
 
 
 class Generated(Value, frozen=True):
@@ -63,6 +65,8 @@ def generate(
     refuse(plan)
     if not plan.planned:
         return Generated((), None)
+    if request.split and (request.previous or request.maintainers):
+        raise UserError("--split goes with neither --previous nor --maintainers")
     check_target(out, force=request.force)
     author, hint = sender_or_placeholder(request.author or user_identity())
     if request.signoff and hint:
@@ -99,6 +103,9 @@ def generate(
         )  # fmt: skip
     require(checks)
     _idempotent(plan)
+    if request.split:
+        files = _write_parts(plan, author, trailers, request, prepared, letter(checks), out)
+        return Generated(tuple(checks), files, hint, prepared.notes)
     files = write_series(
         series, letter(checks), prepared.options, out, force=request.force,
         extras=prepared.extras, cover_people=prepared.cover_people,
@@ -113,3 +120,21 @@ def _idempotent(plan: SeriesPlan) -> None:
         what = [planned.patch.subject for planned in again.planned]
         what += [refusal.reason for refusal in again.refusals]
         raise CheckFailed(f"a second run on the result would not be empty: {what[0]}")
+
+
+def _write_parts(
+    plan: SeriesPlan,
+    author: Identity,
+    trailers: Sequence[str],
+    request: Request,
+    prepared: Prepared,
+    letter: Cover,
+    out: Path,
+) -> SeriesFiles:
+    """The verified series, cut by maintainer into folders of at most 15 patches."""
+    parts = cut(
+        plan.patches, plan.first.root, plan.first.read, author,
+        date=request.date, trailers=trailers,
+    )  # fmt: skip
+    files = write_parts(parts, lambda series: letter, prepared.options, out, force=request.force)
+    return SeriesFiles(str(out), files, (), prepared.options.change_id)

@@ -13,6 +13,8 @@ from pathlib import Path
 from patchgen.outcome import UserError
 
 _OURS = re.compile(r"(v\d+-)?\d{4}-[A-Za-z0-9._-]*\.patch")
+# One part of a split series.
+_PART = re.compile(r"\d+-[a-z0-9-]+")
 _MAILER = b"\nX-Mailer: patchgen "
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -21,9 +23,9 @@ _RENAME_EXCHANGE = 2
 def write_folder(out: Path, files: Mapping[str, bytes], *, force: bool = False) -> None:
     """Write ``files`` into the folder ``out`` so that no moment shows a part of them.
 
-    They are written to a hidden folder beside it, which is then renamed; an earlier
-    series (only with ``force``) is exchanged in one step.  Folders that a killed
-    run left beside it are removed.
+    A name may have one folder in front (``1-mm/0001-a.patch``).  They are written to a
+    hidden folder beside it, which is then renamed; an earlier series (only with
+    ``force``) is exchanged in one step.  Folders that a killed run left are removed.
     """
     out = out.resolve()
     replace = _check_target(out, force)
@@ -35,6 +37,7 @@ def write_folder(out: Path, files: Mapping[str, bytes], *, force: bool = False) 
         fresh.mkdir()
         try:
             for name, data in files.items():
+                (fresh / name).parent.mkdir(exist_ok=True)
                 (fresh / name).write_bytes(data)
             _move(fresh, out, replace)
         finally:
@@ -74,6 +77,8 @@ def _check_target(out: Path, force: bool) -> bool:
 
 
 def _is_ours(file: Path) -> bool:
+    if _PART.fullmatch(file.name) and file.is_dir() and not file.is_symlink():
+        return all(_is_ours(entry) for entry in file.iterdir())
     if not _OURS.fullmatch(file.name) or not file.is_file() or file.is_symlink():
         return False
     with file.open("rb") as stream:

@@ -92,3 +92,14 @@ def test_am_verifies_then_applies(mini: Path, tmp_path: Path) -> None:
     # The same series again: it is there already.
     _, errors = patchgen("am", out, "--tree", mini, status=1)
     assert "the tree has the change already" in errors
+
+
+def test_split_by_maintainer(mini: Path, tmp_path: Path) -> None:
+    (mini / "MAINTAINERS").write_text("KVM\nF:\tvirt/kvm/\n\nMM\nF:\tmm/\nF:\tinclude/linux/mm*\n")
+    out = tmp_path / "out"
+    patchgen("generate", RECIPE, "--tree", mini, "-o", out, "--split")
+    folders = sorted(path.name for path in out.iterdir())
+    assert folders == ["1-mm", "2-kvm"]
+    assert len(list((out / "2-kvm").iterdir())) == 3
+    _, errors = patchgen("generate", RECIPE, "--tree", mini, "-o", out, "--split", status=2)
+    assert "--force" in errors
