@@ -39,14 +39,12 @@ def check_patch(
 
 def _api(after: TreeState, changed: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """Whether the header of this state is a sound API; only asked where it changed."""
-    from patchgen.api.check import identify
-
     header = "include/linux/mmu_notifier.h"
     if header not in changed:
         return "same", ()
     found = after.surface()
     faults = tuple(str(problem) for problem in found.diagnostics)
-    return str(identify(found)), faults
+    return ("ok" if not faults else "errors"), faults
 
 
 def require(checks: Sequence[PatchCheck]) -> None:
