@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 from patchgen.flow.text import bare, every, statements, substitute, text
 from patchgen.model import Decl, Expr, Function
@@ -59,11 +60,28 @@ class Naming:
 
     def __init__(self, function: Function) -> None:
         self.params = tuple(param.name for param in function.params)
-        self.locals = _set_once(function)
         self.exprs: dict[str, Expr] = {}
         self._keys: dict[int, tuple[Expr, str]] = {}
         self._structs: dict[str, dict[str, Expr]] | None = None
         self.function = function
+
+    @cached_property
+    def _once(self) -> dict[str, Expr]:
+        return _set_once(self.function)
+
+    @cached_property
+    def locals(self) -> dict[str, Expr]:
+        """Locals that are set once to something that names an object."""
+        return {name: value for name, value in self._once.items() if _names_an_object(value)}
+
+    @cached_property
+    def types(self) -> dict[str, str]:
+        """Types, as written, of parameters and locals."""
+        found = {param.name: param.type for param in self.function.params}
+        for stmt in statements(self.function.body):
+            if isinstance(stmt, Decl):
+                found.update((variable.name, variable.type) for variable in stmt.variables)
+        return found
 
     def resolve(self, expr: Expr) -> Expr:
         """``expr`` with locals that are set once replaced by their values."""
@@ -72,6 +90,16 @@ class Naming:
             if replaced is expr or text(replaced) == text(expr):
                 break
             expr = replaced
+        return expr
+
+    def plain(self, expr: Expr) -> Expr:
+        """What a local that is set just once is set to, else ``expr``."""
+        expr = bare(expr)
+        for _ in range(_DEPTH):
+            found = self._once.get(expr.name) if expr.kind == "name" else None
+            if found is None:
+                break
+            expr = bare(found)
         return expr
 
     def key(self, expr: Expr) -> str:
@@ -139,9 +167,7 @@ def _set_once(function: Function) -> dict[str, Expr]:
                     values[variable.name] = variable.init
     params = {param.name for param in function.params}
     return {
-        name: value
-        for name, value in values.items()
-        if stores[name] == 1 and name not in params and _names_an_object(value)
+        name: value for name, value in values.items() if stores[name] == 1 and name not in params
     }
 
 

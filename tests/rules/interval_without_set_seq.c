@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// API: 5.10 5.15 6.1 6.6 6.12 7.2
+struct obj { struct mmu_interval_notifier notifier; struct mutex lock; spinlock_t other; };
+struct pinned { struct mmu_interval_notifier notifier; };
+
+static int fault(struct obj *o)
+{
+	unsigned long seq;
+
+again:
+	seq = mmu_interval_read_begin(&o->notifier);
+	if (collect(o))
+		goto again;
+	mutex_lock(&o->lock);
+	if (mmu_interval_read_retry(&o->notifier, seq)) {
+		mutex_unlock(&o->lock);
+		goto again;
+	}
+	map(o);
+	mutex_unlock(&o->lock);
+	return 0;
+}
+
+static bool forgets(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		    unsigned long seq)
+{
+	struct obj *o = container_of(mni, struct obj, notifier);
+
+	mutex_lock(&o->lock);
+	unmap(o);
+	mutex_unlock(&o->lock);
+	return true; // EXPECT: MN035
+}
+
+static bool outside(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		    unsigned long seq)
+{
+	struct obj *o = container_of(mni, struct obj, notifier);
+
+	mmu_interval_set_seq(mni, seq); // EXPECT: MN035
+	mutex_lock(&o->lock);
+	unmap(o);
+	mutex_unlock(&o->lock);
+	return true;
+}
+
+static bool wrong_lock(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		       unsigned long seq)
+{
+	struct obj *o = container_of(mni, struct obj, notifier);
+
+	spin_lock(&o->other);
+	mmu_interval_set_seq(mni, seq); // EXPECT: MN035
+	spin_unlock(&o->other);
+	return true;
+}
+
+static bool filters(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		    unsigned long seq)
+{
+	struct obj *o = container_of(mni, struct obj, notifier);
+
+	if (range->event == MMU_NOTIFY_MIGRATE && range->owner == o->owner)
+		return true; // UNDECIDED: MN035
+	mutex_lock(&o->lock);
+	mmu_interval_set_seq(mni, seq);
+	mutex_unlock(&o->lock);
+	return true;
+}
+
+static bool good(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		 unsigned long seq)
+{
+	struct obj *o = container_of(mni, struct obj, notifier);
+
+	if (mmu_notifier_range_blockable(range))
+		mutex_lock(&o->lock);
+	else if (!mutex_trylock(&o->lock))
+		return false;
+	mmu_interval_set_seq(mni, seq);
+	unmap(o);
+	mutex_unlock(&o->lock);
+	return true;
+}
+
+/* Pages are pinned: no reader retries on this struct's notifier. */
+static bool unread(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		   unsigned long seq)
+{
+	struct pinned *p = container_of(mni, struct pinned, notifier);
+
+	tell_user(p);
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops ops[] = {
+	{ .invalidate = forgets }, { .invalidate = outside }, { .invalidate = wrong_lock },
+	{ .invalidate = filters }, { .invalidate = good }, { .invalidate = unread },
+};
