@@ -92,6 +92,15 @@ def main(argv: list[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = Exit.CLEAN
+    except Exception as error:
+        # A fault of ours, not of the input; the one place that catches everything.
+        if os.environ.get("PATCHGEN_TRACEBACK"):
+            raise
+        _say(
+            f"internal error: {type(error).__name__}: {error}"
+            " (a fault of patchgen; PATCHGEN_TRACEBACK=1 shows where)"
+        )
+        status = Exit.UNUSABLE
     sys.exit(int(status or 0))
 
 
