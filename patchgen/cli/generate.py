@@ -55,6 +55,12 @@ if TYPE_CHECKING:
     help="To and Cc from the tree's scripts/get_maintainer.pl, which is run for it",
 )
 @click.option(
+    "--date",
+    default="",
+    help="of the first patch: seconds, or 2023-11-14T10:00:00+01:00"
+    "  [default: SOURCE_DATE_EPOCH, the tree's commit]",
+)
+@click.option(
     "--split", is_flag=True, help="a folder for each MAINTAINERS entry, at most 15 patches each"
 )
 @click.option("--title", default="", help="the cover letter's subject")
@@ -97,6 +103,7 @@ def command(
     base: str,
     previous: Path | None,
     maintainers: bool,
+    date: str,
     split: bool,
     title: str,
     no_checkpatch: bool,
@@ -108,6 +115,7 @@ def command(
     The folder gets NNNN-subject.patch and 0000-cover-letter.patch.  Exit status 0:
     written, or nothing to do; 1: a check failed, nothing was written; 3: refused.
     """
+    from patchgen.commits.build import parse_date
     from patchgen.commits.identity import parse_identity
     from patchgen.pipeline.cover import Supplied, build_cover
     from patchgen.pipeline.generate import Request, generate
@@ -129,6 +137,7 @@ def command(
         checkpatch=not no_checkpatch,
         previous=_previous(previous),
         maintainers=maintainers,
+        date=parse_date(date) if date else None,
         base=base,
         split=split,
     )

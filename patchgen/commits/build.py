@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from patchgen.commits.fastimport import Entry, NewCommit, import_commits
@@ -70,6 +71,20 @@ class CommittedSeries(Value, frozen=True):
     source: TreeSource
 
 
+def parse_date(text: str) -> int:
+    """Seconds since the epoch from a number of them or an ISO 8601 date (UTC if bare)."""
+    if text.isascii() and text.isdigit() and len(text) <= 11:
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+        seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        seconds = -1
+    if seconds < 0:
+        raise UserError(f"not a date: {text!r}", hint="seconds, or 2023-11-14T10:00:00+01:00")
+    return seconds
+
+
 def default_date(source: TreeSource) -> int:
     """The series' date, in seconds since the epoch, from the input alone.
 
@@ -80,7 +95,7 @@ def default_date(source: TreeSource) -> int:
     if text:
         if not (text.isascii() and text.isdigit() and len(text) <= 11):
             raise UserError(f"SOURCE_DATE_EPOCH is no number of seconds: {text!r}")
-        return int(text)
+        return parse_date(text)
     if not source.is_git:
         return NO_DATE
     with Scratch(source) as scratch:

@@ -15,7 +15,7 @@ from patchgen.outcome import UserError
 _OURS = re.compile(r"(v\d+-)?\d{4}-[A-Za-z0-9._-]*\.patch")
 # One part of a split series.
 _PART = re.compile(r"\d+-[a-z0-9-]+")
-_MAILER = b"\nX-Mailer: patchgen "
+_OUR_HEADER = b"\nX-Generated-By: patchgen "
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -82,7 +82,7 @@ def _is_ours(file: Path) -> bool:
     if not _OURS.fullmatch(file.name) or not file.is_file() or file.is_symlink():
         return False
     with file.open("rb") as stream:
-        return _MAILER in stream.read(8192).split(b"\n\n", 1)[0]
+        return _OUR_HEADER in stream.read(8192).split(b"\n\n", 1)[0]
 
 
 def _move(fresh: Path, out: Path, replace: bool) -> None:

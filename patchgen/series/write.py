@@ -25,7 +25,7 @@ from patchgen.series.guard import check_text
 from patchgen.series.headers import MailOptions
 from patchgen.series.outgoing import write_folder
 
-MAILER = f"patchgen {__version__}"
+GENERATOR = f"patchgen {__version__}"
 
 # RFC 5322, 2.1.1: longer lines are broken on the way.
 _LONGEST_LINE = 998
@@ -183,7 +183,7 @@ def _mail(
             headers.subject(subject),
             headers.addresses("To", people.to),
             headers.addresses("Cc", tuple(one for one in people.cc if one not in people.to)),
-            f"X-Mailer: {MAILER}\n".encode(),
+            f"X-Generated-By: {GENERATOR}\n".encode(),
             mime,
             b"\n",
             body,

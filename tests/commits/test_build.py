@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.commits.build import commit_patches
+from patchgen.commits.build import commit_patches, parse_date
 from patchgen.commits.identity import Identity
 from patchgen.commits.source import describe
 from patchgen.model import Patch
@@ -88,6 +88,24 @@ def test_two_runs_are_equal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     first = commit(folder)
     assert first == commit(folder)
     assert [made.date for made in first.commits] == [1700000000, 1700000001]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1700000000", 1700000000),
+        ("2023-11-14T22:13:20", 1700000000),
+        ("2023-11-14T23:13:20+01:00", 1700000000),
+    ],
+)
+def test_dates(text: str, seconds: int) -> None:
+    assert parse_date(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["yesterday", "-1", "1969-01-01", "9" * 12, "\u0661"])
+def test_no_dates(text: str) -> None:
+    with pytest.raises(UserError, match="not a date"):
+        parse_date(text)
 
 
 def test_tree_is_untouched(folder: Path) -> None:

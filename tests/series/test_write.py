@@ -223,7 +223,8 @@ import sys
 from pathlib import Path
 from patchgen.series.outgoing import write_folder
 out = Path(sys.argv[1])
-files = {f"{n:04}-x.patch": b"X\\nX-Mailer: patchgen 0\\n\\n" + b"y" * 5000 for n in range(40)}
+mail = b"X\\nX-Generated-By: patchgen 0\\n\\n" + b"y" * 5000
+files = {f"{n:04}-x.patch": mail for n in range(40)}
 print("go", flush=True)
 while True:
     write_folder(out, files, force=True)
