@@ -158,4 +158,6 @@ class WorkTree:
     def update(self, head: str, tip: str) -> None:
         """Files and index from ``head`` to ``tip``; git refuses rather than overwrites."""
         git = Git(self.scratch.path, index=self.index, work_tree=self.root)
-        git.run("read-tree", "-m", "-u", head, tip)
+        # A shared part would be written into the scratch repository; git splits the
+        # index again where the user's configuration asks for it.
+        git.run("read-tree", "-m", "-u", head, tip, config=("core.splitIndex=false",))

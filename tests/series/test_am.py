@@ -312,3 +312,48 @@ def test_killed_at_any_moment(tree: Path, mails: Path, tmp_path: Path) -> None:
     runner.stdout.close()
     assert min(outcomes.values()) > 0
     plain_git(tree, "fsck", "--strict")
+
+
+@pytest.mark.parametrize("form", ["v4", "split", "untracked", "sparse", "worktree", "sha256"])
+def test_every_form_of_index(tree: Path, series: Series, tmp_path: Path, form: str) -> None:
+    """What GitPython's own index cannot read."""
+    if form == "v4":
+        plain_git(tree, "update-index", "--index-version", "4")
+    elif form == "split":
+        plain_git(tree, "update-index", "--split-index")
+        assert list((tree / ".git").glob("sharedindex.*"))
+    elif form == "untracked":
+        plain_git(tree, "update-index", "--force-untracked-cache")
+    elif form == "sparse":
+        (tree / "lib").mkdir()
+        (tree / "lib/x.c").write_bytes(b"x\n")
+        plain_git(tree, "add", ".")
+        plain_git(tree, "commit", "-qm", "lib")
+        plain_git(tree, "sparse-checkout", "set", "--sparse-index", "mm")
+    elif form == "worktree":
+        plain_git(tree, "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
+        tree = tmp_path / "side"
+    else:
+        (tree / ".git").rename(tmp_path / "away.git")
+        plain_git(tree, "init", "-q", "--object-format=sha256")
+        plain_git(tree, "add", ".")
+        plain_git(tree, "commit", "-qm", "base")
+    _, applied = am(tree, series, None)
+    assert plain_git(tree, "status", "--porcelain") == ""
+    assert plain_git(tree, "rev-parse", "HEAD") == applied.patches[-1].sha
+    assert (tree / "mm/b.c").read_bytes() == applied.contents(3)["mm/b.c"]
+    plain_git(tree, "fsck", "--strict")
+
+
+def test_path_left_out_of_a_sparse_checkout(tree: Path, series: Series) -> None:
+    (tree / "lib").mkdir()
+    (tree / "lib/x.c").write_bytes(b"x\n")
+    plain_git(tree, "add", ".")
+    plain_git(tree, "commit", "-qm", "lib")
+    plain_git(tree, "sparse-checkout", "set", "lib")
+    before = state(tree)
+    with pytest.raises(UserError, match="left out of the sparse checkout"):
+        am(tree, series, None)
+    assert state(tree) == before
+    am(tree, series, "topic")
+    assert plain_git(tree, "status", "--porcelain") == ""
