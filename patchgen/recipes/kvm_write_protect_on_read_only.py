@@ -53,6 +53,7 @@ OLD_HANDLER = "kvm_unmap_rmapp"
 X86 = ("arch/x86/kvm/mmu/mmu.c", "arch/x86/kvm/mmu.c")
 #: What the x86 handler is made of; where each may be defined.
 _NEEDED = ("for_each_rmap_spte", "mmu_spte_update", "SPTE_HOST_WRITEABLE", "PT_WRITABLE_MASK")
+_HEAD = "struct kvm_rmap_head *"
 _X86_HEADERS = ("arch/x86/kvm/mmu/spte.h", "arch/x86/kvm/mmu.h", "arch/x86/kvm/mmu/mmu_internal.h")
 
 
@@ -188,7 +189,9 @@ def _x86(state: State) -> Function | Refusal:
     sources = b"".join(state.read(p) or b"" for p in (path, *_X86_HEADERS))
     gone = [name for name in _NEEDED if not re.search(rb"\b%s\b" % name.encode(), sources)]
     unmap = _function(state, path, UNMAP)
-    if gone or unmap is None or OLD_HANDLER not in _body(state, unmap):
+    old = _function(state, path, OLD_HANDLER)
+    fits = old is not None and [param.type for param in old.params].count(_HEAD) == 1
+    if gone or unmap is None or not fits or OLD_HANDLER not in _body(state, unmap):
         what = f"no {', '.join(gone)}" if gone else f"{UNMAP}() does not walk the rmap"
         where = (Evidence(Place(path, unmap.line if unmap else 1), what),)
         return Refusal(NAME, "unsafe", "x86's MMU is not of the kind this recipe knows", where)
@@ -255,8 +258,14 @@ def _x86_functions(state: State, unmap: Function, with_flags: bool) -> Change:
     at = source.index(b"\n", unmap.span.end) + 1
     at += source[at : at + 1] == b"\n"
     body = _body(state, unmap).replace(OLD_HANDLER, HANDLER).split("\n")
+    old = _function(state, unmap.path, OLD_HANDLER)
+    assert old is not None
+    declared = [param.type + " " * (param.type[-1] != "*") + param.name for param in old.params]
+    lines = wrap_arguments(f"static int {HANDLER}(", declared, ")")
     context: dict[str, str | int | bool | list[str]] = {
         "handler": HANDLER,
+        "handler_params": [*lines[:-1], lines[-1].removesuffix(")")],
+        "head": next(param.name for param in old.params if param.type == _HEAD),
         "name": PROTECT,
         "params": _definition(f"int {PROTECT}(", with_flags),
         "body": body,
