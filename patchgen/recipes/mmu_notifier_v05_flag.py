@@ -50,6 +50,12 @@ def verdict(site: Site, code: Code) -> bool | LeftAlone:
 
 def _own_changes(function: Function, spans: list[Span]) -> bool | LeftAlone:
     known = primitives()
+    for call in (call for span in spans for call in calls(function, span)):
+        place = Place(function.path, call.line)
+        if call.name in known.protect:
+            return LeftAlone(place, f"{call.name}() changes an entry unnotified")
+        if call.name in known.clear and not _always_notified(function, call):
+            return LeftAlone(place, "an entry may be cleared without a notification")
     for span in spans:
         for call, kind in stores(function, span):
             place = Place(function.path, call.line)
@@ -59,13 +65,6 @@ def _own_changes(function: Function, spans: list[Span]) -> bool | LeftAlone:
                 return LeftAlone(
                     place, "a writable entry may change its page: no pte_same() before"
                 )
-        for call in calls(function, span):
-            if call.name in known.protect:
-                place = Place(function.path, call.line)
-                return LeftAlone(place, f"{call.name}() changes an entry unnotified")
-            if call.name in known.clear and not _always_notified(function, call):
-                place = Place(function.path, call.line)
-                return LeftAlone(place, "an entry may be cleared without a notification")
     return True
 
 
