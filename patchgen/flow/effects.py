@@ -364,7 +364,7 @@ class _Checker(Checker[State]):
         return tuple(sorted(kept | {key for key, n in mine if n > 0}))
 
     def _meaning(self, argument: Expr) -> str:
-        found = meaning(argument, self.roles)
+        found = meaning(argument, self.roles) or meaning(self._plain(argument), self.roles)
         if found:
             return found
         functions = []
@@ -376,6 +376,14 @@ class _Checker(Checker[State]):
                 return ""
             functions.append(leaf.name)
         return "=" + "|".join(functions) if functions else ""
+
+    def _plain(self, argument: Expr) -> Expr:
+        """A local that is set once, or a member of a local structure: its value."""
+        argument = bare(argument)
+        if argument.kind == "member" and argument.args[0].kind == "name":
+            members = self.naming.members(argument.args[0].name)
+            argument = members.get(argument.name, argument)
+        return self.naming.plain(argument)
 
     def _members(self, param: str, argument: Expr) -> list[tuple[str, str]]:
         """What is known of the members of a structure that is passed by address."""

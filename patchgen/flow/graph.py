@@ -86,8 +86,8 @@ class Graph:
 
 def finish(graph: Graph) -> Graph:
     """Number the tracked subjects, and compute joins, kills and liveness."""
-    _track(graph)
     order = _post_order(graph)
+    _track(graph, order)
     entered = Counter(target for number in order for target in graph.nodes[number].targets())
     entered[graph.entry] += 1
     for number in order:
@@ -97,26 +97,44 @@ def finish(graph: Graph) -> Graph:
     return graph
 
 
-def _track(graph: Graph) -> None:
-    uses: Counter[int] = Counter()
+def _track(graph: Graph, order: list[int]) -> None:
+    """Give bits to the subjects that can decide something twice."""
+    asked: Counter[int] = Counter()
+    written: Counter[int] = Counter()
     for node in graph.nodes:
         if node.condition is not None:
-            uses[node.condition.subject] += 1
+            asked[node.condition.subject] += 1
         for target, source in node.sets:
-            uses[target] += 1
+            written[target] += 1
             if isinstance(source, Operand):
-                uses[source.subject] += 1
+                asked[source.subject] += 1
         if node.result >= 0:
-            uses[node.result] += 1
+            written[node.result] += 1
         if node.shape == LEAVE and node.event is not None and node.event.expr is not None:
-            uses[graph.subjects.operand(node.event.expr).subject] += 1
-    del uses[-1]
-    chosen = [subject for subject, _ in uses.most_common(TRACKED_LIMIT)]
+            asked[graph.subjects.operand(node.event.expr).subject] += 1
+    loops = _has_loop(graph, order)
+    results = {node.result for node in graph.nodes}
+    uses = {
+        subject: asked[subject] + written[subject]
+        for subject in asked.keys() | written.keys()
+        if subject >= 0
+        and (asked[subject] or subject not in results)
+        and (loops or asked[subject] + written[subject] > 1)
+    }
+    chosen = sorted(uses, key=lambda subject: (-uses[subject], subject))[:TRACKED_LIMIT]
     if len(uses) > TRACKED_LIMIT:
         graph.limits += (f"only {TRACKED_LIMIT} of {len(uses)} conditions are correlated",)
     graph.bit_of = {subject: bit for bit, subject in enumerate(chosen)}
     for node in graph.nodes:
         _renumber(graph, node)
+
+
+def _has_loop(graph: Graph, order: list[int]) -> bool:
+    """Whether an edge leads back: to a node that finishes later in post-order."""
+    rank = {number: index for index, number in enumerate(order)}
+    return any(
+        rank[target] >= rank[number] for number in order for target in graph.nodes[number].targets()
+    )
 
 
 def _renumber(graph: Graph, node: Node) -> None:

@@ -45,6 +45,9 @@ S = TypeVar("S", bound=Hashable)
 #: Steps after which a walk gives up, and says so in ``WalkResult.bounded``.
 DEFAULT_LIMIT = 200_000
 
+#: Sets of facts that may meet at one place in one state of the checker.
+CROWD = 200
+
 #: Facts of one path: (tracked bit, what is known), in the order of the bits.
 Facts: TypeAlias = tuple[tuple[int, Known], ...]
 
@@ -167,12 +170,15 @@ class WalkResult(msgspec.Struct, frozen=True):
 
     ``visited`` counts the steps.  ``bounded`` is "" when every path was covered,
     else a sentence on where the walk gave up.  ``unknown`` are the statements on
-    the way that the parser did not understand.
+    the way that the parser did not understand.  ``blurred`` is the first place where
+    more than CROWD sets of facts met and were forgotten: all paths are covered, and
+    some of those walked may be infeasible.
     """
 
     visited: int
     bounded: str = ""
     unknown: tuple[Event, ...] = ()
+    blurred: str = ""
 
     @property
     def complete(self) -> bool:
@@ -220,6 +226,8 @@ class _Walk(Generic[S]):
         self.seen: set[tuple[int, S, Facts]] = set()
         self.wanted: dict[int, bool] = {}
         self.unknown: dict[int, Event] = {}
+        self.met: dict[tuple[int, S], int] = {}
+        self.blurred = ""
         self.kept = self._kept()
 
     def _kept(self) -> int:
@@ -246,6 +254,11 @@ class _Walk(Generic[S]):
                     key = (number, state, facts)
                     if key in seen:
                         break
+                    if facts and self._crowded(number, state):
+                        facts = ()
+                        key = (number, state, facts)
+                        if key in seen:
+                            break
                     seen.add(key)
                 shape = node.shape
                 if shape == PASS:
@@ -273,10 +286,20 @@ class _Walk(Generic[S]):
                 number, state, facts, path = after[0]
         return self._result(steps, "")
 
+    def _crowded(self, number: int, state: S) -> bool:
+        """Whether so many sets of facts met here that they are forgotten from now on."""
+        count = self.met.get((number, state), 0) + 1
+        self.met[number, state] = count
+        if count == CROWD:
+            event = self.graph.nodes[number].event
+            line = event.line if event is not None else self.graph.function.line
+            self.blurred = self.blurred or f"{self.graph.function.path}:{line}"
+        return count >= CROWD
+
     def _result(self, steps: int, bounded: str) -> WalkResult:
         for limit in self.graph.limits:
             bounded = bounded or limit
-        return WalkResult(steps, bounded, tuple(self.unknown.values()))
+        return WalkResult(steps, bounded, tuple(self.unknown.values()), self.blurred)
 
     def _gave_up(self, node: Node, path: Path) -> str:
         function = self.graph.function
