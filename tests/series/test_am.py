@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from patchgen.series.cover import Cover, Section
 from patchgen.series.headers import MailOptions
 from patchgen.series.read import read_series
 from patchgen.series.write import write_series
-from patchgen.verify.apply import AppliedSeries
+from patchgen.verify.apply import AppliedSeries, apply_series
 from tests.series.conftest import OLD, committed, plain_git
 
 COVER = Cover("Re-enable it", (Section("", "Text."),))
@@ -231,6 +232,10 @@ def test_nothing_planted_in_the_tree_runs(tree: Path, series: Series, tmp_path: 
     for key, value in settings.items():
         plain_git(tree, "config", key, value)
     canary.unlink(missing_ok=True)
+    assert committed(tree).base
+    assert apply_series(tree, series).ok
+    assert apply_series(tree, series, engine="git-am").ok
+    assert not canary.exists()
     _, applied = am(tree, series, None)
     assert not canary.exists()
     assert (tree / "mm/a.c").read_bytes() == applied.contents(3)["mm/a.c"]
@@ -269,20 +274,20 @@ def test_killed_at_any_moment(tree: Path, mails: Path, tmp_path: Path) -> None:
         [sys.executable, "-c", _RUN, str(tree), str(mails), str(lock)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        bufsize=0,
     )
     assert runner.stdin is not None and runner.stdout is not None
 
     def start() -> int:
         assert runner.stdin is not None and runner.stdout is not None
         runner.stdin.write(b"\n")
-        runner.stdin.flush()
         line = runner.stdout.readline()
         return int(line) if line != b"done\n" else int(runner.stdout.readline())
 
     start()
     begun = time.monotonic()
     assert runner.stdout.readline() == b"done\n"
-    duration = time.monotonic() - begun
+    usual = time.monotonic() - begun
     tip = plain_git(tree, "rev-parse", "HEAD^{tree}")
     new = {path: path.read_bytes() for path in (tree / "mm").iterdir()}
     plain_git(tree, "reset", "-q", "--hard", head)
@@ -290,11 +295,16 @@ def test_killed_at_any_moment(tree: Path, mails: Path, tmp_path: Path) -> None:
     assert new != old
     outcomes = {"old": 0, "new": 0}
     chance = random.Random(6)
-    for _ in range(int(os.environ.get("PATCHGEN_KILLS", "200"))):
-        pid = start()
-        time.sleep(chance.random() * duration * 1.1)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+    kills = 0
+    while kills < int(os.environ.get("PATCHGEN_KILLS", "200")):
+        pid, begun = start(), time.monotonic()
+        if select.select([runner.stdout], [], [], chance.random() * usual * 1.1)[0]:
+            # It was done first: no kill, but news of how long it takes now.
+            usual = 0.7 * usual + 0.3 * (time.monotonic() - begun)
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+                kills += 1
         with lock.open("r+b") as held:
             # Free when the last step, which survives, has ended as well.
             fcntl.flock(held, fcntl.LOCK_EX)
