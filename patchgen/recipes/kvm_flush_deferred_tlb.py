@@ -97,7 +97,10 @@ def _flushing_if(function: Function) -> If | None:
 
 
 def _owed_in(start: Function) -> list[Expr]:
-    """``kvm->member`` reads in range_start()'s flush condition: flushes owed by others."""
+    """``kvm->member`` reads that decide range_start()'s flush: flushes owed by others.
+
+    They stand in the condition, or are or-ed into a variable of it (5.0 to 5.9).
+    """
     flush = _flushing_if(start)
     if flush is None:
         return []
@@ -108,9 +111,16 @@ def _owed_in(start: Function) -> list[Expr]:
         for variable in node.variables  # type: ignore[union-attr]
         if variable.type.startswith("struct kvm ")
     }
+    tested = {e.name for e in expressions(flush.test) if e.kind == "name"}
+    gathered = [
+        e.args[1]
+        for e in expressions(start.body)
+        if e.kind == "assign" and e.name == "|=" and e.args[0].name in tested
+    ]
     return [
         e
-        for e in expressions(flush.test)
+        for decides in (flush.test, *gathered)
+        for e in expressions(decides)
         if e.kind == "arrow" and e.args[0].kind == "name" and e.args[0].name in pointers
     ]
 
