@@ -19,6 +19,7 @@ from patchgen.flow import events
 from patchgen.flow.events import Event
 from patchgen.flow.naming import Naming
 from patchgen.flow.program import Program, declared_type
+from patchgen.flow.range_guards import guards
 from patchgen.flow.range_sites import END, INIT, NONBLOCK, START, initialisers, range_of, role
 from patchgen.flow.range_state import (
     DONE,
@@ -50,16 +51,17 @@ STEPS = 120_000
 
 
 class _State(msgspec.Struct, frozen=True):
-    """The ranges that the path has touched, by canonical text."""
+    """The ranges that the path has touched, by canonical text; decided guards."""
 
     ranges: frozenset[tuple[str, Range]] = frozenset()
+    decided: frozenset[tuple[str, bool]] = frozenset()
 
     def get(self, key: str) -> Range | None:
         return next((known for name, known in self.ranges if name == key), None)
 
     def put(self, key: str, after: Range) -> _State:
         kept = {entry for entry in self.ranges if entry[0] != key}
-        return _State(frozenset(kept | {(key, after)}))
+        return _State(frozenset(kept | {(key, after)}), self.decided)
 
 
 class RangeExit(msgspec.Struct, frozen=True):
@@ -185,6 +187,7 @@ class _Checker(Checker[_State]):
         self.incomplete = ""
         self.locals: dict[str, bool] = {}
         self.ignored = _ignored(function)
+        self.guards = guards(function)
 
     def initial(self, function: Function) -> _State:
         return _State()
@@ -194,7 +197,9 @@ class _Checker(Checker[_State]):
         if event.kind == events.DECL:
             return self._is_range(event.name) and self._is_local(event.name)
         if event.kind == events.BRANCH:
-            return bool(self.given) and not event.opaque
+            if event.opaque or expr is None:
+                return False
+            return bool(self.given) or text(expr) in self.guards
         if expr is None:
             return False
         if event.kind == events.ASSIGN:
@@ -235,7 +240,12 @@ class _Checker(Checker[_State]):
 
     def _branch(self, state: _State, event: Event) -> _State | tuple[_State, ...]:
         assert event.expr is not None
-        known = _known_pointer(event.expr, self.given)
+        known = _known_pointer(event.expr, self.given) if self.given else None
+        shown = text(event.expr) if self.guards else ""
+        if shown in self.guards:
+            if (shown, not event.polarity) in state.decided:
+                return ()
+            return _State(state.ranges, state.decided | {(shown, event.polarity)})
         return state if known is None or known == event.polarity else ()
 
     def _assign(self, state: _State, expr: Expr) -> _State:

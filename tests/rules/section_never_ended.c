@@ -61,6 +61,36 @@ static int other_condition(struct mm_struct *mm, unsigned long start, unsigned l
 	return 0; // EXPECT: MN001
 }
 
+static int by_argument(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct scan p = arguments(mm);
+	struct mmu_notifier_range range;
+
+	if (p.arg.flags & WRITE_PROTECT) {
+		mmu_notifier_range_init(&range, mm, start, end);
+		mmu_notifier_invalidate_range_start(&range);
+	}
+	scan_pages(mm, &p);
+	if (p.arg.flags & WRITE_PROTECT)
+		mmu_notifier_invalidate_range_end(&range);
+	return 0;
+}
+
+static int changed_argument(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct scan p = arguments(mm);
+	struct mmu_notifier_range range;
+
+	if (p.arg.flags & WRITE_PROTECT) {
+		mmu_notifier_range_init(&range, mm, start, end);
+		mmu_notifier_invalidate_range_start(&range);
+	}
+	p.arg.flags = scan_pages(mm, &p);
+	if (p.arg.flags & WRITE_PROTECT)
+		mmu_notifier_invalidate_range_end(&range);
+	return 0; // EXPECT: MN001
+}
+
 static int in_a_loop(struct mm_struct *mm, unsigned long start, unsigned long end)
 {
 	struct mmu_notifier_range range;
