@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the boots of a run counted, and what follows from it, as values.
 
-The JSON of ``patchgen boot`` is one :class:`BootEvidence`; :func:`load` reads it
+The JSON of ``patchgen boot`` is one :class:`BootEvidence`; :func:`load_for` reads it
 back for the cover letter.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from patchgen.cache import digest
 from patchgen.model import Value
 from patchgen.outcome import UserError
 
@@ -140,6 +142,32 @@ def load(path: str | Path) -> BootEvidence:
             "run patchgen boot again",
         )
     return evidence
+
+
+def series_digest(files: Mapping[str, bytes | None]) -> str:
+    """What stands for a series: the contents of its files after the last patch."""
+    parts = [part for path, data in sorted(files.items()) for part in (path, data or b"")]
+    return digest(*parts)[:12]
+
+
+def load_for(path: str | Path, version: str, files: Mapping[str, bytes | None]) -> BootEvidence:
+    """Read evidence that has to be about this series on this tree.
+
+    ``version`` is the tree's, ``files`` the series' (path → contents after its last
+    patch).  UserError when the evidence is about anything else: figures that were
+    measured with another change must not get into its cover letter.
+    """
+    evidence = load(path)
+    setup = evidence.setup
+    if not setup.series:
+        fault = "was measured without a series"
+    elif setup.version != version:
+        fault = f"was measured on Linux {setup.version}, the tree is Linux {version}"
+    elif setup.series != series_digest(files):
+        fault = "was measured with another series"
+    else:
+        return evidence
+    raise UserError(f"boot evidence {fault}", str(path), "patchgen boot --series measures this one")
 
 
 def dump(evidence: BootEvidence) -> bytes:

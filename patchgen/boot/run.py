@@ -19,6 +19,7 @@ from patchgen.boot.evidence import (
     Cost,
     Setup,
     Verdict,
+    series_digest,
 )
 from patchgen.boot.initramfs import initramfs
 from patchgen.boot.variants import VARIANTS, spoil
@@ -126,8 +127,6 @@ class _Session:
     def _setup(self, files: Files | None) -> Setup:
         qemu, kernel = machine.arguments(self.plan.cpus[0], self.plan.rounds)
         version = process.output([qemu[0], "--version"])[1].partition("\n")[0]
-        changed = sorted((files or {}).items())
-        parts = [part for path, data in changed for part in (path, data or b"")]
         return Setup(
             tree=self.tree.name,
             version=self.tree.version,
@@ -136,8 +135,8 @@ class _Session:
             kernel_arguments=kernel,
             compiler=self.build.compiler,
             configuration=cache.digest(fragment())[:12],
-            series=cache.digest(*parts)[:12] if files is not None else "",
-            files=tuple(path for path, _ in changed),
+            series=series_digest(files) if files is not None else "",
+            files=tuple(sorted(files or {})),
         )
 
 

@@ -13,6 +13,7 @@ from patchgen.outcome import Exit
 
 if TYPE_CHECKING:
     from patchgen.commits.patchset import Series
+    from patchgen.recipes.planned import SeriesPlan
 
 
 @click.command()
@@ -126,7 +127,6 @@ def command(
     from patchgen.series.headers import MailOptions
 
     show = progress(quiet)
-    supplied = Supplied(title, _bench(bench), "", _boot(boot_evidence))
     request = Request(
         mail=MailOptions(
             version, rfc, resend, subject_prefix, to, cc, in_reply_to=in_reply_to.strip("<> ")
@@ -144,6 +144,7 @@ def command(
     show("plan")
     state = open_state(spec, build_dir, arch)
     plan = make_plan(state, recipes, Options(not no_overrides), Choice(only, skip, until))
+    supplied = Supplied(title, _bench(bench), "", _boot(boot_evidence, plan))
     if not as_json and not plan.refusals:
         if not quiet:
             from patchgen.pipeline.inspect import tree_headline
@@ -212,10 +213,11 @@ def _previous(path: Path | None) -> Series | None:
     return read_series(path)
 
 
-def _boot(path: Path | None) -> str:
-    if path is None:
+def _boot(path: Path | None, plan: SeriesPlan) -> str:
+    if path is None or not plan.planned:
         return ""
     from patchgen.boot.cover import cover_section
-    from patchgen.boot.evidence import load
+    from patchgen.boot.evidence import load_for
 
-    return cover_section(load(path))
+    files = {path: data for patch in plan.patches for path, data in patch.files.items()}
+    return cover_section(load_for(path, plan.first.tree.version, files))

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from patchgen.boot.evidence import dump, load
+from patchgen.boot.evidence import BootEvidence, dump, load, load_for, series_digest
 from patchgen.boot.verdict import judge
 from patchgen.outcome import UserError
 
@@ -52,3 +53,36 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read: No such file"):
         load(tmp_path / "none.json")
+
+
+_FILES: dict[str, bytes | None] = {"mm/ksm.c": b"new", "old.h": None}
+
+
+def of_series(series: str) -> BootEvidence:
+    evidence = samples.evidence((), ())
+    setup = msgspec.structs.replace(evidence.setup, series=series)
+    return msgspec.structs.replace(evidence, setup=setup)
+
+
+def test_evidence_of_this_series_on_this_tree_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "boot.json"
+    file.write_bytes(dump(of_series(series_digest(_FILES))))
+    assert load_for(file, "5.10.1", _FILES).setup.version == "5.10.1"
+
+
+@pytest.mark.parametrize(
+    ("series", "version", "fault"),
+    [
+        ("", "5.10.1", "was measured without a series"),
+        (series_digest(_FILES), "5.10.2", "on Linux 5.10.1, the tree is Linux 5.10.2"),
+        (series_digest({**_FILES, "mm/ksm.c": b"other"}), "5.10.1", "with another series"),
+        (series_digest({**_FILES, "more.c": b""}), "5.10.1", "with another series"),
+    ],
+)
+def test_figures_of_something_else_are_refused(
+    tmp_path: Path, series: str, version: str, fault: str
+) -> None:
+    file = tmp_path / "boot.json"
+    file.write_bytes(dump(of_series(series)))
+    with pytest.raises(UserError, match=fault):
+        load_for(file, version, _FILES)
