@@ -98,7 +98,7 @@ def finish(graph: Graph) -> Graph:
 
 
 def _track(graph: Graph, order: list[int]) -> None:
-    """Give bits to the subjects that can decide something twice."""
+    """Give bits to the subjects that are asked for, the most used first."""
     asked: Counter[int] = Counter()
     written: Counter[int] = Counter()
     for node in graph.nodes:
@@ -112,18 +112,18 @@ def _track(graph: Graph, order: list[int]) -> None:
             written[node.result] += 1
         if node.shape == LEAVE and node.event is not None and node.event.expr is not None:
             asked[graph.subjects.operand(node.event.expr).subject] += 1
-    loops = _has_loop(graph, order)
     results = {node.result for node in graph.nodes}
     uses = {
         subject: asked[subject] + written[subject]
         for subject in asked.keys() | written.keys()
-        if subject >= 0
-        and (asked[subject] or subject not in results)
-        and (loops or asked[subject] + written[subject] > 1)
+        if subject >= 0 and (asked[subject] or subject not in results)
     }
     chosen = sorted(uses, key=lambda subject: (-uses[subject], subject))[:TRACKED_LIMIT]
     if len(uses) > TRACKED_LIMIT:
-        graph.limits += (f"only {TRACKED_LIMIT} of {len(uses)} conditions are correlated",)
+        # One that is asked once decides nothing twice, unless a loop comes back to it.
+        twice = len(uses) if _has_loop(graph, order) else sum(n > 1 for n in uses.values())
+        if twice > TRACKED_LIMIT:
+            graph.limits += (f"only {TRACKED_LIMIT} of {twice} conditions are correlated",)
     graph.bit_of = {subject: bit for bit, subject in enumerate(chosen)}
     for node in graph.nodes:
         _renumber(graph, node)
