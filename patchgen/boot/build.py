@@ -66,7 +66,7 @@ class Builder:
         fragment = self.folder / "all.config"
         fragment.write_text(config.fragment())
         before = self._config_text()
-        self._make([f"KCONFIG_ALLCONFIG={fragment}", "allnoconfig"], f"{name}, configuration", say)
+        self._make([f"KCONFIG_ALLCONFIG={fragment}", "allnoconfig"], name, say)
         lacking = config.absent(self.out / ".config")
         if lacking:
             raise Refused(
@@ -91,7 +91,7 @@ class Builder:
                 time.sleep(0.2)
                 say(f"{name}: {_done(log)} objects")
         if running.returncode != 0:
-            raise BuildFailed(f"the {name} kernel does not build: {_first_error(log)}", str(log))
+            raise BuildFailed(f"make failed, {name} kernel: {_first_error(log)}", str(log))
 
 
 @contextlib.contextmanager
