@@ -13,6 +13,7 @@ from patchgen.proof.effects import NEW_RO, NEW_RW, NONE, OLD_RO, OLD_RW
 
 _WORDS = {
     "removed": "entry removed",
+    "protected": "range made read-only, as by mprotect()",
     "refused": "non-blocking start refused by another notifier",
 }
 
@@ -36,6 +37,11 @@ class Case(Value, frozen=True):
     def transition(self) -> bool:
         """Whether change_pte() is called: the events that a range may be flagged for."""
         return self.key not in _WORDS
+
+    @property
+    def kept(self) -> bool:
+        """Whether the page stays, so that it may stay mapped (O1)."""
+        return self.transition or self.key == "protected"
 
     @property
     def name(self) -> str:
@@ -75,5 +81,6 @@ CASES = (
     Case("rw-rw-new", OLD_RW, NEW_RW, False, *_MEMORY),
     Case("rw-ro-new", OLD_RW, NEW_RO, False, *_REPLACE),
     Case("removed", OLD_RW, NONE, False, *_ZAP),
+    Case("protected", OLD_RW, OLD_RO, False, "mm/mprotect.c", "change_pte_range"),
     Case("refused", OLD_RW, OLD_RW, False, *_ZAP),
 )

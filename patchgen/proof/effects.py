@@ -39,6 +39,7 @@ TOUCHES = {
     "deferred": "deferred",
     "mark_dirty": "deferred",
     "present": "spte",
+    "writable": "spte",
     "lookup_current": "spte",
     "drop_spte": "mapping",
     "clear_spte": "mapping",
@@ -53,6 +54,7 @@ TOUCHES = {
     "cache_valid": "cache",
     "clear_pte": "pte",
     "set_pte": "pte",
+    "protect_pte": "pte",
     "restore_pte": "pte",
     "lookup": "pte",
     "no_page": "pte",
@@ -132,6 +134,11 @@ def condition(
             ((_is("pte", OLD_RO),), (_is("pte", OLD_RW),)),
             ((_is("pte", NEW_RO),), (_is("pte", NEW_RW),)),
         )
+    if name == "writable" and node.page == "A":
+        return (
+            ((_is("spte_A", OLD_RW),), (_is("spte_A", NEW_RW),)),
+            ((_not("spte_A", OLD_RW), _not("spte_A", NEW_RW)),),
+        )
     if name == "lookup_current":
         if node.page == "B":
             return (((_is("spte_B", 1),),), ((_is("spte_B", 0),),))
@@ -142,6 +149,7 @@ def condition(
         "active": _not("active", 0),
         "deferred": _is("dirty", 1),
         "present": _not(spte(node.page), 0),
+        "writable": _not(spte(node.page), 0),
         "pte_expected": _is("pte", scope.before),
         "pte_none": _is("pte", NONE),
         "stale": _is(f"stale{scope.suffix}", 1),
@@ -304,6 +312,7 @@ _OPERATIONS: dict[str, Callable[[Node, Scope], Alternatives]] = {
         ((), (_set(f"section{scope.suffix}", 0), *((_set("lost", 0),) if scope.studied else ()))),
     ),
     "set_pte": lambda node, scope: (((), (_set("pte", scope.after),)),),
+    "protect_pte": lambda node, scope: (((), (_set("pte", scope.after),)),),
     "restore_pte": lambda node, scope: (((), (_set("pte", scope.before),)),),
     "take": lambda node, scope: (
         ((_is("old", LIVE),), (_set("old", TAKEN),)),

@@ -50,7 +50,14 @@ def tasks(
 class _Section:
     """Builds the core's side of one event around the handlers."""
 
-    def __init__(self, protocol: Protocol, case: Case, page: str, flagged: bool) -> None:
+    def __init__(
+        self,
+        protocol: Protocol,
+        case: Case,
+        page: str,
+        flagged: bool,
+        on_cpu_0: bool = False,
+    ) -> None:
         self.protocol = protocol
         self.case = case
         self.page = page
@@ -58,6 +65,7 @@ class _Section:
             "flagged": flagged,
             "blockable": True,
             "slot_invalid": False,
+            "only_protected": case.key == "protected" and on_cpu_0,
             "new_writable": case.after in (OLD_RW, NEW_RW),
         }
 
@@ -89,6 +97,8 @@ class _Section:
             return then
         if name == "take" and not self.case.copied_inside:
             return then
+        if name == "protect":
+            return build.do("protect_pte", place, then)
         what = {"clear": "clear_pte", "set": "set_pte", "free": "free_old", "take": "take"}[name]
         return build.do(what, place, then)
 
@@ -99,9 +109,9 @@ def studied(protocol: Protocol, case: Case, core: Core) -> Program:
     done = build.do("finish", NOWHERE, build.end())
     if case.after == NONE:
         return build.program("CPU 0", _unmap(build, protocol, case, core, done))
-    if not case.transition:
+    if not case.kept:
         return build.program("CPU 0", _failing(build, protocol, case, done))
-    section = _Section(protocol, case, "A", case.flagged)
+    section = _Section(protocol, case, "A", case.flagged, True)
     after = done
     if (case.before, case.new_frame) == (OLD_RW, False):
         # Write-protected to be compared with another frame: its content counts from now on.

@@ -20,8 +20,8 @@ from patchgen.proof.values import Env, Known, Name, Opaque, Record, Ref, binary,
 Then = Callable[[Known, Env], int]
 Go = Callable[[Env], int]
 
-#: Nodes, calls in calls: beyond these a program is not followed.
-MOST_NODES = 4000
+#: Expressions followed, calls in calls: beyond these a program is not followed.
+MOST_EXPRESSIONS = 40_000
 DEEPEST = 24
 
 _PRESENT = (0, "#present")
@@ -47,6 +47,7 @@ class Evaluator:
         self.functions = functions
         self.build = Builder()
         self.frames = 0
+        self.followed = 0
         self.ranges = False
 
     # Statements come from the subclass.
@@ -64,7 +65,8 @@ class Evaluator:
 
     def value(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
         """Evaluate ``expr`` and go on with its value."""
-        if len(self.build.nodes) > MOST_NODES:
+        self.followed += 1
+        if self.followed > MOST_EXPRESSIONS:
             return self.unknown(expr, frame, "the program is too long to follow")
         kind = expr.kind
         if kind in ("name", "const", "string", "type"):
@@ -230,8 +232,9 @@ class Evaluator:
                 return then(after.get((value.frame, value.name), Opaque(value.name)), after)
             if isinstance(value, int) and operator in "-~+":
                 return then({"-": -value, "~": ~value, "+": value}[operator], after)
-            read = {"memory"} if operator == "*" else set()
-            return then(Opaque(f"{operator}{text(inner)}", tags(value) | read), after)
+            return then(
+                Opaque(f"{operator}{text(inner)}", _unary_tags(operator, tags(value))), after
+            )
 
         return self.value(inner, env, frame, of)
 
@@ -256,9 +259,7 @@ class Evaluator:
             (left, right),
             env,
             frame,
-            lambda vs, e: then(
-                _mask(operator, right, binary(operator, vs[0], vs[1], text(expr))), e
-            ),
+            lambda vs, e: then(binary(operator, vs[0], vs[1], text(expr)), e),
         )
 
     def _assign(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
@@ -274,9 +275,7 @@ class Evaluator:
             (target, source),
             env,
             frame,
-            lambda vs, e: store(
-                _mask(operator, source, binary(operator, vs[0], vs[1], text(expr))), e
-            ),
+            lambda vs, e: store(binary(operator, vs[0], vs[1], text(expr)), e),
         )
 
     def _step(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
@@ -383,6 +382,8 @@ class Evaluator:
             if "new pfn" not in written or written & {"memory", "writable"}:
                 return self.unknown(expr, frame, f"what is written is not known: {text(expr)}")
             return self.do("set_spte", "", expr, env, frame, lambda e: then(opaque, e))
+        if name in words.PROTECTS_SPTE:
+            return self._protect(vs, expr, env, frame, then)
         function = self.functions.get(name)
         if function is None:
             return self.unknown(expr, frame, f"{name}() is not known")
@@ -394,6 +395,19 @@ class Evaluator:
         if not present:
             return then(0, env)
         return self.do("drop_spte", "", expr, env, frame, lambda e: then(1, e))
+
+    def _protect(
+        self, vs: tuple[Known, ...], expr: Expr, env: Env, frame: Frame, then: Then
+    ) -> int:
+        if "protected" not in tags(vs[-1]):
+            return self.unknown(expr, frame, f"what is written is not known: {text(expr)}")
+
+        def decide(writable: Known, after: Env) -> int:
+            if not writable:
+                return then(0, after)
+            return self.do("protect_spte", "", expr, after, frame, lambda e: then(1, e))
+
+        return self.ask("writable", expr, env, frame, decide)
 
     def _unlink(self, name: str, expr: Expr, env: Env, frame: Frame, then: Go) -> int:
         function = self.functions.get(name)
@@ -425,10 +439,10 @@ def _lock(argument: Expr) -> str:
     return words.LOCK_FIELDS.get(inner.name, "") if inner.kind in ("arrow", "member") else ""
 
 
-def _mask(operator: str, right: Expr, value: Known) -> Known:
-    """Taking the write bit out of an SPTE makes it read-only, whatever it was."""
-    inverted = right.kind == "unary" and right.name == "~"
-    protects = operator == "&" and inverted and right.args[0].name in words.WRITE_MASKS
-    if protects and isinstance(value, Opaque):
-        return Opaque(value.text, value.tags - {"memory", "writable"})
-    return value
+def _unary_tags(operator: str, held: frozenset[str]) -> frozenset[str]:
+    """The tags of ``*x`` and ``~x``."""
+    if operator == "*":
+        return held - {"spte"} | {"memory"} | ({"old spte"} if "spte" in held else set())
+    if operator == "~" and "writable" in held:
+        return frozenset({"no write"})
+    return held

@@ -21,13 +21,14 @@ from patchgen.model import (
     If,
     Label,
     MacroLoop,
+    Place,
     Return,
     Stmt,
     Unknown,
     While,
 )
 from patchgen.proof import vocabulary as words
-from patchgen.proof.evaluate import Evaluator, Frame, Go, Then
+from patchgen.proof.evaluate import MOST_EXPRESSIONS, Evaluator, Frame, Go, Then
 from patchgen.proof.program import Program
 from patchgen.proof.values import Env, Known, Opaque, Record
 
@@ -59,7 +60,11 @@ class Extractor(Evaluator):
             text = str(value) if isinstance(value, int) else getattr(value, "text", "")
             return self.build.end(text)
 
-        entry = self.call(function, values, {}, 1, end)
+        try:
+            entry = self.call(function, values, {}, 1, end)
+        except RecursionError:
+            place = Place(function.path, function.line)
+            entry = self.build.unknown(place, f"{function.name}() is too deep to follow")
         return self.build.program(function.name, entry)
 
     def call(
@@ -99,7 +104,8 @@ class Extractor(Evaluator):
     def statement(self, stmt: Stmt, env: Env, where: _Where, then: Go) -> int:
         """One statement, and what follows it."""
         frame = where.frame
-        if len(self.build.nodes) > 4000 or self.frames > 4000:
+        self.followed += 1
+        if self.followed > MOST_EXPRESSIONS:
             return self.build.unknown(frame.place(stmt.line), "the program does not end")
         if isinstance(stmt, Block):
             return self.run(stmt.body, env, where, then)
@@ -116,7 +122,6 @@ class Extractor(Evaluator):
                 return where.leave(Opaque(""), env)
             return self.value(stmt.value, env, frame, where.leave)
         if isinstance(stmt, Goto) and stmt.name in where.jumps:
-            self.frames += 1  # A jump backwards may be endless too.
             return where.jumps[stmt.name](env)
         if isinstance(stmt, Break) and where.after_loop:
             return where.after_loop(env)
@@ -185,13 +190,16 @@ class Extractor(Evaluator):
 
     def _each_spte(self, stmt: MacroLoop, env: Env, where: _Where, then: Go) -> int:
         # One SPTE maps the page: the body runs once, or not at all.
-        return self.ask(
-            "present",
-            stmt.call,
-            env,
-            where.frame,
-            lambda there, e: self._once(stmt.body, e, where, then) if there else then(e),
-        )
+        pointer = stmt.call.args[-1]
+        key = (where.frame.number, pointer.name)
+
+        def found(there: Known, after: Env) -> int:
+            if not there:
+                return then(after)
+            spte = Opaque(pointer.name, frozenset({"spte"}))
+            return self._once(stmt.body, {**after, key: spte}, where, then)
+
+        return self.ask("present", stmt.call, env, where.frame, found)
 
     def _while(self, stmt: While, env: Env, where: _Where, then: Go, rounds: int) -> int:
         if not rounds:

@@ -15,7 +15,7 @@ from patchgen.proof.protocol import NOWHERE, Core, Guest
 
 Read = Callable[[str], bytes | None]
 
-#: KVM's common code, and x86's MMU up to 5.3 and later; the first function wins.
+#: KVM's common code, then x86's MMU, from 5.4 on and before.
 KVM_FILES = (
     "virt/kvm/kvm_main.c",
     "arch/x86/kvm/mmu/mmu.c",
@@ -45,6 +45,15 @@ _UNMAP = {
     "unlock": ("zap_pte_range",),
     "end": ("zap_page_range", "zap_page_range_single"),
 }
+
+#: Where mprotect() does its steps: (step, file, function, calls).
+_PROTECT = (
+    ("start", "mm/mprotect.c", "change_pmd_range", _STEPS["start"]),
+    ("lock", "mm/mprotect.c", "change_pte_range", _STEPS["lock"]),
+    ("protect", "mm/mprotect.c", "change_pte_range", ("ptep_modify_prot_start",)),
+    ("unlock", "mm/mprotect.c", "change_pte_range", _STEPS["unlock"]),
+    ("end", "mm/mprotect.c", "change_pmd_range", _STEPS["end"]),
+)
 
 #: KVM's fault paths for direct roots: arch/x86/kvm/mmu/mmu.c, oldest name last.
 _FAULTS = ("direct_page_fault", "tdp_page_fault")
@@ -98,10 +107,17 @@ class Source:
 
     @cached_property
     def kvm(self) -> dict[str, Function]:
-        """The functions of KVM's common code and of x86's MMU."""
-        merged: dict[str, Function] = {}
-        for path in reversed(KVM_FILES):
-            merged |= self.file(path)
+        """The functions of KVM's common code and of x86's MMU, by name.
+
+        Common code may define a function weakly that x86 defines for itself; its static
+        ones are its own.
+        """
+        common, *arch = (self.file(path) for path in KVM_FILES)
+        merged = dict(common)
+        for functions in reversed(arch):
+            for name, function in functions.items():
+                if name not in common or not common[name].static:
+                    merged[name] = function
         return merged
 
 
@@ -186,6 +202,17 @@ def unmap(source: Source, path: str = "mm/memory.c") -> Core:
                 places[step] = Place(path, found[0].line)
                 break
     places["free"] = places["unlock"]
+    return Core(tuple(places.items()))
+
+
+def protect(source: Source) -> Core:
+    """The core's order where mprotect() makes a range read-only; its places where found."""
+    places = dict.fromkeys(("start", "lock", "protect", "unlock", "end"), NOWHERE)
+    for step, path, name, names in _PROTECT:
+        function = source.file(path).get(name)
+        found = calls(function, names) if function else []
+        if found:
+            places[step] = Place(path, found[0].line)
     return Core(tuple(places.items()))
 
 

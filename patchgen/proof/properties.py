@@ -42,7 +42,7 @@ def bad_states(
     found += _deadlocks(processes, transitions, holding)
     found.append(Bad("S4", "a fault that nothing disturbs is told to try again", "", _all(stuck=1)))
     studied = processes[0].holder
-    if not case.transition:
+    if not case.kept:
         return tuple(dict.fromkeys(found))
     for holder in sorted({0, *(p.holder for p in processes)} - {studied}):
         literals = _all(lost=1, section_h0=1, lock_mmu=holder)

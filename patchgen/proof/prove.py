@@ -115,7 +115,7 @@ def understand(read: Read) -> Understood | tuple[Evidence, ...]:
     unmap = locate.unmap(source)
     for case in CASES:
         if not case.transition:
-            cores[case.key] = unmap
+            cores[case.key] = locate.protect(source) if case.kept else unmap
             continue
         cores[case.key], note = locate.core(source, case)
         assumed |= {note} - {""}
@@ -220,7 +220,7 @@ def check_cases(keys: Sequence[str]) -> None:
 def _verdicts(case: Case, runs: Sequence[tuple[str, Run]]) -> list[Verdict]:
     made = []
     for prop in PROPERTIES:
-        if prop == "O1" and not case.transition:
+        if prop == "O1" and not case.kept:
             continue
         found = shortest([run for name, run in runs if name == prop])
         counts = prop != "O1" and (case.allowed or not case.flagged)

@@ -19,7 +19,9 @@ class Opaque(Value, frozen=True):
     """Any other value: its text, and what of the model it is made from.
 
     ``tags``: "new pte", "new pfn" (of change_pte's argument), "writable" (with the write
-    bit), "memory" (read from memory, and so perhaps with it).
+    bit), "no write" (a mask of everything but the write bit), "memory" (read from memory, and
+    so perhaps with the write bit), "spte" (the address of the page's SPTE), "old spte" (what
+    it holds), "protected" (that without the write bit).
     """
 
     text: str
@@ -78,6 +80,15 @@ _INTEGER: dict[str, Callable[[int, int], int]] = {
 }
 
 
+def masked(left: frozenset[str], right: frozenset[str]) -> frozenset[str]:
+    """The tags of ``left & right``: without the write bit where one side masks it out."""
+    for mask, value in ((left, right), (right, left)):
+        if "no write" in mask:
+            kept = value - {"memory", "writable"}
+            return kept | {"protected"} if "old spte" in value else kept
+    return left | right
+
+
 def binary(operator: str, left: Known, right: Known, text: str) -> Known:
     """``left operator right``; opaque where it cannot be worked out."""
     if isinstance(left, int) and isinstance(right, int) and operator in _INTEGER:
@@ -89,4 +100,6 @@ def binary(operator: str, left: Known, right: Known, text: str) -> Known:
     ):
         other = right if isinstance(left, int) else left
         return Opaque(text, tags(other))
+    if operator == "&":
+        return Opaque(text, masked(tags(left), tags(right)))
     return Opaque(text, tags(left, right))

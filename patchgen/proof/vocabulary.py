@@ -65,7 +65,13 @@ ASKS = {
     "mmu_notifier_range_blockable": "blockable",
     # include/linux/mmu_notifier.h, with mmu-notifier-v05.
     "mmu_notifier_range_use_change_pte": "flagged",
+    # include/linux/mmu_notifier.h: mprotect() of a range to read-only.
+    "mmu_notifier_range_update_to_read_only": "only_protected",
 }
+
+#: Calls that write the SPTE anew in place, here without its write bit, and tell whether TLBs
+#: may hold more than it says now: arch/x86/kvm/mmu/mmu.c.
+PROTECTS_SPTE = frozenset({"mmu_spte_update"})
 
 #: Fields that answer one: the SPTE of an rmap that holds one at most (the miniature kernel's
 #: arch/x86/kvm/mmu/mmu.c).
