@@ -24,6 +24,7 @@ from patchgen.series.mail import Mail
 
 _DIFF = re.compile(rb"^(?:diff --git |diff -|Index: |--- \S[^\n]*\n\+\+\+ )", re.MULTILINE)
 _RULE = re.compile(rb"^---[ \t]*$", re.MULTILINE)
+_LOOSE = re.compile(rb"^@@ -\d", re.MULTILINE)
 _MODES = ("", "100644", "100755")
 _SPECIAL = {"120000": "a symbolic link", "160000": "a submodule", "040000": "a folder"}
 # C0 but tab, newline, form feed (old kernel files have it) and carriage return; DEL.
@@ -89,6 +90,8 @@ def split_body(mail: Mail) -> tuple[bytes, str, bytes]:
             f"line {line} of the body: a diff inside the commit message", mail.where, "indent it"
         )
     note = body[rule.end() : start.start()].strip(b"\n")
+    if _LOOSE.search(note):
+        raise UserError("a hunk without a file, below the ---", mail.where, "git am stops at it")
     return body[: rule.start()], note.decode(errors="replace"), body[start.start() :]
 
 

@@ -337,3 +337,9 @@ def test_message_is_cut_by_a_from_line(tree: Path, mails: list[bytes]) -> None:
     odd = mails[2].replace(b"Because of 2.\n", b"Because of\n" + line + b"and so.\n")
     am(tree, mails[1], odd, status=None)
     assert "cuts a mail in two" in refused(mails[1], odd, mails[3])
+
+
+def test_hunk_without_a_file(tree: Path, mails: list[bytes]) -> None:
+    odd = mails[2].replace(b"\n---\n", b"\n---\n@@ -1,2 +1,3 @@\n")
+    assert "patch fragment without header" in am(tree, mails[1], odd, status=128)
+    assert "a hunk without a file" in refused(mails[1], odd, mails[3])
