@@ -32,6 +32,8 @@ from patchgen.proof.evaluate import MOST_EXPRESSIONS, Evaluator, Frame, Go, Then
 from patchgen.proof.program import Program
 from patchgen.proof.values import Env, Known, Opaque, Record
 
+#: Jumps over all paths, beyond which one counts as endless.
+MOST_JUMPS = 400
 #: Rounds of a loop that are followed before it counts as endless.
 MOST_ROUNDS = 6
 
@@ -48,6 +50,8 @@ class _Where(msgspec.Struct, frozen=True):
 
 class Extractor(Evaluator):
     """Builds one handler's program from its function and those that it calls."""
+
+    jumps = 0
 
     def program(self, function: Function) -> Program:
         """The program of a callback; its arguments are what the core passes."""
@@ -122,6 +126,9 @@ class Extractor(Evaluator):
                 return where.leave(Opaque(""), env)
             return self.value(stmt.value, env, frame, where.leave)
         if isinstance(stmt, Goto) and stmt.name in where.jumps:
+            self.jumps += 1
+            if self.jumps > MOST_JUMPS:
+                return self.build.unknown(frame.place(stmt.line), "the program does not end")
             return where.jumps[stmt.name](env)
         if isinstance(stmt, Break) and where.after_loop:
             return where.after_loop(env)

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from patchgen.outcome import Exit
+from patchgen.proof.protocol import Bounds
 from patchgen.proof.prove import prove, understand
 from patchgen.proof.result import Run
 from tests.proof.variants import CHANGE, END, START, guard, reader, variant
 
+NARROW = Bounds(1, 2)
 pytestmark = pytest.mark.kernel
 
 
@@ -68,13 +70,13 @@ def test_the_structs_functions_are_followed(tree: Path) -> None:
 
 
 def test_as_it_is_everything_holds(tree: Path) -> None:
-    result = prove(reader(tree), keys=("ro-ro-new", "removed"))
+    result = prove(reader(tree), NARROW, keys=("ro-ro-new", "removed"))
     assert result.exit == Exit.CLEAN
     assert not result.verdict("ro-ro-new", "O1", False).holds
 
 
 def test_plain_guard_returns_early_and_maps_what_is_outdated(tree: Path) -> None:
-    result = prove(variant(tree, plain_guard), keys=("ro-ro-new",))
+    result = prove(variant(tree, plain_guard), NARROW, keys=("ro-ro-new",))
     assert result.exit == Exit.FINDINGS
     runs = result.verdict("ro-ro-new", "S1", True).runs
     kept = next(run for run in runs if run.cause.endswith("through the SPTE"))
@@ -86,21 +88,21 @@ def test_plain_guard_returns_early_and_maps_what_is_outdated(tree: Path) -> None
 
 def test_plain_guard_without_the_early_return_lacks_the_bump(tree: Path) -> None:
     read = variant(tree, plain_guard, without_early_return)
-    result = prove(read, keys=("ro-ro-new",))
+    result = prove(read, NARROW, keys=("ro-ro-new",))
     runs = result.verdict("ro-ro-new", "S1", True).runs
     assert "installed from an outdated lookup" in causes(runs)
     assert not any(run.cause.endswith("through the SPTE") for run in runs)
 
 
 def test_plain_guard_leaves_the_pfn_cache_valid(tree: Path) -> None:
-    result = prove(variant(tree, plain_guard), keys=("rw-ro-same",))
+    result = prove(variant(tree, plain_guard), NARROW, keys=("rw-ro-same",))
     runs = result.verdict("rw-ro-same", "S2", True).runs
     run = next(run for run in runs if "through the pfn cache" in run.cause)
     assert "the pfn cache is valid again" in [step.text for step in run.steps]
 
 
 def test_keeping_everything_but_the_zap_is_safe(tree: Path) -> None:
-    result = prove(variant(tree, keep_mapped), keys=("ro-ro-new", "rw-ro-same"))
+    result = prove(variant(tree, keep_mapped), NARROW, keys=("ro-ro-new", "rw-ro-same"))
     assert result.exit == Exit.CLEAN, causes(
         tuple(run for verdict in result.violated for run in verdict.runs)
     )
@@ -119,3 +121,10 @@ def test_a_function_that_cannot_be_told_is_unknown(tree: Path) -> None:
     assert result.exit == Exit.FINDINGS
     assert "pick_a_handler() is not known" in [found.text for found in result.unknown]
     assert CHANGE not in str(result.unknown)
+
+
+def test_what_is_not_zapped_and_not_covered_is_found_in_the_default_bounds(tree: Path) -> None:
+    """The second vCPU and the second page are explored too, within memory."""
+    result = prove(variant(tree, keep_mapped), keys=("ro-ro-new",))
+    assert result.exit == Exit.CLEAN
+    assert 50_000 < sum(size.states for size in result.explored) < 2_000_000
