@@ -8,7 +8,7 @@ apply.  Summaries depend on which pointers a call gives as NULL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -55,13 +55,43 @@ class _State(msgspec.Struct, frozen=True):
 
     ranges: frozenset[tuple[str, Range]] = frozenset()
     decided: frozenset[tuple[str, bool]] = frozenset()
+    notes: frozenset[str] = frozenset()
 
     def get(self, key: str) -> Range | None:
         return next((known for name, known in self.ranges if name == key), None)
 
     def put(self, key: str, after: Range) -> _State:
         kept = {entry for entry in self.ranges if entry[0] != key}
-        return _State(frozenset(kept | {(key, after)}), self.decided)
+        return msgspec.structs.replace(self, ranges=frozenset(kept | {(key, after)}))
+
+
+class Observer:
+    """A rule's own question, asked along the walk of one function.
+
+    It keeps notes (strings) for each path; paths with different notes do not meet.
+    """
+
+    def watches(self, call: Expr) -> bool:
+        """Whether :meth:`call` wants to see this call."""
+        return False
+
+    def call(
+        self,
+        notes: frozenset[str],
+        ranges: Mapping[str, Range],
+        event: Event,
+        here: Here,
+    ) -> frozenset[str] | tuple[tuple[frozenset[str], Known | None], ...]:
+        """The notes after the call, asked before it takes effect on ``ranges``.
+
+        Several, each with what the call evaluates to, split the path.
+        """
+        return notes
+
+    def leaves(
+        self, notes: frozenset[str], ranges: Mapping[str, Range], event: Event, here: Here
+    ) -> None:
+        """The path leaves the function."""
 
 
 class RangeExit(msgspec.Struct, frozen=True):
@@ -134,6 +164,11 @@ class Ranges:
         """Functions with a call of ``name``."""
         return self._callers.get(name, [])
 
+    def observe(self, function: Function, observer: Observer) -> str:
+        """Walk ``function`` for an observer; why the walk is incomplete, or ""."""
+        checker = _Checker(self, function, frozenset(), observer)
+        return checker.summary(walk(function, checker, limit=STEPS)).incomplete
+
     def naming(self, function: Function) -> Naming:
         """How expressions of ``function`` read in terms of its parameters."""
         found = self._namings.get(id(function))
@@ -176,8 +211,13 @@ class _Checker(Checker[_State]):
     kinds = frozenset({events.CALL, events.ASSIGN, events.BRANCH, events.DECL})
 
     def __init__(
-        self, ranges: Ranges, function: Function, given: frozenset[tuple[str, bool]]
+        self,
+        ranges: Ranges,
+        function: Function,
+        given: frozenset[tuple[str, bool]],
+        observer: Observer | None = None,
     ) -> None:
+        self.observer = observer
         self.ranges = ranges
         self.function = function
         self.given = dict(given)
@@ -204,7 +244,12 @@ class _Checker(Checker[_State]):
             return False
         if event.kind == events.ASSIGN:
             return bare(expr.args[0]).kind in ("member", "arrow", "name")
-        return bool(role(expr)) or bool(self._callees(expr)) or _passes_bounds(expr)
+        if self.observer is not None and self.observer.watches(expr):
+            return True
+        return self._matters(expr)
+
+    def _matters(self, call: Expr) -> bool:
+        return bool(role(call)) or bool(self._callees(call)) or _passes_bounds(call)
 
     def event(
         self, state: _State, event: Event, here: Here
@@ -216,6 +261,16 @@ class _Checker(Checker[_State]):
             return self._branch(state, event)
         if event.kind == events.ASSIGN:
             return self._assign(state, event.expr)
+        if self.observer is not None and self.observer.watches(event.expr):
+            answer = self.observer.call(state.notes, dict(state.ranges), event, here)
+            if isinstance(answer, tuple):
+                return tuple(
+                    Outcome(msgspec.structs.replace(state, notes=notes), value)
+                    for notes, value in answer
+                )
+            state = msgspec.structs.replace(state, notes=answer)
+            if not self._matters(event.expr):
+                return state
         what = role(event.expr)
         if what:
             return self._primitive(state, event, here, what)
@@ -245,7 +300,8 @@ class _Checker(Checker[_State]):
         if shown in self.guards:
             if (shown, not event.polarity) in state.decided:
                 return ()
-            return _State(state.ranges, state.decided | {(shown, event.polarity)})
+            decided = state.decided | {(shown, event.polarity)}
+            return msgspec.structs.replace(state, decided=decided)
         return state if known is None or known == event.polarity else ()
 
     def _assign(self, state: _State, expr: Expr) -> _State:
@@ -421,6 +477,8 @@ class _Checker(Checker[_State]):
     # -- the end --------------------------------------------------------------
 
     def at_exit(self, state: _State, event: Event, here: Here) -> None:
+        if self.observer is not None:
+            self.observer.leaves(state.notes, dict(state.ranges), event, here)
         value = here.value(event.expr) if event.expr is not None else ANY
         theirs = []
         for key, known in sorted(state.ranges):

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A range is empty, or its end lies before its start.
+
+KVM warns about such ranges (6.1 on) and others walk nothing: the entries that the
+section changes are not invalidated.
+
+Bad::
+
+    mmu_notifier_range_init(&range, mm, address, address);
+
+Bad (swapped)::
+
+    mmu_notifier_range_init(&range, mm, vma->vm_end, vma->vm_start);
+
+Good::
+
+    mmu_notifier_range_init(&range, mm, address, address + PAGE_SIZE);
+
+A length that comes from outside and is never tested stays undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from patchgen.flow.range_bounds import Bounds, Sum
+from patchgen.flow.range_sites import RangeInit, inits
+from patchgen.flow.text import text
+from patchgen.model import Expr, Finding, Undecided
+from patchgen.rules.base import CORE, ERROR, Context, Rule, undecided
+
+RULE = Rule(
+    "MN005",
+    "empty-range",
+    ERROR,
+    "a range is initialised empty, or with its end before its start",
+)
+
+#: Addresses are unsigned long; -1UL is the last one.
+_ADDRESSES = 1 << 64
+
+
+def check(tree: Context) -> Iterator[Finding | Undecided]:
+    """Initialisations whose end is not above the start."""
+    for site in inits(tree.program, CORE):
+        if "start" not in site.arguments:
+            continue  # MN010
+        function = site.function
+        bounds = Bounds(function)
+        start, end = site.arguments["start"], site.arguments["end"]
+        last = bounds.sum(end)
+        if last.number is not None and last.number < 0:
+            last = Sum((), last.number + _ADDRESSES)  # -1UL
+        length = last.minus(bounds.sum(start))
+        message = "" if last.number is not None and length.terms else _fault(length, start, end)
+        if message:
+            yield tree.finding(RULE, site.call, message, path=function.path, function=function.name)
+        elif _untested(length, bounds, site):
+            name = length.terms[0][0]
+            yield undecided(RULE, site.place, f"{name} may be 0, nothing tests it before")
+
+
+def _fault(length: Sum, first: Expr, last: Expr) -> str:
+    start, end = text(first), text(last)
+    number = length.number
+    if number is not None:
+        if number > 0:
+            return ""
+        return f"the range from {start} to {end} " + ("is empty" if number == 0 else "is inverted")
+    if sorted(n for _, n in length.terms) == [-1, 1] and length.size <= 0:
+        up, down = (term for term, _ in sorted(length.terms, key=lambda entry: -entry[1]))
+        if _opposite(up, down):
+            return f"the range from {start} to {end} is inverted: the bounds are swapped"
+    if len(length.terms) == 1 and length.terms[0][1] == -1 and length.size <= 0:
+        return f"the range from {start} to {end} ends {length.terms[0][0]} before its start"
+    return ""
+
+
+def _opposite(up: str, down: str) -> bool:
+    """Whether ``up - down`` is the start minus the end of one pair: vm_start, vm_end."""
+    return "start" in up and up.replace("start", "end") == down
+
+
+def _untested(length: Sum, bounds: Bounds, site: RangeInit) -> bool:
+    if len(length.terms) != 1 or length.terms[0][1] != 1 or length.size:
+        return False
+    name = length.terms[0][0]
+    params = {param.name for param in site.function.params}
+    return name in params and not bounds.tested(name, site.call.span.start)

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// API: 5.0 v05 5.2 5.10 5.15 6.6 6.12 7.2
+// PATH: mm/sites.c
+
+static void constants(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long address)
+{
+	struct mmu_notifier_range range;
+	unsigned long haddr = address & HPAGE_PMD_MASK;
+	unsigned long next = address + PAGE_SIZE;
+
+	mmu_notifier_range_init(&range, mm, address, address + PAGE_SIZE);
+	mmu_notifier_range_init(&range, mm, address, next);
+	mmu_notifier_range_init(&range, mm, haddr, haddr + HPAGE_PMD_SIZE);
+	mmu_notifier_range_init(&range, mm, vma->vm_start, vma->vm_end);
+	mmu_notifier_range_init(&range, mm, address & PAGE_MASK, (address & PAGE_MASK) + PAGE_SIZE);
+	mmu_notifier_range_init(&range, mm, 0, -1UL);
+	mmu_notifier_range_init(&range, mm, address, -1UL);
+	mmu_notifier_range_init(&range, mm, address, address); // EXPECT: MN005
+	mmu_notifier_range_init(&range, mm, next, address); // EXPECT: MN005
+	mmu_notifier_range_init(&range, mm, next, address + PAGE_SIZE); // EXPECT: MN005
+	mmu_notifier_range_init(&range, mm, haddr + HPAGE_PMD_SIZE, haddr); // EXPECT: MN005
+	mmu_notifier_range_init(&range, mm, vma->vm_end, vma->vm_start); // EXPECT: MN005
+	mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, vma, mm, vma->vm_end, vma->vm_start); // EXPECT: MN005
+}
+
+static void moving(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct mmu_notifier_range range;
+	unsigned long last = start;
+
+	mmu_notifier_range_init(&range, mm, start, end);
+	mmu_notifier_range_init(&range, mm, end, start); // EXPECT: MN005
+	last += find_last(mm);
+	mmu_notifier_range_init(&range, mm, start, last);
+}
+
+static void changed_since(struct mm_struct *mm, unsigned long start)
+{
+	struct mmu_notifier_range range;
+	unsigned long end = start;
+
+	start = round(start);
+	mmu_notifier_range_init(&range, mm, start, end);
+}
+
+static void length(struct mm_struct *mm, unsigned long start, unsigned long len)
+{
+	struct mmu_notifier_range range;
+
+	mmu_notifier_range_init(&range, mm, start, start + len); // UNDECIDED: MN005
+	mmu_notifier_range_init(&range, mm, start, start - len); // EXPECT: MN005
+}
+
+static void tested_length(struct mm_struct *mm, unsigned long start, unsigned long len)
+{
+	struct mmu_notifier_range range;
+
+	if (!len)
+		return;
+	mmu_notifier_range_init(&range, mm, start, start + len);
+}
