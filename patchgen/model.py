@@ -365,6 +365,7 @@ class Mention(Value, frozen=True):
 class FileFacts(Value, frozen=True):
     """Everything that one walk over one file under one configuration yields.
 
+    ``digest`` identifies the facts: equal for equal contents and configuration.
     ``functions`` holds only the functions that matter: those that mention the
     API, callbacks, and what they reach inside the file.  ``macros`` are the
     ``#define`` names of the file.  ``constants`` are file-scope enumerators and

@@ -55,15 +55,21 @@ def functions_in(
     path: str,
     skipped: Sequence[Span] = (),
     wanted: Callable[[str], bool] = lambda name: True,
+    mentioning: str = "",
 ) -> tuple[Function, ...]:
     """The function definitions of ``source`` whose name is ``wanted``, parsed.
+
+    ``mentioning`` keeps only those in which this identifier stands.
 
     ``skipped`` are the spans that the preprocessor leaves out.  Names that are
     defined twice (in exclusive branches, none skipped) appear twice.
     """
     tokens = Tokens(source, skipped)
     return tuple(
-        parse_function(tokens, found, path) for found in outline(tokens) if wanted(found.name)
+        parse_function(tokens, found, path)
+        for found in outline(tokens)
+        if wanted(found.name)
+        and (not mentioning or mentioning in tokens.texts[found.first : found.last])
     )
 
 

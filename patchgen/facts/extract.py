@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from patchgen.cache import digest
 from patchgen.facts.body import parse_function
 from patchgen.facts.lexer import Tokens
 from patchgen.facts.mentions import mentions
@@ -24,12 +25,12 @@ _INIT = re.compile(r"mmu_notifier_range_init(_\w+)?")
 
 
 def extract(
-    source: bytes, unit: ParsedUnit, names: frozenset[str], digest: str = "", tried: str = ""
+    source: bytes, unit: ParsedUnit, names: frozenset[str], identity: str = "", tried: str = ""
 ) -> FileFacts:
     """The facts of one parsed file.
 
     ``names`` are the API's names (:func:`patchgen.api.descriptor` knows them);
-    ``digest`` identifies the content that the facts hold for, ``tried`` names the
+    ``identity`` identifies the content that the facts hold for, ``tried`` names the
     configuration for the ledger.
     """
     path = unit.path
@@ -42,7 +43,7 @@ def extract(
     return FileFacts(
         path=path,
         arch=unit.arch,
-        digest=digest,
+        digest=identity,
         functions=functions,
         ops=(*ops, *run_time),
         sites=tuple(_sites(functions)),
@@ -127,7 +128,7 @@ def extract_header(
     return FileFacts(
         path=path,
         arch=tried,
-        digest="",
+        digest=digest(source, tried, repr(use.skipped)),
         functions=functions,
         ops=(*ops, *filled_at_run_time(functions)),
         sites=tuple(_sites(functions)),

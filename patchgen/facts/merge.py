@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from patchgen.cache import digest
 from patchgen.model import Diagnostic, FileFacts, Mention
 
 #: Better states first.
@@ -29,7 +30,7 @@ def merge(variants: Sequence[FileFacts]) -> FileFacts:
     return FileFacts(
         path=first.path,
         arch=first.arch,
-        digest=first.digest,
+        digest=digest(*(variant.digest for variant in variants)),
         functions=tuple(sorted(functions, key=lambda f: f.span)),
         ops=tuple(_union((t for v in variants for t in v.ops), lambda t: (t.name, t.span))),
         sites=tuple(_union((s for v in variants for s in v.sites), lambda s: s.span)),

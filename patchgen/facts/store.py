@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Facts of files, taken once per content: of the file and of all it includes.
 
-An entry is found by configuration, path and content of the file; it holds the list
-of included files and a digest over their contents, and counts only while that digest
-is right.  Files are hashed once per stamp (size, times, inode); the stamps are kept.
+By configuration, path and content of a file the lists of files are found that its
+parses included; with the contents of these the facts.  Files are hashed once per stamp
+(size, times, inode); the stamps are kept.
 """
 
 from __future__ import annotations
@@ -43,11 +43,6 @@ class Taken(Value, frozen=True):
     facts: FileFacts
     headers: tuple[HeaderUse, ...]
     includes: tuple[str, ...]
-
-
-class _Entry(Value, frozen=True):
-    combined: str
-    taken: Taken
 
 
 class _Stamped(msgspec.Struct, array_like=True):
@@ -133,33 +128,59 @@ def facts_of(tasks: list[Task], digests: Digests, workers: int = 0) -> list[Done
             results[number] = answer
             continue
         combined = digests.combined(answer.value.includes, tasks[number].overrides)
-        entry = _Entry(combined, answer.value)
-        cache.write("facts", keys[number], msgspec.msgpack.encode(entry))
-        results[number] = answer
+        identity = cache.digest(keys[number], combined)
+        facts = msgspec.structs.replace(answer.value.facts, digest=identity)
+        taken = msgspec.structs.replace(answer.value, facts=facts)
+        cache.write("facts", identity, msgspec.msgpack.encode(taken))
+        _remember_includes(keys[number], taken.includes)
+        results[number] = Done(taken)
     digests.save()
     return [results[number] for number in range(len(tasks))]
 
 
 @functools.cache
-def program() -> str:
-    """Digest of the code that takes facts: what an older program stored does not count."""
+def program(*folders: str) -> str:
+    """Digest of the code that takes facts: what an older program stored does not count.
+
+    ``folders`` are further packages of patchgen whose code and data count.
+    """
     package = Path(__file__).parents[1]
-    files = [package / "model.py", *sorted((package / "parse").glob("*.py"))]
-    files += sorted((package / "facts").glob("*.py"))
+    files = [package / "model.py"]
+    for folder in ("parse", "facts", *folders):
+        files += sorted((package / folder).rglob("*.py"))
+        files += sorted((package / folder).rglob("*.toml"))
     return cache.digest(*(file.read_bytes() for file in files))
 
 
 def _cached(key: str, task: Task, digests: Digests) -> Taken | None:
-    data = cache.read("facts", key)
-    if data is None:
-        return None
+    """The facts for the present contents of the file and of what it included then.
+
+    One file has as many sets of included files as there were states of its headers.
+    """
+    for includes in _known_includes(key):
+        identity = cache.digest(key, digests.combined(includes, task.overrides))
+        data = cache.read("facts", identity)
+        if data is None:
+            continue
+        try:
+            return msgspec.msgpack.decode(data, type=Taken)
+        except (msgspec.DecodeError, RecursionError):
+            continue
+    return None
+
+
+def _known_includes(key: str) -> tuple[tuple[str, ...], ...]:
     try:
-        entry = msgspec.msgpack.decode(data, type=_Entry)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    if digests.combined(entry.taken.includes, task.overrides) != entry.combined:
-        return None
-    return entry.taken
+        data = cache.read("includes", key) or b""
+        return msgspec.msgpack.decode(data, type=tuple[tuple[str, ...], ...])
+    except msgspec.DecodeError:
+        return ()
+
+
+def _remember_includes(key: str, includes: tuple[str, ...]) -> None:
+    known = _known_includes(key)
+    if includes not in known:
+        cache.write("includes", key, msgspec.msgpack.encode((includes, *known)[:8]))
 
 
 def take(task: Task) -> Taken:

@@ -18,6 +18,7 @@ After:
 
 from __future__ import annotations
 
+from patchgen.facts.body import functions_in
 from patchgen.facts.kvm import KVM_MAIN
 from patchgen.facts.walk import calls, expressions, text_of, walk
 from patchgen.model import (
@@ -133,7 +134,7 @@ def _producers(state: State, member: str) -> list[str]:
         source = state.read(path)
         if source is None or member.encode() not in source:
             continue
-        for function in state.functions(path):
+        for function in functions_in(source, path, mentioning=member):
             for expr in expressions(function.body):
                 steps = expr.kind in ("postfix", "unary") and expr.name == "++"
                 if steps and expr.args[0].name == member:

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
+from patchgen import cache
 from patchgen.api.features import ApiFeatures, features_of
 from patchgen.facts.inspection import inspect
 from patchgen.facts.kvm import KVM_MAIN, kvm_facts
 from patchgen.facts.state import TreeState
+from patchgen.facts.store import program
 from patchgen.model import Diagnostic, FileFacts, Finding, Undecided, Value
-from patchgen.rules.base import Context, Rule, run
+from patchgen.rules.base import Context, Rule, modules, run
 from patchgen.rules.suppress import Suppressed, suppress
 
 
@@ -38,13 +42,34 @@ def lint(
     found = inspect(state, paths)
     facts = {one.path: one for one in found.files}
     sound = {path: one for path, one in facts.items() if _error(one) is None}
-    context = Context(sound, api_features(state), state.read)
-    findings, undecided = run(context, select)
+    features = api_features(state)
+    chosen = ",".join(rule for rule, module in modules().items() if select(module.RULE))
+    key = cache.digest(
+        program("flow", "rules", "api"), chosen, repr(features),
+        *sorted(f"{path} {one.digest}" for path, one in sound.items()),
+    )  # fmt: skip
+    answer = _remembered(key)
+    if answer is None:
+        answer = run(Context(sound, features, state.read), select)
+        cache.write("lint", key, msgspec.msgpack.encode(answer))
+    findings, undecided = answer
     wanted = set(paths) or set(facts)
     findings = tuple(f for f in findings if f.place.path in wanted)
     kept, suppressed = suppress(findings, state.read)
     errors = [error for one in found.files if (error := _error(one)) is not None]
     return LintResult(kept, undecided, suppressed, tuple(facts), tuple(errors), found.failed)
+
+
+_Answer = tuple[tuple[Finding, ...], tuple[Undecided, ...]]
+
+
+def _remembered(key: str) -> _Answer | None:
+    """What the same rules said of the same facts."""
+    try:
+        found: _Answer = msgspec.msgpack.decode(cache.read("lint", key) or b"", type=_Answer)
+        return found
+    except msgspec.DecodeError:
+        return None
 
 
 def api_features(state: TreeState) -> ApiFeatures:

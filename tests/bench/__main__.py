@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The benchmark's table.  Usage: ``make bench [BENCH="--runs 5 --quick"]``.
+
+P is a bare libclang parse of virt/kvm/kvm_main.c in a fresh interpreter.  "cold" has an
+empty patchgen cache; the kernel's sources are in the page cache in every row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from patchgen.facts.state import TreeState
+from patchgen.tree.flags import parse_config
+from patchgen.tree.registry import resolve
+from tests.bench.measure import Figure, bare_parse, measure
+
+KVM_MAIN = "virt/kvm/kvm_main.c"
+PATCHGEN = [sys.executable, "-m", "patchgen"]
+GUARD = """\
+@@
+identifier mn, range;
+@@
+int kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
+ const struct mmu_notifier_range *range)
+{
+ ...
++if (mmu_notifier_range_use_change_pte(range)) return 0;
+ idx = srcu_read_lock(...);
+ ...
+}
+"""
+
+
+def row(name: str, figure: Figure, unit: Figure, target: str = "") -> None:
+    """One line: seconds, multiples of P, memory."""
+    print(
+        f"{name:<46} {figure.wall:7.2f} {figure.cpu:7.2f} {figure.wall / unit.wall:7.2f}"
+        f" {figure.memory:7.0f}  {target}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--runs", type=int, default=5)
+    arguments.add_argument("--quick", action="store_true", help="no whole-tree rows")
+    options = arguments.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="patchgen-bench-"))
+    try:
+        bench(folder, options.runs, options.quick)
+    finally:
+        shutil.rmtree(folder)
+
+
+def bench(folder: Path, runs: int, quick: bool) -> None:
+    """All rows."""
+    trees = os.environ.get("PATCHGEN_TREES") or str(
+        Path(os.environ.get("PATCHGEN_CACHE") or Path.home() / ".cache/patchgen") / "trees"
+    )
+    os.environ["PATCHGEN_TREES"] = trees
+    os.environ["PATCHGEN_CACHE"] = str(folder / "cache")
+    tree = resolve("5.10")
+    root = tree.path
+    out = folder / "out"
+
+    def cold() -> None:
+        shutil.rmtree(folder / "cache", ignore_errors=True)
+        shutil.rmtree(out, ignore_errors=True)
+
+    def warm() -> None:
+        shutil.rmtree(out, ignore_errors=True)
+
+    print(f"Linux {tree.version}, {os.cpu_count()} processors, median of {runs} runs")
+    print(f"{'':<46} {'wall s':>7} {'CPU s':>7} {'wall/P':>7} {'MiB':>7}  target")
+    bare = bare_parse(root, KVM_MAIN, folder)
+    unit = measure(bare, runs)
+    row("P: bare libclang parse of kvm_main.c", unit, unit)
+    inspect = [*PATCHGEN, "inspect", KVM_MAIN, "--tree", str(root)]
+    generate = [*PATCHGEN, "generate", "kvm-change-pte", "--tree", str(root), "-o", str(out)]
+    lint = [*PATCHGEN, "lint", KVM_MAIN, "--tree", str(root)]
+    measure(inspect, 1)  # the overlay is made once a tree
+    facts = folder / "cache" / "facts"
+    one = measure(inspect, runs, lambda: shutil.rmtree(facts, ignore_errors=True))
+    row("inspect kvm_main.c, no facts cached", one, unit, "<= 1.5 P")
+    row("inspect kvm_main.c, warm", measure(inspect, runs), unit)
+    row("lint kvm_main.c, no facts cached",
+        measure(lint, runs, lambda: shutil.rmtree(facts, ignore_errors=True)), unit,
+        "<= 2 P")  # fmt: skip
+    row("generate kvm-change-pte, cold", measure(generate, runs, cold), unit, "<= 12 P, < 600 MiB")
+    measure(generate, 1, warm)
+    row("generate kvm-change-pte, warm", measure(generate, runs, warm), unit, "<= 3 P")
+    peers(root, folder, runs, unit)
+    if not quick:
+        whole(folder, unit, cold)
+
+
+def peers(root: Path, folder: Path, runs: int, unit: Figure) -> None:
+    """Other tools on the same file, where installed."""
+    config = parse_config(root, KVM_MAIN)
+    clang = shutil.which("clang") or shutil.which("clang-14")
+    if clang:
+        command = [clang, "-fsyntax-only", *config.args, str(root / KVM_MAIN)]
+        allowed = (0, 1)
+        row("clang -fsyntax-only kvm_main.c", measure(command, runs, allowed=allowed), unit)
+    spatch = shutil.which("spatch")
+    if spatch:
+        script = folder / "guard.cocci"
+        script.write_text(GUARD)
+        command = [spatch, "--sp-file", str(script), str(root / KVM_MAIN), "--very-quiet"]
+        row("spatch: a guard into range_start()", measure(command, runs), unit)
+
+
+def whole(folder: Path, unit: Figure, cold: object) -> None:
+    """The whole 6.1 tree: inspection and lint against the bare parses they need."""
+    assert callable(cold)
+    tree = resolve("6.1")
+    root = tree.path
+    state = TreeState(tree)
+    paths = [path for path in state.candidates() if path.endswith(".c")]
+    script = folder / "all.py"
+    lines = ["from clang import cindex", "index = cindex.Index.create()"]
+    for path in paths:
+        args = list(state.config(path).args)
+        lines.append(f"index.parse({str(root / path)!r}, args={args!r})")
+    script.write_text("\n".join(lines) + "\n")
+    bare = measure([sys.executable, str(script)], 1)
+    cores = os.cpu_count() or 1
+    share = Figure(bare.wall / cores, bare.cpu, bare.memory, 1)
+    row(f"6.1: {len(paths)} bare parses, divided by {cores}", share, unit)
+    inspect = [*PATCHGEN, "inspect", "--tree", str(root)]
+    lint = [*PATCHGEN, "lint", "--tree", str(root)]
+    first = measure(inspect, 1, cold)
+    row("6.1: inspect, cold", first, unit, f"<= 1.3 of that: {first.wall / share.wall:.2f}")
+    row("6.1: inspect, warm", measure(inspect, 3), unit, "<= 1.5 P")
+    second = measure(lint, 1, cold, allowed=(0, 1))
+    row("6.1: lint, cold", second, unit, f"<= 1.5 of inspect: {second.wall / first.wall:.2f}")
+    row("6.1: lint, warm", measure(lint, 3, allowed=(0, 1)), unit, "<= 2 P")
+    spatch = shutil.which("spatch")
+    rule = root / "scripts/coccinelle/locks/double_lock.cocci"
+    if spatch and rule.is_file():
+        command = [spatch, "--sp-file", str(rule), "-D", "report", "--very-quiet",
+                   *(str(root / path) for path in paths)]  # fmt: skip
+        row("6.1: spatch double_lock.cocci, same files", measure(command, 1), unit)
+
+
+if __name__ == "__main__":
+    main()
