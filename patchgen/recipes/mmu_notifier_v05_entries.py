@@ -18,8 +18,9 @@ from patchgen.flow.text import bare, every, root, statements, subexpressions, te
 from patchgen.model import Decl, Expr, Function, Place, Span, Value
 
 VMA = "struct vm_area_struct *"
-#: What happens to an entry.  "kept" alters bits or puts the old value back.
-KINDS = ("soft-dirty", "pgprot", "protect", "moved", "removed", "replaced", "kept")
+#: What happens to an entry.  "kept" alters bits or puts the old value back; in
+#: "unknown" code anything may happen.
+KINDS = ("soft-dirty", "pgprot", "protect", "moved", "removed", "replaced", "kept", "unknown")
 
 
 class Primitives(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,12 +26,16 @@ class Inferred(Value, frozen=True):
     event: str
     reason: str
     evidence: tuple[Evidence, ...]
+    unsure: bool = False
 
 
 def infer(site: Site, code: Code) -> Inferred:
     """The event of the section that ``site`` opens."""
     found = reached(site, code)
     kinds = {effect.kind for effect in found}
+    if "unknown" in kinds:
+        reason = "code that was not understood, so the safe default"
+        return Inferred(UNMAP, reason, _evidence(found, "unknown"), unsure=True)
     telling = kinds - {"kept"}
     if telling == {"soft-dirty"}:
         return _because(SOFT_DIRTY, "only soft-dirty bits are cleared", found, "soft-dirty")
@@ -56,7 +60,7 @@ def infer(site: Site, code: Code) -> Inferred:
     ):
         if kind in kinds:
             return _because(CLEAR, reason, found, kind)
-    return Inferred(UNMAP, "no change of an entry was found, so the safe default", ())
+    return Inferred(UNMAP, "no change of an entry was found, so the safe default", (), unsure=True)
 
 
 def _because(event: str, reason: str, found: tuple[Effect, ...], kind: str) -> Inferred:

@@ -41,6 +41,9 @@ def verdict(site: Site, code: Code) -> bool | LeftAlone:
         return False
     if not _one_page(site):
         return LeftAlone(notified[0].place, "the section may be longer than one page")
+    unknown = [effect for effect in found if effect.kind == "unknown"]
+    if unknown:
+        return LeftAlone(unknown[0].place, "code that was not understood")
     elsewhere = [e for e in found if e.place.path != site.path or not _inside(e.place, site)]
     if elsewhere:
         return LeftAlone(elsewhere[0].place, "a function that is called changes entries, too")

@@ -24,6 +24,7 @@ from patchgen.model import (
     MacroLoop,
     Place,
     Span,
+    Unknown,
     Value,
     While,
 )
@@ -254,6 +255,7 @@ def _collect(
     depth: int,
 ) -> None:
     found.update(effects(function, span, foreign))
+    found.update(_not_understood(function, span))
     known = primitives()
     for call in calls(function, span):
         if call.name in known.store or call.name in known.clear or depth >= _DEPTH:
@@ -267,6 +269,16 @@ def _collect(
                 if key not in seen:
                     seen.add(key)
                     _collect(callee, callee.body.span, theirs, code, found, seen, depth + 1)
+
+
+def _not_understood(function: Function, span: Span) -> Iterator[Effect]:
+    """Statements and expressions that the parser gave up on: anything may happen there."""
+    for stmt in statements(function.body):
+        if isinstance(stmt, Unknown) and stmt.span.start in span:
+            yield Effect("unknown", Place(function.path, stmt.line), "not understood")
+    for expr in every(function.body):
+        if expr.kind == "unknown" and expr.span.start in span:
+            yield Effect("unknown", Place(function.path, expr.line), "not understood")
 
 
 def _bound(callee: Function, call: Expr, foreign: frozenset[str]) -> frozenset[str]:

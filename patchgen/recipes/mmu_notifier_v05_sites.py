@@ -229,7 +229,7 @@ def right_events(state: State, options: Options) -> StepResult:
         left_alone=tuple(
             LeftAlone(one.site.place, f"{UNMAP}: {one.inferred.reason}")
             for one in decided
-            if one.event == UNMAP and not one.override
+            if one.event == UNMAP and one.inferred.unsure
         ),
         limits=tuple(f"override at {one.site.place}: {_shown(one)}" for one in own),
     )

@@ -129,6 +129,16 @@ def test_a_section_without_a_visible_change_promises_nothing(tree):
     assert (found.event, found.evidence) == (UNMAP, ())
 
 
+def test_code_that_is_not_understood_promises_nothing_either(tree):
+    substitute(tree, "mm/ksm.c", "set_pte_at_notify(mm, addr, ptep, newpte);",
+               "set_pte_at_notify(mm, addr, ptep, newpte); mm = = mm;")  # fmt: skip
+    plan = make_plan(state_of(tree), [NAME])
+    assert arguments(plan.last)["mm/ksm.c", "replace_page"][0][1:3] == [UNMAP, "0"]
+    for planned in (plan.planned[5], plan.planned[8]):
+        left = [one for one in planned.plan.left_alone if one.place.path == "mm/ksm.c"]
+        assert ["not understood" in one.reason for one in left] == [True]
+
+
 # -- arguments, vma, flag ----------------------------------------------------
 
 
