@@ -19,7 +19,8 @@ def bounds(config: dict[str, str], page_flags: str, mmzone: str) -> str:
         "NR_PAGEFLAGS": max(flags, 1),
         "MAX_NR_ZONES": max(zones, 1),
         "NR_CPUS_BITS": math.ceil(math.log2(cpus)) if cpus > 1 else 0,
-        "SPINLOCK_SIZE": 4,
+        # a debugged spinlock is larger than a long, which splits page-table locks off
+        "SPINLOCK_SIZE": 64 if config.keys() & {"DEBUG_SPINLOCK", "DEBUG_LOCK_ALLOC"} else 4,
         "LRU_GEN_WIDTH": 3 if generations else 0,
         "__LRU_REFS_WIDTH": 2 if generations else 0,
     }

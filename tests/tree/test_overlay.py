@@ -145,6 +145,8 @@ def test_bounds_counts_the_enumerators_that_the_configuration_has() -> None:
     config = {"MMU": "y", "64BIT": "y", "NR_CPUS": "65", "LRU_GEN": "y"}
     text = overlay_numbers.bounds(config, flags, "enum zone_type { \nZONE_A,\nZONE_B,\n__MAX\n};")
     assert "#define NR_PAGEFLAGS 4\n" in text and "#define MAX_NR_ZONES 2\n" in text
+    assert "#define SPINLOCK_SIZE 4\n" in text
+    assert "#define SPINLOCK_SIZE 64\n" in overlay_numbers.bounds({"DEBUG_SPINLOCK": "y"}, "", "")
     assert "#define NR_CPUS_BITS 7\n" in text and "#define LRU_GEN_WIDTH 3\n" in text
 
 
