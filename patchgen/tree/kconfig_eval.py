@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections import deque
 from functools import cache, lru_cache
 
-from patchgen.tree.kconfig import Expr, Kconfig, Symbol, parse_expr
+from patchgen.tree.kconfig import Kconfig, Symbol
+from patchgen.tree.kconfig_expr import Expr, parse_expr
 
 _parse = lru_cache(maxsize=None)(parse_expr)
 _BOOLEAN = ("bool", "boolean", "tristate", "")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import re
 
-from patchgen.tree.kconfig import Expr, parse_expr
+from patchgen.tree.kconfig_expr import Expr, parse_expr
 
 
 def bounds(config: dict[str, str], page_flags: str, mmzone: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from patchgen.tree.kconfig import Kconfig, Reader, parse_expr
+from patchgen.tree.kconfig import Kconfig, Reader
 from patchgen.tree.kconfig_eval import Evaluator
+from patchgen.tree.kconfig_expr import parse_expr
 from patchgen.tree.overlay_config import evaluate, probe, read_kconfig
 
 
