@@ -2,7 +2,8 @@
 """The programs of everybody: the core around the handlers, guests, caches.
 
 CPU 0 runs the event that is looked into, on page A.  CPU 1 runs any one other event: an
-unmap of A, a non-blocking start that another notifier makes fail, or an event on page B.
+unmap of A, alone or with a section on page B nested in it, a non-blocking start that
+another notifier makes fail, or an event on B.
 """
 
 from __future__ import annotations
@@ -147,6 +148,7 @@ def other(protocol: Protocol, case: Case, core: Core, unmap: Core) -> Program:
     plain = _Section(protocol, case, "B", False)
     ways = [
         _unmap(build, protocol, case, unmap, done),
+        _unmap(build, protocol, case, unmap, done, nested=True),
         _chain(build, plain, core.steps, done, done),
         done,
     ]
@@ -167,8 +169,15 @@ def _either(build: Builder, ways: Sequence[int]) -> int:
     return entry
 
 
-def _unmap(build: Builder, protocol: Protocol, case: Case, core: Core, done: int) -> int:
-    """Page A goes away: start, clear, free, end."""
+def _unmap(
+    build: Builder,
+    protocol: Protocol,
+    case: Case,
+    core: Core,
+    done: int,
+    nested: bool = False,
+) -> int:
+    """Page A goes away: start, clear, free, end; with a section on B in it if ``nested``."""
     section = _Section(protocol, case, "A", False)
     place = dict(core.steps)
     end = section.step(build, "end", place["end"], done)
@@ -180,6 +189,10 @@ def _unmap(build: Builder, protocol: Protocol, case: Case, core: Core, done: int
     which = build.test("pte_old", place["clear"], old, new) if case.new_frame else old
     entry = build.test("pte_none", place["lock"], unlock, which)
     entry = section.step(build, "lock", place["lock"], entry)
+    if nested:
+        inner = _Section(protocol, case, "B", False)
+        for name in ("end", "start"):
+            entry = inner.step(build, name, place[name], entry)
     return section.step(build, "start", place["start"], entry)
 
 
