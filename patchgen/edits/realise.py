@@ -57,7 +57,5 @@ def reflow(text: str, width: int = MESSAGE_WIDTH) -> str:
         if any(line[:1].isspace() for line in block.split("\n")):
             out.append(block)
         else:
-            out.append(
-                textwrap.fill(block, width, break_long_words=False, break_on_hyphens=False)
-            )
+            out.append(textwrap.fill(block, width, break_long_words=False, break_on_hyphens=False))
     return "\n\n".join(out)

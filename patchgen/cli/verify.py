@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``patchgen verify``: a series that anybody wrote, patch by patch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from patchgen.cli.options import open_state, progress, tree_options, verbose_option
+from patchgen.outcome import Exit
+
+
+@click.command()
+@click.argument("series", nargs=-1, required=True)
+@tree_options
+@verbose_option
+@click.option(
+    "--engine",
+    type=click.Choice(["index", "git-am"]),
+    default="index",
+    show_default=True,
+    help="how patches are applied, in isolation either way",
+)
+@click.option("--only-version", type=int, metavar="N", help="take version N of several")
+@click.option("--allow", multiple=True, metavar="PATH", help="let odd modes through for PATH")
+@click.option("--no-checkpatch", is_flag=True, help="do not run the tree's scripts/checkpatch.pl")
+@click.option("--no-proof", is_flag=True, help="do not explore the protocol")
+@click.option("--b4", "as_b4", is_flag=True, help="answer as b4's per-patch check command")
+def command(
+    series: tuple[str, ...],
+    spec: str,
+    build_dir: Path | None,
+    arch: str | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    engine: str,
+    only_version: int | None,
+    allow: tuple[str, ...],
+    no_checkpatch: bool,
+    no_proof: bool,
+    as_b4: bool,
+) -> Exit:
+    """Verify SERIES: an mbox, a maildir, a folder, patch files, or - for stdin.
+
+    Each patch is applied in isolation and checked at its own commit.  Exit status 1
+    when one does not apply or fails a check.
+    """
+    from patchgen.pipeline.verify import verify
+    from patchgen.report.verified import b4_lines, verified_data, verified_lines
+    from patchgen.series.read import read_series
+
+    show = progress(quiet or as_b4)
+    state = open_state(spec, build_dir, arch)
+    mails = read_series(series, version=only_version, allow=allow)
+    found = verify(
+        state, mails, engine=engine, checkpatch=not no_checkpatch,
+        prove=not (no_proof or as_b4), progress=show,
+    )  # fmt: skip
+    show("")
+    if as_json:
+        import msgspec
+
+        data = verified_data(found.patches, found.total, found.base, found.proof, found.ok)
+        click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
+    elif as_b4:
+        for line in b4_lines(found.patches):
+            click.echo(line)
+    else:
+        for line in verified_lines(found.patches, found.total, found.proof, verbose):
+            click.echo(line)
+        for note in found.notes if verbose else ():
+            click.echo(note, err=True)
+    return Exit.CLEAN if found.ok else Exit.FINDINGS

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A series that anybody wrote: does each patch apply, parse, conform, and bring no fault?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from patchgen.commits.patchset import Series
+from patchgen.facts.state import TreeState
+from patchgen.model import Value
+from patchgen.pipeline.check import check_patch
+from patchgen.verify.apply import apply_series
+from patchgen.verify.checked import PatchCheck
+from patchgen.verify.message import MessageFault, message_faults
+
+
+class VerifiedPatch(Value, frozen=True):
+    """One patch: why it does not apply, or what its checks say.
+
+    ``check`` is None for a patch that was not tried or does not apply.
+    """
+
+    number: int
+    subject: str
+    where: str
+    misfits: tuple[str, ...]
+    tried: bool
+    check: PatchCheck | None
+    message: tuple[MessageFault, ...]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Everything that makes this patch fail."""
+        found = [*self.misfits]
+        if not self.tried:
+            found.append("not tried: a patch before it does not apply")
+        if self.check is not None:
+            found += self.check.faults
+        found += [fault.text for fault in self.message if not fault.note]
+        return tuple(found)
+
+
+class Verified(Value, frozen=True):
+    """A series' verification; ``proof`` is the proof's verdict in a line, or ""."""
+
+    patches: tuple[VerifiedPatch, ...]
+    total: int
+    base: str
+    notes: tuple[str, ...]
+    proof: str = ""
+    proof_holds: bool = True
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.proof_holds and not any(patch.faults for patch in self.patches)
+
+
+def verify(
+    state: TreeState,
+    series: Series,
+    *,
+    engine: str = "index",
+    checkpatch: bool = True,
+    prove: bool = True,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Verified:
+    """Verify every patch of ``series`` at its own commit; the tree is only read."""
+    progress("apply")
+    applied = apply_series(state.root, series, engine=engine)
+    before = state.after(applied.contents(0))
+    last = before
+    found = []
+    for number, patch in enumerate(applied.patches, 1):
+        check = None
+        if patch.ok:
+            progress(f"verify {number}/{len(applied.patches)}: {patch.patch.subject}")
+            after = state.after(applied.contents(number))
+            changed = sorted(patch.files)
+            mail = patch.patch.mail
+            check = check_patch(last, after, patch.patch.subject, changed, mail, checkpatch)
+            last = after
+        found.append(
+            VerifiedPatch(
+                patch.patch.number, patch.patch.subject, patch.patch.where,
+                tuple(str(misfit) for misfit in patch.misfits), patch.ok or bool(patch.misfits),
+                check, message_faults(patch.patch.message),
+            )
+        )  # fmt: skip
+    tried = {patch.number for patch in found}
+    for patch_read in series.patches:
+        if patch_read.number not in tried:
+            found.append(
+                VerifiedPatch(patch_read.number, patch_read.subject, patch_read.where, (), False,
+                              None, message_faults(patch_read.message))
+            )  # fmt: skip
+    line, holds = "", True
+    touches_kvm = any("kvm" in path or "mmu_notifier" in path for path in series.paths)
+    if prove and touches_kvm and all(patch.check is not None for patch in found):
+        progress("prove")
+        line, holds = _proof(before, last)
+    return Verified(tuple(found), series.total, applied.base, series.notes, line, holds)
+
+
+def _proof(before: TreeState, after: TreeState) -> tuple[str, bool]:
+    """The proof's verdict behind the series; it fails where the series made it worse."""
+    from patchgen.proof.answer import verdict_line
+    from patchgen.proof.prove import prove
+
+    new = prove(after.read)
+    if not new.unknown and not new.new_since(prove(before.read)):
+        return verdict_line(new), True
+    old = prove(before.read)
+    if new.unknown and old.unknown:
+        return f"{verdict_line(new)} (before the series, too)", True
+    return verdict_line(new), False

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A series' verification: a table for people, JSON, and what b4 expects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from patchgen.verify.checked import PatchCheck
+from patchgen.verify.message import MessageFault
+
+
+class VerifiedPatch(Protocol):
+    """What is shown of one patch (:class:`patchgen.pipeline.verify.VerifiedPatch`)."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def where(self) -> str: ...
+    @property
+    def misfits(self) -> tuple[str, ...]: ...
+    @property
+    def tried(self) -> bool: ...
+    @property
+    def check(self) -> PatchCheck | None: ...
+    @property
+    def message(self) -> tuple[MessageFault, ...]: ...
+    @property
+    def faults(self) -> tuple[str, ...]: ...
+
+
+def verified_lines(
+    patches: Sequence[VerifiedPatch], total: int, proof: str, verbose: bool
+) -> Iterator[str]:
+    """The table, then every fault under its patch."""
+    rows: list[tuple[str, ...]] = [
+        ("verify", "applies", "parses", "API", "lint", "checkpatch", "message")
+    ]
+    for patch in patches:
+        rows.append((f"  {patch.number}/{total}", *_cells(patch)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    if proof:
+        yield f"proof   {proof}"
+    for patch in patches:
+        if patch.faults or verbose:
+            yield f"{patch.number}/{total}  {patch.subject}"
+        yield from (f"     {fault}" for fault in patch.faults)
+        if verbose:
+            yield from (f"     note: {fault.text}" for fault in patch.message if fault.note)
+            if patch.check is not None:
+                yield from (f"     fixed: {f.place}: {f.message}" for f in patch.check.lint.fixed)
+
+
+def _cells(patch: VerifiedPatch) -> tuple[str, ...]:
+    faults = sum(not fault.note for fault in patch.message)
+    message = "ok" if not faults else f"{faults} fault{'s' if faults > 1 else ''}"
+    check = patch.check
+    if check is None:
+        return ("no" if patch.tried else "not tried", "-", "-", "-", "-", message)
+    parsed = f"{check.parsed - len(check.parse_faults)}/{check.parsed}"
+    lint = f"{len(check.lint.introduced)} new"
+    if check.lint.fixed:
+        lint += f", {len(check.lint.fixed)} fixed"
+    return ("yes", parsed, check.api, lint, check.style, message)
+
+
+def b4_lines(patches: Sequence[VerifiedPatch]) -> Iterator[str]:
+    """One line a fault, as b4 reads it: ERROR fails, WARNING does not; none: passed."""
+    for patch in patches:
+        yield from (f"-:ERROR: {' '.join(fault.split())}" for fault in patch.faults)
+        yield from (f"-:WARNING: {fault.text}" for fault in patch.message if fault.note)
+
+
+def verified_data(
+    patches: Sequence[VerifiedPatch], total: int, base: str, proof: str, ok: bool
+) -> dict[str, Any]:
+    """The same as plain data."""
+    return {
+        "ok": ok,
+        "base": base,
+        "proof": proof,
+        "patches": [
+            {
+                "number": patch.number,
+                "total": total,
+                "subject": patch.subject,
+                "where": patch.where,
+                "applies": patch.check is not None,
+                "misfits": list(patch.misfits),
+                "check": patch.check,
+                "notes": [fault.text for fault in patch.message if fault.note],
+                "faults": list(patch.faults),
+            }
+            for patch in patches
+        ],
+    }
