@@ -21,7 +21,7 @@ def parse_expr(text: str) -> Expr:
         return ("const", "n")
     try:
         expr, rest = _either(tokens, 0)
-    except IndexError:
+    except (IndexError, RecursionError):
         return ("const", "n")
     return expr if rest == len(tokens) else ("const", "n")
 
