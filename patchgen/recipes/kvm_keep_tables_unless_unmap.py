@@ -261,13 +261,14 @@ def _stage2(state: State, path: str) -> Arch | Refusal | None:
     if state.read(path) is None:
         return None
     tests = [
-        (function, test)
-        for function in state.functions(path)
-        for test in _empty_tests(function)
-        if any(param.type == "struct kvm *" for param in function.params)
+        (function, test) for function in state.functions(path) for test in _empty_tests(function)
     ]
     if not tests:
         return None
+    strange = [test for function, test in tests if not _kvm_of(function)]
+    if strange:
+        where = tuple(Evidence(Place(path, test.line), "frees a table") for test in strange)
+        return Refusal(NAME, "unsafe", "the guest is not at hand where tables are freed", where)
     huge = _function(state, path, "stage2_set_pmd_huge")
     tells = {expr.name for expr in every(huge.body)} if huge is not None else set()
     if huge is None or not {"pmd_thp_or_huge", "unmap_stage2_range"} <= tells:
@@ -294,8 +295,15 @@ def _empty_tests(function: Function) -> list[Expr]:
     ]
 
 
+def _kvm_of(function: Function) -> str:
+    """How a function reaches struct kvm: a parameter, or stage 2's owner (5.9); or ""."""
+    ways = {"struct kvm *": "{}", "struct kvm_s2_mmu *": "{}->kvm"}
+    found = (ways[p.type].format(p.name) for p in function.params if p.type in ways)
+    return next(found, "")
+
+
 def _kept(source: bytes, path: str, function: Function, test: Expr) -> Change:
-    kvm = next(p.name for p in function.params if p.type == "struct kvm *")
+    kvm = _kvm_of(function)
     written = source[test.span.start : test.span.end].decode("utf-8", "replace")
     prefix = line_prefix(source, test.span.start)
     lines = [f"!{kvm}->{MEMBER} &&", indent(columns(prefix)) + written]

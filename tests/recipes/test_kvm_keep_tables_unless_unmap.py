@@ -121,6 +121,17 @@ def test_a_table_in_the_way_of_a_block_is_refused(mini50, tmp_path):
     assert [text for _, text in shown[1:]] == ["frees a table"] * 2
 
 
+def test_stage_2_that_knows_its_guest_by_its_owner(mini50, tmp_path):
+    root = arm_tree(mini50, tmp_path, TELLS)
+    source = (root / ARM).read_text().replace("struct kvm *kvm", "struct kvm_s2_mmu *mmu")
+    (root / ARM).write_text(source)
+    plan = make_plan(state_of(root), [NAME])
+    assert "!mmu->kvm->mmu_notifier_keep_tables &&" in plan.last.read(ARM).decode()
+    (root / ARM).write_text(source.replace("struct kvm_s2_mmu *mmu", "void *mmu"))
+    (refused,) = make_plan(state_of(root), [NAME]).refusals
+    assert "not at hand" in refused.reason
+
+
 def test_nothing_to_keep_where_no_architecture_frees_tables(mini50):
     (refused,) = make_plan(state_of(mini50), [NAME]).refusals
     assert (refused.kind, refused.evidence[0].place.path) == ("absent", "arch/x86/kvm/mmu.c")

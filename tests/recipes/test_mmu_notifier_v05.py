@@ -121,6 +121,32 @@ def test_no_function_is_known_by_its_name(tree, before):
     assert events(renamed) == events(before)
 
 
+def test_a_site_that_only_this_tree_has_is_converted_too(tree):
+    (tree / "mm/extra.c").write_text("""// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+
+static void open_it(struct mmu_notifier_range *r, struct mm_struct *mm, unsigned long at)
+{
+	mmu_notifier_range_init(r, mm, at, at + PAGE_SIZE);
+	mmu_notifier_invalidate_range_start(r);
+}
+
+void extra(struct vm_area_struct *area, unsigned long at, pte_t *entry)
+{
+	struct mmu_notifier_range here;
+
+	open_it(&here, area->vm_mm, at);
+	ptep_set_wrprotect(area->vm_mm, at, entry);
+	mmu_notifier_invalidate_range_end(&here);
+}
+""")
+    plan = make_plan(state_of(tree), [NAME])
+    assert arguments(plan.last)["mm/extra.c", "open_it"] == [
+        ["r", "MMU_NOTIFY_PROTECTION_PAGE", "0", "NULL", "mm", "at", "at + PAGE_SIZE"]
+    ]
+
+
 def test_a_section_without_a_visible_change_promises_nothing(tree):
     substitute(tree, "mm/khugepaged.c", "pmdp_collapse_flush(", "some_unknown_call(")
     state = state_of(tree)
