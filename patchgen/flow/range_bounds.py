@@ -13,7 +13,7 @@ import msgspec
 
 from patchgen.flow.knowledge import load
 from patchgen.flow.subjects import constant_of
-from patchgen.flow.text import bare, every, root, statements, subexpressions, text
+from patchgen.flow.text import bare, every, statements, subexpressions, substitute, text
 from patchgen.model import Decl, Expr, Function
 
 _DEPTH = 4
@@ -98,6 +98,20 @@ class Bounds:
                 return self.sum(value, depth + 1)
         return Sum(((text(expr), 1),))
 
+    def resolved(self, expr: Expr, depth: int = 0) -> Expr:
+        """``expr`` with variables that are set once replaced by their values."""
+        values = {
+            part.name: self._values[part.name]
+            for part in subexpressions(expr)
+            if part.kind == "name"
+            and part.name in self._values
+            and self._stores[part.name] == 1
+            and self.steady(self._values[part.name])
+        }
+        if not values or depth >= _DEPTH:
+            return expr
+        return self.resolved(substitute(expr, values), depth + 1)
+
     def tested(self, variable: str, before: int) -> bool:
         """Whether a condition above the offset ``before`` asks about the variable."""
         for stmt in statements(self.function.body):
@@ -107,6 +121,3 @@ class Bounds:
                     if part.kind == "name" and part.name == variable:
                         return True
         return False
-
-
-__all__ = ["Bounds", "Sum", "root"]
