@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     "--split", is_flag=True, help="a folder for each MAINTAINERS entry, at most 15 patches each"
 )
 @click.option("--title", default="", help="the cover letter's subject")
+@click.option("--no-proof", is_flag=True, help="do not explore the protocol")
 @click.option("--no-checkpatch", is_flag=True, help="do not run the tree's scripts/checkpatch.pl")
 @click.option(
     "--bench",
@@ -107,6 +108,7 @@ def command(
     date: str,
     split: bool,
     title: str,
+    no_proof: bool,
     no_checkpatch: bool,
     bench: tuple[Path, Path] | None,
     boot_evidence: Path | None,
@@ -135,6 +137,7 @@ def command(
         signoff=signoff,
         force=force,
         checkpatch=not no_checkpatch,
+        prove=not no_proof,
         previous=_previous(previous),
         maintainers=maintainers,
         date=parse_date(date) if date else None,
@@ -169,6 +172,8 @@ def command(
         return Exit.CLEAN
     for line in check_lines(done.checks):
         click.echo(line)
+    if done.proof and not quiet:
+        click.echo(f"proof   {_holds(done.proof)}")
     for note in (done.hint, *done.notes):
         if note:
             click.echo(f"patchgen: {note}", err=True)
@@ -190,6 +195,13 @@ def _what_is_there(out: Path, names: list[str], count: int) -> list[str]:
         f"{out}/: cover letter and {count} patch{'es' if count != 1 else ''}",
         f"next: git am {out}/{pattern}.patch   or   git send-email {out}/*.patch",
     ]
+
+
+def _holds(proof: str) -> str:
+    """The proof in a line: how many of its statements hold."""
+    lines = proof.splitlines()
+    held = sum(line.startswith("- holds: ") for line in lines)
+    return f"{held} safety properties hold in every interleaving explored"
 
 
 def _names(done: object) -> list[str]:

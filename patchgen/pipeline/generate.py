@@ -11,10 +11,12 @@ import msgspec
 from patchgen.commits.build import CommittedSeries, commit_patches
 from patchgen.commits.identity import Identity, user_identity
 from patchgen.commits.patchset import Series
+from patchgen.facts.kvm import KVM_MAIN
 from patchgen.model import Value
 from patchgen.outcome import CheckFailed, UserError
 from patchgen.pipeline.check import check_patch, require
 from patchgen.pipeline.plan import make_plan, refuse
+from patchgen.pipeline.prove import Proofs, fault_of
 from patchgen.recipes.base import Options
 from patchgen.recipes.planned import Choice, SeriesPlan
 from patchgen.series.cover import Cover
@@ -39,6 +41,7 @@ class Request(Value, frozen=True):
     maintainers: bool = False
     base: str = ""
     split: bool = False
+    prove: bool = True
 
 
 class Generated(Value, frozen=True):
@@ -48,6 +51,7 @@ class Generated(Value, frozen=True):
     files: SeriesFiles | None
     hint: str = ""
     notes: tuple[str, ...] = ()
+    proof: str = ""
 
 
 def generate(
@@ -90,7 +94,36 @@ def generate(
         text = prepared.completed(cover(plan, series, checks))
         return msgspec.structs.replace(text, base=request.base) if request.base else text
 
-    draft = series_files(series, letter(()), prepared.options)
+    proofs = _proofs(plan, request)
+    try:
+        checks = _checked(plan, series_files(series, letter(()), prepared.options), request,
+                          progress)  # fmt: skip
+        proof, fault = _proved(proofs, progress)
+    except BaseException:
+        if proofs is not None:
+            proofs.stop()
+        raise
+    if fault:
+        raise CheckFailed(fault)
+    _idempotent(plan)
+
+    def final(checks: Sequence[PatchCheck]) -> Cover:
+        return msgspec.structs.replace(letter(checks), proof=proof)
+
+    if request.split:
+        files = _write_parts(plan, author, trailers, request, prepared, final(checks), out)
+        return Generated(tuple(checks), files, hint, prepared.notes, proof)
+    files = write_series(
+        series, final(checks), prepared.options, out, force=request.force,
+        extras=prepared.extras, cover_people=prepared.cover_people,
+    )  # fmt: skip
+    return Generated(tuple(checks), files, hint, prepared.notes, proof)
+
+
+def _checked(
+    plan: SeriesPlan, draft: SeriesFiles, request: Request, progress: Callable[[str], None]
+) -> list[PatchCheck]:
+    """Every patch's checks; CheckFailed where one must not ship."""
     mails = list(draft.files.values())[1:]
     checks = []
     for number, (planned, mail) in enumerate(zip(plan.planned, mails, strict=True), 1):
@@ -102,15 +135,26 @@ def generate(
             )
         )  # fmt: skip
     require(checks)
-    _idempotent(plan)
-    if request.split:
-        files = _write_parts(plan, author, trailers, request, prepared, letter(checks), out)
-        return Generated(tuple(checks), files, hint, prepared.notes)
-    files = write_series(
-        series, letter(checks), prepared.options, out, force=request.force,
-        extras=prepared.extras, cover_people=prepared.cover_people,
-    )  # fmt: skip
-    return Generated(tuple(checks), files, hint, prepared.notes)
+    return checks
+
+
+def _proofs(plan: SeriesPlan, request: Request) -> Proofs | None:
+    """The proofs' workers, where the series concerns KVM's protocol."""
+    touched = {path for patch in plan.patches for path in patch.files}
+    if not request.prove or KVM_MAIN not in touched:
+        return None
+    return Proofs(plan.first, plan.last)
+
+
+def _proved(proofs: Proofs | None, progress: Callable[[str], None]) -> tuple[str, str]:
+    """The cover letter's section on the proof, and why the series must not ship."""
+    if proofs is None:
+        return "", ""
+    from patchgen.proof.answer import cover_section
+
+    progress("prove")
+    before, after = proofs.results()
+    return cover_section(after), fault_of(before, after)
 
 
 def _idempotent(plan: SeriesPlan) -> None:

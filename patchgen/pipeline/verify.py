@@ -104,13 +104,10 @@ def verify(
 
 def _proof(before: TreeState, after: TreeState) -> tuple[str, bool]:
     """The proof's verdict behind the series; it fails where the series made it worse."""
+    from patchgen.pipeline.prove import Proofs, fault_of
     from patchgen.proof.answer import verdict_line
-    from patchgen.proof.prove import prove
 
-    new = prove(after.read)
-    if not new.unknown and not new.new_since(prove(before.read)):
-        return verdict_line(new), True
-    old = prove(before.read)
-    if new.unknown and old.unknown:
-        return f"{verdict_line(new)} (before the series, too)", True
-    return verdict_line(new), False
+    old, new = Proofs(before, after).results()
+    fault = fault_of(old, new)
+    same = " (before the series, too)" if new.unknown and old.unknown else ""
+    return fault or f"{verdict_line(new)}{same}", not fault
