@@ -16,6 +16,7 @@ from patchgen.flow.program import Program
 from patchgen.flow.range_sites import role
 from patchgen.flow.range_state import OPEN, Range
 from patchgen.flow.range_walk import Observer, Ranges
+from patchgen.flow.text import bare, every, subexpressions, text
 from patchgen.flow.walk import Here
 from patchgen.model import Expr, Function, Place, Step
 
@@ -33,6 +34,27 @@ def removes(call: Expr) -> bool:
 def notifies(call: Expr) -> bool:
     """Whether secondary TLBs are flushed by the call."""
     return call.name in names("ranges", "removes", "notifies")
+
+
+def put_back(program: Program, function: Function, removal: Expr) -> bool:
+    """Whether the entry that ``removal`` takes away may be set again, as it was.
+
+    Some code unmaps a page for a moment, under the lock of the table, to change what
+    is in it (kernel/events/uprobes.c): no secondary MMU need know.
+    """
+    saved = {
+        text(part.args[0])
+        for part in every(function.body)
+        if part.kind == "assign" and bare(part.args[1]) is removal
+    }
+    pointer = text(removal.args[-1])
+    return any(
+        call.name in names("entries", "sets")
+        and len(call.args) > 3
+        and text(call.args[-2]) == pointer
+        and any(text(part) in saved for part in subexpressions(call.args[-1]))
+        for call in program.calls(function)
+    )
 
 
 def silent_removal(program: Program, function: Function, depth: int = 0) -> Place | None:
