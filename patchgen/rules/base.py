@@ -22,6 +22,7 @@ from typing import NamedTuple, Protocol
 from patchgen.api.features import ApiFeatures
 from patchgen.flow.effects import Effects, Summary, paired_counters
 from patchgen.flow.events import Event
+from patchgen.flow.knowledge import names
 from patchgen.flow.program import Program
 from patchgen.model import (
     Declarator,
@@ -125,7 +126,8 @@ class Context:
         reached = self.program.reachable
         starts = reached((h.function for h in self.handlers(START)), 4)
         ends = reached((h.function for h in self.handlers(END)), 4)
-        return Effects(self.program, paired_counters(starts, ends))
+        known = names("kvm", "members", "count") | names("kvm", "members", "active")
+        return Effects(self.program, paired_counters(starts, ends) | known)
 
     def tables(self, struct: str = NOTIFIER) -> Iterator[OpsTable]:
         """The operations tables of a struct, in the order of the files."""

@@ -6,9 +6,9 @@ if the count is raised or the sequence changed.  So: both change under mmu_lock;
 invalidate_range_end() bumps the sequence before it lowers the count, with a
 write barrier between (mmu_notifier_retry() reads them the other way round); and
 a range_start() that returns early for flagged ranges needs a change_pte() that
-bumps the sequence by itself.  Where the callbacks go through the hva-range
-walker, an early return is never safe: change_pte() there does nothing unless
-range_start() raised the counts first.
+bumps the sequence by itself.  What start raises, end lowers by as much.  Where
+the callbacks go through the hva-range walker, an early return is never safe:
+change_pte() there does nothing unless range_start() raised the counts first.
 
 Bad::
 
@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.flow import events
+from patchgen.flow.effects import Exit
 from patchgen.flow.events import Event
 from patchgen.flow.guard import NORMAL, guard_of
 from patchgen.flow.knowledge import names
@@ -44,16 +45,17 @@ RULE = Rule(
 
 
 def check(tree: Context) -> Iterator[Finding | Undecided]:
-    """Tables whose start raises one of KVM's counts."""
+    """Tables whose start changes one of KVM's counts."""
     for table in tree.tables():
         start, end = tree.callback(table, START), tree.callback(table, END)
-        if start is None or not _raises_count(tree, start):
+        if start is None or not _counts(tree, start):
             continue
         yield from _guarded(tree, table, start)
         yield from _unlocked(tree, start)
         if end is not None:
             yield from _unlocked(tree, end)
             yield from _ending(tree, end)
+            yield from _paired(tree, start, end)
 
 
 def _stepped(part: Expr, operator: str) -> str:
@@ -65,10 +67,10 @@ def _stepped(part: Expr, operator: str) -> str:
     return left.name if left.kind in ("arrow", "member") else ""
 
 
-def _raises_count(tree: Context, start: Function) -> bool:
-    counts = names("kvm", "members", "count")
+def _counts(tree: Context, start: Function) -> bool:
+    counts = names("kvm", "members", "count") | names("kvm", "members", "active")
     return any(
-        _stepped(part, "++") in counts
+        _stepped(part, "++") in counts or _stepped(part, "--") in counts
         for function in tree.program.reachable([start], 4)
         for part in every(function.body)
     )
@@ -124,6 +126,36 @@ def _ending(tree: Context, end: Function) -> Iterator[Finding]:
             walk(function, order)
             for event, message, steps in order.found:
                 yield tree.finding(RULE, event, message, steps, function=function.name)
+
+
+def _paired(tree: Context, start: Function, end: Function) -> Iterator[Finding]:
+    """Each count that start raises by one, end lowers by one, and no other way."""
+    counts = names("kvm", "members", "count") | names("kvm", "members", "active")
+    for function, other, sign in ((start, end, 1), (end, start, -1)):
+        mine, theirs = _net(tree, function, counts), _net(tree, other, counts)
+        for member, changes in sorted(mine.items()):
+            for by, leaving in sorted(changes.items()):
+                if by == sign and any(n * sign < 0 for n in theirs.get(member, {})):
+                    continue
+                message = (
+                    f"{function.name}() changes {member} by {by:+d}, and {other.name}() "
+                    f"{'does not undo it' if by == sign else 'cannot match that'}"
+                )
+                yield tree.finding(
+                    RULE, leaving.event, message, leaving.steps, function=function.name
+                )
+
+
+def _net(tree: Context, function: Function, counts: frozenset[str]) -> dict[str, dict[int, Exit]]:
+    found: dict[str, dict[int, Exit]] = {}
+    for leaving in tree.summary(function).exits:
+        if leaving.value.hi < 0:
+            continue  # a failed start, MN025
+        for _, key, by in leaving.state.counts:
+            member = key.rpartition("->")[2]
+            if member in counts:
+                found.setdefault(member, {}).setdefault(by, leaving)
+    return found
 
 
 class _Order(Checker[int]):

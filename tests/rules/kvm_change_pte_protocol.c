@@ -162,7 +162,59 @@ static int range_start_guarded(struct mmu_notifier *mn, const struct mmu_notifie
 	return 0;
 }
 
+static int unpaired(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct kvm *kvm = mmu_notifier_to_kvm(mn);
+
+	spin_lock(&kvm->mmu_lock);
+	kvm->mmu_notifier_count++;
+	spin_unlock(&kvm->mmu_lock);
+	return 0; // EXPECT: MN023
+}
+
+static void forgets(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct kvm *kvm = mmu_notifier_to_kvm(mn);
+
+	spin_lock(&kvm->mmu_lock);
+	kvm->mmu_notifier_seq++;
+	spin_unlock(&kvm->mmu_lock);
+}
+
+static void range_end(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct kvm *kvm = mmu_notifier_to_kvm(mn);
+	const struct kvm_hva_range hva_range = {
+		.start = range->start,
+		.end = range->end,
+		.on_lock = inc_count,
+	};
+
+	walker(kvm, &hva_range);
+	spin_lock(&kvm->mn_invalidate_lock);
+	kvm->mn_active_invalidate_count--;
+	spin_unlock(&kvm->mn_invalidate_lock);
+} // EXPECT: MN023
+
+static int range_start_alone(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct kvm *kvm = mmu_notifier_to_kvm(mn);
+	const struct kvm_hva_range hva_range = {
+		.start = range->start,
+		.end = range->end,
+		.on_lock = inc_count,
+	};
+
+	spin_lock(&kvm->mn_invalidate_lock);
+	kvm->mn_active_invalidate_count++;
+	spin_unlock(&kvm->mn_invalidate_lock);
+	walker(kvm, &hva_range);
+	return 0; // EXPECT: MN023
+}
+
 static const struct mmu_notifier_ops tables[] = {
+	{ .invalidate_range_start = unpaired, .invalidate_range_end = forgets },
+	{ .invalidate_range_start = range_start_alone, .invalidate_range_end = range_end },
 	{ .invalidate_range_start = start, .invalidate_range_end = end, .change_pte = change },
 	{ .invalidate_range_start = start, .invalidate_range_end = no_barrier },
 	{ .invalidate_range_start = start, .invalidate_range_end = no_sequence },
