@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Makes every mutant, checks that it compiles, lints it, and compares with the unmutated.
+
+Mutants of one file are done in one process, so that its headers are parsed once; files
+are shared out over all processors.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+from patchgen.facts.state import TreeState
+from patchgen.facts.store import Taken
+from patchgen.model import FileFacts, Finding
+from patchgen.outcome import Done, Failed
+from tests.mutants.bases import Base, errors
+from tests.mutants.mutant import Mutant, Result, mutate
+from tests.mutants.operator import Operator
+from tests.mutants.reparse import Reparser
+
+#: Mutants of one file that one process does in a row.
+CHUNK = 40
+
+Job = tuple[str, str, frozenset[str], frozenset[str]]
+Key = tuple[str, str, str]
+
+
+class MutantState(TreeState):
+    """A state in which one file is a mutant whose facts are known already.
+
+    ``known`` is what the file's own configuration gives; every other one is parsed.
+    """
+
+    def __init__(self, base: TreeState, path: str, source: bytes, known: Taken | None) -> None:
+        vars(self).update(vars(base.after({path: source})))
+        self.mutated, self.known = path, known
+
+    def taken(self, jobs: Sequence[Job]) -> list[Done[Taken] | Failed]:
+        """As in TreeState, the mutant's own facts apart."""
+        answers: dict[int, Done[Taken] | Failed] = {}
+        for number, (path, arch, on, off) in enumerate(jobs):
+            if self.known is not None and path == self.mutated:
+                own = self.config(path)
+                if self.config(path, arch or None, on, off).key == own.key:
+                    answers[number] = Done(self.known)
+        others = [n for n in range(len(jobs)) if n not in answers]
+        for number, outcome in zip(others, super().taken([jobs[n] for n in others]), strict=True):
+            answers[number] = outcome
+        return [answers[n] for n in range(len(jobs))]
+
+
+def mutants(found: Sequence[Base], operators: Sequence[Operator]) -> list[Mutant]:
+    """Every operator at every site of every state it is for."""
+    made = []
+    for base in found:
+        for op in operators:
+            if op.flagged == bool(base.series):
+                sites = (site for subject in base.subjects for site in op.sites(subject))
+                made += [Mutant(op.name, op.rules, base.name, site) for site in sites]
+    return made
+
+
+# Set before the processes are forked: states are large, and made once.
+_BASES: dict[str, Base] = {}
+
+
+def run(
+    found: Sequence[Base], todo: Sequence[Mutant], progress: Callable[[str], None]
+) -> list[Result]:
+    """What lint says of each mutant, in the order of ``todo``."""
+    _BASES.update({base.name: base for base in found})
+    chunks = list(_chunks(todo))
+    results: dict[int, Result] = {}
+    began = time.monotonic()
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=context) as pool:
+        waiting = {pool.submit(_do, [todo[n] for n in chunk]): chunk for chunk in chunks}
+        for future in as_completed(waiting):
+            results.update(zip(waiting[future], future.result(), strict=True))
+            spent = time.monotonic() - began
+            progress(f"{len(results)} of {len(todo)} mutants, {spent:.0f} s")
+    return [results[n] for n in range(len(todo))]
+
+
+def _chunks(todo: Sequence[Mutant]) -> Iterator[list[int]]:
+    """Numbers of mutants, file by file, the files with the most mutants first."""
+    files: dict[tuple[str, str], list[int]] = {}
+    for number, mutant in enumerate(todo):
+        files.setdefault((mutant.base, mutant.site.path), []).append(number)
+    for numbers in sorted(files.values(), key=len, reverse=True):
+        for at in range(0, len(numbers), CHUNK):
+            yield numbers[at : at + CHUNK]
+
+
+def _do(todo: Sequence[Mutant]) -> list[Result]:
+    """Mutants of one file of one state."""
+    base = _BASES[todo[0].base]
+    path = todo[0].site.path
+    facts = base.state.facts(path)
+    (taken,) = base.state.taken([(path, "", frozenset(), frozenset())])
+    reparser = Reparser(base.state, path, facts)
+    before: dict[tuple[str, ...], Counter[Key]] = {}
+    return [_one(base, mutant, facts, taken, reparser, before) for mutant in todo]
+
+
+def _one(
+    base: Base,
+    mutant: Mutant,
+    facts: FileFacts,
+    taken: Done[Taken] | Failed,
+    reparser: Reparser,
+    before: dict[tuple[str, ...], Counter[Key]],
+) -> Result:
+    from patchgen.rules.run import lint
+
+    state, error, header = _compiled(base, mutant, facts, taken, reparser)
+    if error:
+        return Result(mutant, error)
+    paths = concerned(base.state, mutant, facts)
+    if paths not in before:
+        before[paths] = keys(lint(base.state, paths).findings)
+    try:
+        answer = lint(state, paths)
+    except Exception as problem:  # a rule that fails on a mutant is a result, not the run's end
+        return Result(mutant, failed=f"{type(problem).__name__}: {problem}", header=header)
+    new = keys(answer.findings) - before[paths]
+    rules = sorted({int(rule.removeprefix("MN")) for rule, _, _ in new})
+    failed = "; ".join(str(f) for f in answer.failed)
+    return Result(mutant, new=tuple(rules), failed=failed, header=header)
+
+
+def _compiled(
+    base: Base,
+    mutant: Mutant,
+    facts: FileFacts,
+    taken: Done[Taken] | Failed,
+    reparser: Reparser,
+) -> tuple[TreeState, str, bool]:
+    """The mutant's state, clang's first new error or "", whether the header was added."""
+    path = mutant.site.path
+    source = base.state.read(path) or b""
+    for header in (False, True) if mutant.site.header else (False,):
+        changed = mutate(source, mutant.site, header)
+        own = reparser.facts(changed, mutant.site.edits)
+        known = None
+        if own is not None and isinstance(taken, Done):
+            known = Taken(own, taken.value.headers, taken.value.includes)
+        state = MutantState(base.state, path, changed, known)
+        error = new_error(facts, state.facts(path))
+        if not error:
+            break
+    return state, error, header
+
+
+def new_error(before: FileFacts, after: FileFacts) -> str:
+    """The first error that ``after`` has more often than ``before``, or ""."""
+    return next(iter(sorted((Counter(errors(after)) - Counter(errors(before))).elements())), "")
+
+
+def concerned(state: TreeState, mutant: Mutant, facts: FileFacts) -> tuple[str, ...]:
+    """The mutant's file, and for an opener of sections the files of its callers."""
+    path = mutant.site.path
+    function = facts.function(mutant.site.function)
+    if function is None or function.static:
+        return (path,)
+    opens = [p for p in function.params if "mmu_notifier_range" in p.type and "const" not in p.type]
+    if not opens:
+        return (path,)
+    callers = (p for p in state.paths_mentioning(function.name) if p.endswith(".c"))
+    return tuple(dict.fromkeys((path, *callers)))
+
+
+def keys(findings: Sequence[Finding]) -> Counter[Key]:
+    """Findings by rule, function and message; numbers in messages are lines that move."""
+    return Counter((f.rule, f.function, re.sub(r"\d+", "#", f.message)) for f in findings)
+
+
+def to_stderr(text: str) -> None:
+    """Progress, on one line of a terminal, or line by line."""
+    end = "\r" if sys.stderr.isatty() else "\n"
+    print(text, end=end, file=sys.stderr, flush=True)
