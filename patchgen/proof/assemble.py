@@ -16,8 +16,8 @@ from patchgen.proof.system import Process, System, Transition, Variable
 #: Bits and initial values of the variables that are not a process's own.
 _SHARED = {
     "lock_mmu": 3,
-    "lock_ptl": 2,
-    "lock_mn": 2,
+    "lock_ptl": 3,
+    "lock_mn": 3,
     "lock_gpc": 3,
     "count": 3,
     "range_A": 1,
@@ -40,6 +40,7 @@ _SHARED = {
     "tlb": 3,
     "dirty": 1,
     "cache": 3,
+    "invalid": 1,
 }
 _OWN = {"sampled": 1, "stale": 1, "quiet": 1, "looked": 3, "outdated": 1}
 

@@ -64,7 +64,7 @@ def write_models(read: Read, bounds: Bounds, folder: Path, keys: Sequence[str] =
         for case, parts in systems(read, bounds, keys):
             for number, system in enumerate(parts):
                 name = case.key + ("-flagged" if case.flagged else "")
-                path = folder / f"{name}{'-cache' if number else ''}.pml"
+                path = folder / f"{name}{f'-{number}' if number else ''}.pml"
                 flag = ", flagged" if case.flagged else ""
                 path.write_text(promela(system, f"{case.name}{flag}; {bounds}"), encoding="utf-8")
                 written.append(path)

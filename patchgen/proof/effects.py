@@ -58,6 +58,9 @@ TOUCHES = {
     "restore_pte": "pte",
     "lookup": "pte",
     "no_page": "pte",
+    "slot_invalid": "slot",
+    "invalidate_slot": "slot",
+    "synchronize": "slot",
     "free_old": "frame",
     "free_new": "frame",
     "take": "frame",
@@ -147,6 +150,7 @@ def condition(
     literal = {
         "in_progress": _not("count", 0),
         "active": _not("active", 0),
+        "slot_invalid": _is("invalid", 1),
         "deferred": _is("dirty", 1),
         "present": _not(spte(node.page), 0),
         "writable": _not(spte(node.page), 0),
@@ -160,6 +164,7 @@ def condition(
 
 _PLAIN: dict[str, tuple[Update, ...]] = {
     "is_flagged": (),
+    "invalidate_slot": (_set("invalid", 1),),
     "flush": (_set("tlb", NONE), _set("dirty", 0)),
     "mark_dirty": (_set("dirty", 1),),
     "raise_active": (Update("active", "add", 1),),
@@ -332,6 +337,9 @@ _OPERATIONS: dict[str, Callable[[Node, Scope], Alternatives]] = {
             (_is("tlb", NONE), _not("spte_A", NONE)),
             (Update("tlb", "copy", other="spte_A"),),
         ),
+    ),
+    "synchronize": lambda node, scope: (
+        ((_is("srcu", 0), *(_is(f"sampled{s}", 0) for s in scope.samplers)), ()),
     ),
     "validate_cache": lambda node, scope: (
         ((), (Update("cache", "copy", other=f"looked{scope.suffix}"),)),

@@ -15,7 +15,7 @@ from patchgen.proof.cases import Case
 from patchgen.proof.effects import NEW_RW, NONE, OLD_RW, Scope
 from patchgen.proof.lower import Task
 from patchgen.proof.program import Builder, Program
-from patchgen.proof.protocol import NOWHERE, Bounds, Core, Protocol
+from patchgen.proof.protocol import NOWHERE, Bounds, Core, Memslots, Protocol
 
 _MMU = "mmu"
 
@@ -43,6 +43,8 @@ def tasks(
     all_tasks.append(Task("guest", _single("fill_tlb", protocol.guest.install), scope(0, ""), True))
     if case.after == NEW_RW:
         all_tasks.append(Task("user", _single("host_write", NOWHERE), scope(0, ""), True))
+    if protocol.memslots:
+        all_tasks.append(Task("memslot", removal(protocol.memslots), scope(5, "_m")))
     if protocol.cache:
         all_tasks.append(Task("cache", pfn_cache(protocol.cache), scope(4, "_g"), True))
     return tuple(all_tasks)
@@ -65,7 +67,7 @@ class _Section:
         self.known = {
             "flagged": flagged,
             "blockable": True,
-            "slot_invalid": False,
+            **({} if protocol.memslots else {"slot_invalid": False}),
             "only_protected": case.key == "protected" and on_cpu_0,
             "new_writable": case.after in (OLD_RW, NEW_RW),
         }
@@ -239,7 +241,11 @@ def _fault(build: Builder, protocol: Protocol, page: str) -> int:
         found = build.do("lookup", guest.lookup, entry, "", page)
         none = build.do("no_page", guest.lookup, complete, "", page)
         entry = build.test("choice", guest.lookup, found, none)
-    return build.do("sample", guest.sample, entry, "", page)
+    entry = build.do("sample", guest.sample, entry, "", page)
+    if protocol.memslots and page == "A":
+        # A fault on a memslot that is being removed tries again until it is gone.
+        return build.test("slot_invalid", guest.sample, build.stop(), entry, page)
+    return entry
 
 
 def _sync(build: Builder, place: Place, page: str) -> int:
@@ -248,6 +254,23 @@ def _sync(build: Builder, place: Place, page: str) -> int:
     drop = build.do("drop_spte", place, dirty, "", page)
     present = build.test("present", place, drop, build.stop(), page)
     return build.do("lock", place, present, _MMU)
+
+
+def removal(at: Memslots) -> Program:
+    """A's memslot is removed, or not: marked, waited for, and then what it maps is dropped."""
+    build = Builder()
+    done = build.do("finish", NOWHERE, build.end())
+    unlock = build.do("unlock", at.flush, done, _MMU)
+    flush = build.do("flush", at.flush, unlock, "", "A")
+    drop = build.do("drop_spte", at.flush, flush, "", "A")
+    present = build.test("present", at.flush, drop, unlock, "A")
+    zap = build.do("lock", at.flush, present, _MMU)
+    wait = build.do("synchronize", at.synchronize, zap)
+    marked = build.do("invalidate_slot", at.wait, build.do("unlock", at.wait, wait, "mn"))
+    # It may take and drop the lock in vain: the same as not to have come by yet.
+    idle = build.test("active", at.wait, build.stop(), marked)
+    locked = build.do("lock", at.wait, idle, "mn")
+    return build.program("memslot", build.test("choice", at.wait, locked, done))
 
 
 def pfn_cache(place: Place) -> Program:

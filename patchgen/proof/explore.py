@@ -93,6 +93,7 @@ class Packing:
         for update in updates:
             shift, mask = self.shift[update.variable], self.mask[update.variable]
             if update.how == "set":
+                assert update.value <= mask, update
                 old = known.get(update.variable)
                 if old == update.value:
                     continue

@@ -11,7 +11,7 @@ from patchgen.facts.body import functions_in
 from patchgen.flow.text import every
 from patchgen.model import Expr, Function, Place, Value
 from patchgen.proof.cases import Case
-from patchgen.proof.protocol import NOWHERE, Core, Guest
+from patchgen.proof.protocol import NOWHERE, Core, Guest, Memslots
 
 Read = Callable[[str], bytes | None]
 
@@ -278,6 +278,32 @@ def pfn_cache(source: Source) -> Place | None:
         if found:
             return Place(_CACHE, found[0].line)
     return Place(_CACHE, 1)
+
+
+def memslots(source: Source) -> Memslots | None:
+    """Where a memslot is removed, while no invalidation is active; None where none waits."""
+    path = KVM_FILES[0]
+    functions = source.file(path)
+    for name in ("kvm_swap_active_memslots", "install_new_memslots"):
+        function = functions.get(name)
+        waits = [
+            e for e in every(function.body) if e.name == "mn_active_invalidate_count"
+        ] if function else []  # fmt: skip
+        if function is None or not waits:
+            continue
+        synced = calls(function, ("synchronize_srcu_expedited", "synchronize_srcu"))
+        zaps = [
+            Place(path, found[0].line)
+            for other in functions.values()
+            if (found := calls(other, ("kvm_arch_flush_shadow_memslot",)))
+        ]
+        wait = Place(path, waits[0].line)
+        return Memslots(
+            wait,
+            Place(path, synced[0].line) if synced else wait,
+            zaps[0] if zaps else wait,
+        )
+    return None
 
 
 def rollback(source: Source) -> Place | None:

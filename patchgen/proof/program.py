@@ -59,6 +59,8 @@ OPERATIONS = {
     "complete": "the fault is handled",
     "fill_tlb": "access the page: the TLB caches the SPTE",
     "validate_cache": "the pfn cache is valid again",
+    "invalidate_slot": "mark the memslot as being removed",
+    "synchronize": "wait for the SRCU sections",
     "finish": "done",
 }
 

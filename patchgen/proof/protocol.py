@@ -28,6 +28,14 @@ class Guest(Value, frozen=True):
     install: Place = NOWHERE
 
 
+class Memslots(Value, frozen=True):
+    """Where a memslot is taken away: the wait for invalidations, that for SRCU, the zap."""
+
+    wait: Place
+    synchronize: Place
+    flush: Place
+
+
 class Protocol(Value, frozen=True):
     """What is explored for a tree.
 
@@ -35,7 +43,8 @@ class Protocol(Value, frozen=True):
     no change_pte).  ``ranges``: the count comes with the range that it is about.
     ``deferred``: where an SPTE is dropped without a flush, which is counted instead.
     ``cache``: where a pfn cache checks whether it must try again.  ``rollback``: where
-    the core calls end for the notifiers whose non-blocking start succeeded.
+    the core calls end for the notifiers whose non-blocking start succeeded.  ``memslots``:
+    the handlers ask whether a memslot is being removed, and where that is done.
     """
 
     start: Program
@@ -46,6 +55,7 @@ class Protocol(Value, frozen=True):
     deferred: Place | None = None
     cache: Place | None = None
     rollback: Place | None = None
+    memslots: Memslots | None = None
 
     def guarded(self) -> Place | None:
         """Where a handler asks for the flag, or None."""

@@ -34,7 +34,7 @@ _LIMITS = (
     "x86's rmap MMU; the TDP MMU and other architectures were not looked into",
     "4 KiB pages; huge pages are split under notifications of their own",
     "memory ordering: every access is explored as sequentially consistent",
-    "ageing, memslot updates, release and the fast page fault path",
+    "ageing, release and the fast page fault path",
 )
 
 
@@ -48,21 +48,32 @@ class Understood(Value, frozen=True):
     limits: tuple[str, ...]
 
     def systems(self, case: Case, bounds: Bounds, reduce: bool = True) -> tuple[System, ...]:
-        """The transition systems of ``case``: guests, and where there is one the pfn cache.
+        """The transition systems of ``case``: guests, a pfn cache, a memslot's removal.
 
-        vCPUs and a pfn cache share nothing but what the CPUs do, so that they are looked
-        into apart: the cache beside one faulting vCPU.
+        These share nothing but what the CPUs do, so that they are looked into apart: the
+        cache and the removal each beside one faulting vCPU.
         """
 
         def made(protocol: Protocol, within: Bounds) -> System:
             core = self.cores[case.key]
-            return assemble(protocol, case, core, self.unmap, within, reduce)
+            system = assemble(protocol, case, core, self.unmap, within, reduce)
+            if protocol.memslots is None:
+                return system
+            # A page whose memslot goes away need not stay mapped.
+            safety = tuple(bad for bad in system.bad if bad.property != "O1")
+            return msgspec.structs.replace(system, bad=safety)
 
-        guests = made(msgspec.structs.replace(self.protocol, cache=None), bounds)
+        alone = msgspec.structs.replace(self.protocol, cache=None, memslots=None)
+        narrow = msgspec.structs.replace(bounds, vcpus=1)
+        parts = [made(alone, bounds)]
         # A pfn cache is always writable: without a writable entry there is none.
-        if self.protocol.cache is None or not {case.before, case.after} & {OLD_RW, NEW_RW}:
-            return (guests,)
-        return guests, made(self.protocol, msgspec.structs.replace(bounds, vcpus=1))
+        if self.protocol.cache and {case.before, case.after} & {OLD_RW, NEW_RW}:
+            cache = self.protocol.cache
+            parts.append(made(msgspec.structs.replace(alone, cache=cache), narrow))
+        if self.protocol.memslots:
+            slots = self.protocol.memslots
+            parts.append(made(msgspec.structs.replace(alone, memslots=slots), narrow))
+        return tuple(parts)
 
 
 def understand(read: Read) -> Understood | tuple[Evidence, ...]:
@@ -101,6 +112,7 @@ def understand(read: Read) -> Understood | tuple[Evidence, ...]:
             unknown.append(Evidence(Place(KVM_MAIN, table.line), f"no {member}() callback"))
     if unknown or isinstance(guest, Misplaced) or start is None or end is None:
         return tuple(dict.fromkeys(unknown))
+    asks_slot = any(p is not None and p.tests("slot_invalid") for p in handlers.values())
     protocol = Protocol(
         start,
         end,
@@ -110,6 +122,7 @@ def understand(read: Read) -> Understood | tuple[Evidence, ...]:
         locate.deferred(source),
         locate.pfn_cache(source),
         locate.rollback(source),
+        locate.memslots(source) if asks_slot else None,
     )
     cores, assumed = {}, {guest[1]} - {""}
     unmap = locate.unmap(source)
