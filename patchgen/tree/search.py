@@ -8,6 +8,7 @@ not followed, so nothing outside the tree is read.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -52,10 +53,8 @@ def candidates(root: Path, needles: tuple[str, ...] = NEEDLES) -> tuple[str, ...
     kept = {path for path in before.hits if before.stamps.get(path) == stamps.get(path)}
     hits = sorted(kept | _grep(root, changed, needles))
     # A name that is no UTF-8 cannot be remembered as text: search such trees anew.
-    try:
+    with contextlib.suppress(UnicodeEncodeError):
         cache.write("search", key, msgspec.msgpack.encode(_Memory(stamps, hits)))
-    except UnicodeEncodeError:
-        pass
     return tuple(hits)
 
 
