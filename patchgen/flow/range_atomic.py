@@ -69,8 +69,8 @@ class AtomicStarts(Observer):
                 return notes - {key}
             if primitive.when == ALWAYS:
                 return notes | {key}
-            taken, missed = (NONZERO, ZERO) if primitive.when == IF_TRUE else (ZERO, NONZERO)
-            return ((notes | {key}, taken), (notes, missed))
+            got, missed = (NONZERO, ZERO) if primitive.when == IF_TRUE else (ZERO, NONZERO)
+            return ((notes | {key}, got), (notes, missed))
         return self._mapping(notes, event, here)
 
     def _lock_taken(self, call: Expr) -> str:
