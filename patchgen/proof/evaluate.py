@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from patchgen.flow.text import every, text
+from patchgen.flow.text import text
 from patchgen.model import Expr, Function, Place
 from patchgen.proof import vocabulary as words
 from patchgen.proof.program import Builder
@@ -20,9 +20,8 @@ from patchgen.proof.values import Env, Known, Name, Opaque, Record, Ref, binary,
 Then = Callable[[Known, Env], int]
 Go = Callable[[Env], int]
 
-#: Expressions followed, calls in calls: beyond these a program is not followed.
+#: Expressions and statements, beyond which a program is not followed.
 MOST_EXPRESSIONS = 40_000
-DEEPEST = 24
 
 _PRESENT = (0, "#present")
 
@@ -41,7 +40,7 @@ class Frame:
 
 
 class Evaluator:
-    """Follows expressions; statements are in :mod:`patchgen.proof.extract`."""
+    """Follows expressions."""
 
     def __init__(self, functions: dict[str, Function]) -> None:
         self.functions = functions
@@ -50,11 +49,15 @@ class Evaluator:
         self.followed = 0
         self.ranges = False
 
-    # Statements come from the subclass.
+    # Calls are in patchgen.proof.calls, statements in patchgen.proof.extract.
     def call(
         self, function: Function, values: Sequence[Known], env: Env, depth: int, then: Then
     ) -> int:
         """The node at which ``function`` begins when called with ``values``."""
+        raise NotImplementedError
+
+    def invoke(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        """A call expression: its value, and what it does."""
         raise NotImplementedError
 
     def unknown(self, expr: Expr, frame: Frame, reason: str) -> int:
@@ -74,7 +77,7 @@ class Evaluator:
         if kind == "cast":
             return self.value(expr.args[0], env, frame, then)
         if kind == "call":
-            return self._call(expr, env, frame, then)
+            return self.invoke(expr, env, frame, then)
         if kind in ("arrow", "member"):
             return self._member(expr, env, frame, then)
         if kind == "assign":
@@ -316,127 +319,6 @@ class Evaluator:
             if key and isinstance(held, Record):
                 return then(value, {**env, key: held.put(target.name, value)})
         return self.unknown(expr, frame, f"an assignment that is not understood: {text(expr)}")
-
-    # ------------------------------------------------------------------- calls
-
-    def _call(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
-        arguments = expr.args[1:]
-        name = expr.name
-        if name and (frame.number, name) not in env:
-            return self._named(name, expr, arguments, env, frame, then)
-
-        def through(callee: Known, after: Env) -> int:
-            if isinstance(callee, Name):
-                return self._named(callee.name, expr, arguments, after, frame, then)
-            return self.unknown(expr, frame, f"a call of an unknown function: {text(expr)}")
-
-        return self.value(expr.args[0], env, frame, through)
-
-    def _named(
-        self, name: str, expr: Expr, arguments: Sequence[Expr], env: Env, frame: Frame, then: Then
-    ) -> int:
-        if name in words.TRANSPARENT and arguments:
-            return self.value(arguments[0], env, frame, then)
-        if name in words.NOTHING or name.startswith(words.NOTHING_PREFIXES):
-            return then(Opaque(text(expr)), env)
-        if name in words.VALUES:
-            return then(words.VALUES[name], env)
-        if name in words.LOCK_CALLS or name in words.UNLOCK_CALLS:
-            lock = _lock(arguments[0]) if arguments else ""
-            if not lock:
-                return self.unknown(expr, frame, f"a lock that is not known: {text(expr)}")
-            what = "lock" if name in words.LOCK_CALLS else "unlock"
-            return self.do(what, lock, expr, env, frame, lambda e: then(0, e))
-        return self.values(
-            arguments, env, frame, lambda vs, e: self._apply(name, vs, expr, e, frame, then)
-        )
-
-    def _apply(
-        self, name: str, vs: tuple[Known, ...], expr: Expr, env: Env, frame: Frame, then: Then
-    ) -> int:
-        """A call whose arguments are evaluated."""
-        opaque = Opaque(text(expr), tags(*vs))
-        if name in words.PURE:
-            if name == "pte_pfn" and "new pte" in opaque.tags:
-                opaque = Opaque(opaque.text, frozenset({"new pfn"}))
-            return then(opaque, env)
-        if name == words.IS_NULL_FUNCTION:
-            if isinstance(vs[0], Name):
-                return then(int(vs[0].name == words.NULL_FUNCTION), env)
-            return self.unknown(expr, frame, f"which function it is, is not known: {text(expr)}")
-        if name in words.ASKS:
-            question = words.ASKS[name]
-            if question == "new_writable" and "new pte" not in opaque.tags:
-                return self.unknown(expr, frame, f"not the new PTE: {text(expr)}")
-            return self.ask(question, expr, env, frame, then)
-        if name in words.DOES:
-            return self._sequence(words.DOES[name], expr, env, frame, lambda e: then(opaque, e))
-        if name in words.DROPS_ALL:
-            return self.ask(
-                "present", expr, env, frame, lambda v, e: self._drop(v, expr, e, frame, then)
-            )
-        if name in words.DROPS_IF_CALLS:
-            return self._unlink(name, expr, env, frame, lambda e: then(opaque, e))
-        if name in words.WRITES_SPTE:
-            written = tags(vs[-1])
-            if "new pfn" not in written or written & {"memory", "writable"}:
-                return self.unknown(expr, frame, f"what is written is not known: {text(expr)}")
-            return self.do("set_spte", "", expr, env, frame, lambda e: then(opaque, e))
-        if name in words.PROTECTS_SPTE:
-            return self._protect(vs, expr, env, frame, then)
-        function = self.functions.get(name)
-        if function is None:
-            return self.unknown(expr, frame, f"{name}() is not known")
-        if frame.depth >= DEEPEST:
-            return self.unknown(expr, frame, f"{name}(): calls nest too deep")
-        return self.call(function, vs, env, frame.depth + 1, then)
-
-    def _drop(self, present: Known, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
-        if not present:
-            return then(0, env)
-        return self.do("drop_spte", "", expr, env, frame, lambda e: then(1, e))
-
-    def _protect(
-        self, vs: tuple[Known, ...], expr: Expr, env: Env, frame: Frame, then: Then
-    ) -> int:
-        if "protected" not in tags(vs[-1]):
-            return self.unknown(expr, frame, f"what is written is not known: {text(expr)}")
-
-        def decide(writable: Known, after: Env) -> int:
-            if not writable:
-                return then(0, after)
-            return self.do("protect_spte", "", expr, after, frame, lambda e: then(1, e))
-
-        return self.ask("writable", expr, env, frame, decide)
-
-    def _unlink(self, name: str, expr: Expr, env: Env, frame: Frame, then: Go) -> int:
-        function = self.functions.get(name)
-        if function is None:
-            return self.unknown(expr, frame, f"{name}() is not known")
-        if calls(function, words.DROPS_IF_CALLS[name]):
-            return self.do("drop_spte", "", expr, env, frame, then)
-        return then(env)
-
-    def _sequence(
-        self, steps: Sequence[tuple[str, str]], expr: Expr, env: Env, frame: Frame, then: Go
-    ) -> int:
-        if not steps:
-            return then(env)
-        what, arg = steps[0]
-        return self.do(
-            what, arg, expr, env, frame, lambda e: self._sequence(steps[1:], expr, e, frame, then)
-        )
-
-
-def calls(function: Function, name: str) -> bool:
-    """Whether the body of ``function`` calls ``name`` anywhere."""
-    return any(e.kind == "call" and e.name == name for e in every(function.body))
-
-
-def _lock(argument: Expr) -> str:
-    """Which lock ``&kvm->mmu_lock`` is; "" if it is none that is known."""
-    inner = argument.args[0] if argument.kind == "unary" and argument.name == "&" else argument
-    return words.LOCK_FIELDS.get(inner.name, "") if inner.kind in ("arrow", "member") else ""
 
 
 def _unary_tags(operator: str, held: frozenset[str]) -> frozenset[str]:

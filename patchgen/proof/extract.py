@@ -28,7 +28,8 @@ from patchgen.model import (
     While,
 )
 from patchgen.proof import vocabulary as words
-from patchgen.proof.evaluate import MOST_EXPRESSIONS, Evaluator, Frame, Go, Then
+from patchgen.proof.calls import Calls
+from patchgen.proof.evaluate import MOST_EXPRESSIONS, Frame, Go, Then
 from patchgen.proof.program import Program
 from patchgen.proof.values import Env, Known, Opaque, Record
 
@@ -48,7 +49,7 @@ class _Where(msgspec.Struct, frozen=True):
     jumps: Mapping[str, Go] = msgspec.field(default_factory=dict)
 
 
-class Extractor(Evaluator):
+class Extractor(Calls):
     """Builds one handler's program from its function and those that it calls."""
 
     jumps = 0

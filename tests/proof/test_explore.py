@@ -12,7 +12,8 @@ import pytest
 
 from patchgen.proof.cases import CASES
 from patchgen.proof.check import compare, write_models
-from patchgen.proof.explore import Packing, explore, step
+from patchgen.proof.explore import explore
+from patchgen.proof.packing import Packing, step
 from patchgen.proof.protocol import Bounds
 from patchgen.proof.prove import Understood, prove, understand
 from patchgen.proof.system import System
