@@ -132,7 +132,7 @@ def understand(read: Read) -> Understood | tuple[Evidence, ...]:
             continue
         cores[case.key], note = locate.core(source, case)
         assumed |= {note} - {""}
-    limits = (*_LIMITS, *sorted(assumed))
+    limits = (*_LIMITS, *_narrow(protocol), *sorted(assumed))
     return Understood(protocol, cores, unmap, _notes(protocol), limits)
 
 
@@ -167,6 +167,19 @@ def _notes(protocol: Protocol) -> tuple[Evidence, ...]:
     if protocol.deferred:
         notes.append(Evidence(protocol.deferred, "SPTEs are dropped here, the flush is deferred"))
     return tuple(dict.fromkeys(notes))
+
+
+def _narrow(protocol: Protocol) -> tuple[str, ...]:
+    """What is explored within narrower bounds than the rest."""
+    apart = [
+        name
+        for name, there in (
+            ("a pfn cache", protocol.cache),
+            ("a memslot's removal", protocol.memslots),
+        )
+        if there
+    ]
+    return (f"{' and '.join(apart)}: beside one faulting vCPU only",) if apart else ()
 
 
 def rows(protocol: Protocol, cases: Sequence[Case] = CASES) -> tuple[Case, ...]:

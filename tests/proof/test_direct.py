@@ -167,6 +167,25 @@ def test_the_lock_that_is_not_dropped_is_a_deadlock(tree: Path) -> None:
     assert violated(result, "removed", False) >= {"S4"}
 
 
+@pytest.mark.parametrize(
+    ("taken", "broken"), [("srcu_read_lock", {"S3"}), ("spin_lock", {"S3", "S4"})]
+)
+def test_guard_behind_what_was_taken_leaks_it(tree: Path, taken: str, broken: set[str]) -> None:
+    def late(source: bytes) -> bytes:
+        source = guard(honour_deferred(source), END)
+        start = source.index(b"static int " + START.encode())
+        at = source.index(b";", source.index(taken.encode() + b"(", start)) + 1
+        test = b"\n\tif (mmu_notifier_range_use_change_pte(range))\n\t\treturn 0;\n"
+        return source[:at] + test + source[at:]
+
+    result = prove(variant(tree, late), NARROW, keys=("rw-ro-same",))
+    assert violated(result, "rw-ro-same") >= broken
+    held = {"an SRCU section is still open at rest", "a lock is still held at rest"}
+    causes = {run.cause for run in result.verdict("rw-ro-same", "S3", True).runs}
+    deadlocks = {run.cause for run in result.verdict("rw-ro-same", "S4", True).runs}
+    assert causes & held or any("deadlock" in cause for cause in deadlocks)
+
+
 @pytest.mark.kernel
 def test_5_10_without_the_rollback_of_a_failed_start(kernel_tree: Callable[[str], Path]) -> None:
     def forget(source: bytes) -> bytes:
