@@ -18,6 +18,7 @@ After:
 
 from __future__ import annotations
 
+from patchgen.flow.section_code import HEADER, INIT
 from patchgen.model import Evidence, Place, Refusal
 from patchgen.recipes.base import Recipe, State
 from patchgen.recipes.mmu_notifier_v05_api import (
@@ -28,7 +29,6 @@ from patchgen.recipes.mmu_notifier_v05_api import (
 )
 from patchgen.recipes.mmu_notifier_v05_convert import to_flag, use_helper
 from patchgen.recipes.mmu_notifier_v05_header import NAME, Header, header, refusal
-from patchgen.recipes.mmu_notifier_v05_sections import HEADER, INIT
 from patchgen.recipes.mmu_notifier_v05_sites import (
     NEW,
     OLD,

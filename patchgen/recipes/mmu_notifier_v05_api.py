@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from patchgen.flow.section_code import HEADER, INIT
 from patchgen.model import AlreadyThere, Change, Evidence, PatchPlan, Place, Span
 from patchgen.recipes.base import Options, State, StepResult
 from patchgen.recipes.mmu_notifier_v05_blockable import HELPER
@@ -15,7 +16,6 @@ from patchgen.recipes.mmu_notifier_v05_header import (
     header,
     refusal,
 )
-from patchgen.recipes.mmu_notifier_v05_sections import HEADER, INIT
 
 BLOCKABLE = "MMU_NOTIFIER_RANGE_BLOCKABLE"
 READ_ONLY = "mmu_notifier_range_update_to_read_only"

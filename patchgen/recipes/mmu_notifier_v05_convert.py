@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from patchgen.flow.section_code import HEADER, INIT
 from patchgen.flow.text import statements
 from patchgen.model import Change, Evidence, ExprStmt, PatchPlan, Span
 from patchgen.recipes.base import Options, State, StepResult
@@ -24,7 +25,6 @@ from patchgen.recipes.mmu_notifier_v05_layout import (
     lay_out,
     spans,
 )
-from patchgen.recipes.mmu_notifier_v05_sections import HEADER, INIT
 
 
 def use_helper(state: State, options: Options) -> StepResult:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from patchgen.flow.section_code import Code, Site, pieces, reached
+from patchgen.flow.section_effects import argument, calls, primitives, stores
 from patchgen.flow.text import every, statements, text
 from patchgen.model import (
     Block,
@@ -26,8 +28,6 @@ from patchgen.model import (
     Span,
     Stmt,
 )
-from patchgen.recipes.mmu_notifier_v05_entries import argument, calls, primitives, stores
-from patchgen.recipes.mmu_notifier_v05_sections import Code, Site, pieces, reached
 
 NOTIFY = "set_pte_at_notify"
 _LEAVES = (Goto, Return, Break, Continue)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 
 from patchgen.facts.lexer import Tokens
+from patchgen.flow.section_code import HEADER, INIT
 from patchgen.model import AlreadyThere, Change, Evidence, Function, Place, Refusal, Span, Value
 from patchgen.recipes.base import State
-from patchgen.recipes.mmu_notifier_v05_sections import HEADER, INIT
 
 NAME = "mmu-notifier-v05"
 CORE = "mm/mmu_notifier.c"

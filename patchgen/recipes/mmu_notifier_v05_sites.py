@@ -10,6 +10,9 @@ from pathlib import Path
 import msgspec
 
 from patchgen.facts.lexer import Tokens
+from patchgen.flow.section_code import HEADER, INIT, Code, Site, sites
+from patchgen.flow.section_effects import VMA, argument, vma_variables
+from patchgen.flow.section_event import UNMAP, Inferred, infer
 from patchgen.flow.text import bare, every, statements, text
 from patchgen.model import (
     Change,
@@ -25,8 +28,6 @@ from patchgen.model import (
 )
 from patchgen.recipes.base import Options, State, StepResult
 from patchgen.recipes.mmu_notifier_v05_api import predicate
-from patchgen.recipes.mmu_notifier_v05_entries import VMA, argument, vma_variables
-from patchgen.recipes.mmu_notifier_v05_events import UNMAP, Inferred, infer
 from patchgen.recipes.mmu_notifier_v05_flag import verdict
 from patchgen.recipes.mmu_notifier_v05_header import NAME, Header, already, header, refusal
 from patchgen.recipes.mmu_notifier_v05_layout import (
@@ -37,7 +38,6 @@ from patchgen.recipes.mmu_notifier_v05_layout import (
     indent,
     lay_out,
 )
-from patchgen.recipes.mmu_notifier_v05_sections import HEADER, INIT, Code, Site, sites
 
 FLAG = "MMU_NOTIFIER_USE_CHANGE_PTE"
 FLAG_HELPER = "mmu_notifier_range_use_change_pte"

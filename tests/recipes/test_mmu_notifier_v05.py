@@ -10,15 +10,15 @@ import pytest
 from patchgen.api.check import compare
 from patchgen.api.descriptor import load
 from patchgen.facts.state import TreeState
+from patchgen.flow.section_code import INIT, Code, sites
+from patchgen.flow.section_event import infer
 from patchgen.flow.text import text
 from patchgen.model import AlreadyThere, Refusal
 from patchgen.parse.surface import surface
 from patchgen.pipeline.plan import make_plan
 from patchgen.recipes.base import Options
 from patchgen.recipes.mmu_notifier_v05 import RECIPE
-from patchgen.recipes.mmu_notifier_v05_events import infer
 from patchgen.recipes.mmu_notifier_v05_layout import columns
-from patchgen.recipes.mmu_notifier_v05_sections import INIT, Code, sites
 from patchgen.tree.describe import describe
 from tests.recipes.mmu_notifier_v05.sites import (
     BY_ANALYSIS,

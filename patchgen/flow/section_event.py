@@ -9,9 +9,9 @@ told is MMU_NOTIFY_UNMAP, which promises nothing.
 
 from __future__ import annotations
 
+from patchgen.flow.section_code import Code, Site, reached, teardown
+from patchgen.flow.section_effects import Effect
 from patchgen.model import Evidence, Place, Value
-from patchgen.recipes.mmu_notifier_v05_entries import Effect
-from patchgen.recipes.mmu_notifier_v05_sections import Code, Site, reached, teardown
 
 UNMAP = "MMU_NOTIFY_UNMAP"
 CLEAR = "MMU_NOTIFY_CLEAR"

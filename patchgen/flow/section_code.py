@@ -12,7 +12,16 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Protocol
 
+from patchgen.flow.section_effects import (
+    Effect,
+    argument,
+    calls,
+    effects,
+    primitives,
+    vma_variables,
+)
 from patchgen.flow.text import bare, every, root, statements, text
 from patchgen.model import (
     Decl,
@@ -27,15 +36,6 @@ from patchgen.model import (
     Unknown,
     Value,
     While,
-)
-from patchgen.recipes.base import State
-from patchgen.recipes.mmu_notifier_v05_entries import (
-    Effect,
-    argument,
-    calls,
-    effects,
-    primitives,
-    vma_variables,
 )
 
 INIT = "mmu_notifier_range_init"
@@ -55,6 +55,19 @@ _MENTIONS = (
     "set_pte_at_notify",
     *sorted(_STARTS | _ENDS),
 )
+
+
+class Sources(Protocol):
+    """Where functions come from: a state of a tree, or facts at hand."""
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file; None where there is none."""
+
+    def paths_mentioning(self, *names: str) -> tuple[str, ...]:
+        """Sources in which one of the identifiers occurs, sorted."""
+
+    def functions(self, path: str) -> tuple[Function, ...]:
+        """The function definitions of a file, in order of appearance."""
 
 
 class Site(Value, frozen=True):
@@ -85,7 +98,7 @@ class Piece(Value, frozen=True):
 class Code:
     """The functions of the files that mention the notifiers, by name."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: Sources) -> None:
         self._state = state
         self.paths = tuple(path for path in state.paths_mentioning(*_MENTIONS) if path != HEADER)
         self._by_name: dict[str, list[Function]] = defaultdict(list)
@@ -159,7 +172,7 @@ class Code:
         return self._tables[path]
 
 
-def sites(state: State) -> tuple[Site, ...]:
+def sites(state: Sources) -> tuple[Site, ...]:
     """Every call that initialises a range outside the API's header."""
     return tuple(
         Site(path, function, call)

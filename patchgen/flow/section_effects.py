@@ -7,13 +7,12 @@ went through, followed through the function's variables of an entry's type.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import msgspec
 
+from patchgen.flow.knowledge import load
 from patchgen.flow.text import bare, every, root, statements, subexpressions, text
 from patchgen.model import Decl, Expr, Function, Place, Span, Value
 
@@ -24,7 +23,7 @@ KINDS = ("soft-dirty", "pgprot", "protect", "moved", "removed", "replaced", "kep
 
 
 class Primitives(msgspec.Struct, frozen=True, kw_only=True):
-    """The tables of ``mmu_notifier_v05_entries.toml``."""
+    """The tables of ``knowledge/section_effects.toml``."""
 
     store: dict[str, tuple[int, int]]
     populate: dict[str, tuple[int, int]]
@@ -48,8 +47,8 @@ class Effect(Value, frozen=True, order=True):
 @cache
 def primitives() -> Primitives:
     """The primitives, read once."""
-    data = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    gather = data.pop("gather")
+    data = dict(load("section_effects"))
+    gather = dict(data.pop("gather"))
     data |= {"gather_type": gather.pop("type"), **gather}
     return msgspec.convert(data, Primitives)
 
