@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.flow.knowledge import names
-from patchgen.flow.text import bare, every, text
-from patchgen.model import Expr, Finding, Function, Undecided
+from patchgen.flow.text import bare, every, statements, subexpressions, text
+from patchgen.model import Decl, Expr, Finding, Function, Undecided
 from patchgen.rules.base import WARNING, Context, Rule
 
 RULE = Rule(
@@ -37,6 +37,7 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
         for function in tree.program.reachable([handler.function], 3):
             yield from _look_ups(tree, function)
             yield from _comparisons(tree, function)
+            yield from _last(tree, function)
 
 
 def _is_end(tree: Context, function: Function, expr: Expr) -> bool:
@@ -51,7 +52,8 @@ def _is_range(tree: Context, function: Function, expr: Expr) -> bool:
     expr = bare(expr)
     if expr.kind != "name":
         return False
-    return "mmu_notifier_range" in tree.effects.naming(function).types.get(expr.name, "")
+    words = tree.effects.naming(function).types.get(expr.name, "").replace("*", " ").split()
+    return bool(names("kvm", "interval", "ranges") & set(words))
 
 
 def _look_ups(tree: Context, function: Function) -> Iterator[Finding]:
@@ -73,6 +75,29 @@ def _comparisons(tree: Context, function: Function) -> Iterator[Finding]:
             continue
         message = f"{text(part)} also holds for the address behind the range"
         yield tree.finding(RULE, part, message, path=function.path, function=function.name)
+
+
+def _last(tree: Context, function: Function) -> Iterator[Finding]:
+    """A variable called "last" that is made from the end without taking one off."""
+    for name, value in _stores(function):
+        if "last" not in name.split("_"):
+            continue
+        parts = list(subexpressions(value))
+        reduced = any(p.kind == "binary" and p.name == "-" for p in parts)
+        if not reduced and any(_is_end(tree, function, part) for part in parts):
+            message = f"{name} is the address behind the range: {text(value)}"
+            yield tree.finding(RULE, value, message, path=function.path, function=function.name)
+
+
+def _stores(function: Function) -> Iterator[tuple[str, Expr]]:
+    for stmt in statements(function.body):
+        if isinstance(stmt, Decl):
+            for variable in stmt.variables:
+                if variable.init is not None:
+                    yield variable.name, variable.init
+    for part in every(function.body):
+        if part.kind == "assign" and part.name == "=" and bare(part.args[0]).kind == "name":
+            yield bare(part.args[0]).name, part.args[1]
 
 
 def _is_limit(expr: Expr) -> bool:

@@ -50,19 +50,23 @@ RULE = Rule(
     "trees with interval notifiers",
 )
 
-_SET, _RETRY, _BEGIN = "mmu_interval_set_seq", "mmu_interval_read_retry", "mmu_interval_read_begin"
+_SET, _RETRY = "mmu_interval_set_seq", "mmu_interval_read_retry"
 
 
 def check(tree: Context) -> Iterator[Finding | Undecided]:
     """Interval callbacks of the drivers that read with begin and retry."""
-    for handler in tree.handlers("invalidate", INTERVAL):
+    for handler in tree.handlers(struct=INTERVAL):
+        if handler.entry.member not in ("invalidate", "invalidate_start"):
+            continue
         folder = handler.function.path.rpartition("/")[0]
         mine = [f for f in tree.functions() if f.path.rpartition("/")[0] == folder]
-        if not any(call.name == _BEGIN for f in mine for call in tree.program.calls(f)):
-            continue
-        readers = [f for f in mine if _reads(tree, f, _container(handler.function))]
+        container = _container(handler.function)
+        # Begin alone is no pairing; a reader of another folder names the struct.
+        readers = [f for f in mine if _reads(tree, f, container)] or [
+            f for f in tree.functions() if container and container in _read_structs(tree, f)
+        ]
         if not readers:
-            continue  # begin alone is no pairing
+            continue
         locks = {lock for function in readers for lock in _locks_at(tree, function, _RETRY)}
         yield from _callback(tree, handler, frozenset(locks))
 
@@ -91,6 +95,19 @@ def _reads(tree: Context, function: Function, container: str) -> bool:
                 continue
         return True
     return False
+
+
+def _read_structs(tree: Context, function: Function) -> set[str]:
+    """The structs whose own notifier the function passes to retry."""
+    found = set()
+    for call in tree.program.calls(function):
+        if call.name != _RETRY or len(call.args) < 2:
+            continue
+        subject = bare(call.args[1])
+        if subject.kind == "unary" and subject.name == "&" and _is_plain(subject.args[0]):
+            written = tree.effects.naming(function).types.get(root(subject.args[0]), "")
+            found.add(written.replace("*", "").replace("const ", "").strip())
+    return found
 
 
 def _is_plain(access: Expr) -> bool:
@@ -157,12 +174,13 @@ class _Checker(Checker[frozenset[str]]):
         assert call is not None
         if event.kind == events.BRANCH:
             return state | {"?"} if _filters(call) else state
+        state -= {"?"}  # it does something, so it does not just filter
         primitive = primitives().get(call.name)
         if primitive is not None:
             lock = text(lock_of(call, primitive))
             return state | {lock} if primitive.acquires else state - {lock}
         if call.name in (_SET, _RETRY):
-            self.held_at.setdefault(call.name, set()).add(state - {"=", "?"})
+            self.held_at.setdefault(call.name, set()).add(state - {"="})
         if call.name == _SET:
             self.sets.append((event, state, here.steps(event)))
             return state | {"="}

@@ -40,8 +40,9 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
     """What start and interval callbacks return, on each path."""
     for handler in tree.handlers(START):
         yield from _returns(tree, handler, interval=False)
-    for handler in tree.handlers("invalidate", INTERVAL):
-        yield from _returns(tree, handler, interval=True)
+    for member in ("invalidate", "invalidate_start"):
+        for handler in tree.handlers(member, INTERVAL):
+            yield from _returns(tree, handler, interval=True)
 
 
 def _returns(tree: Context, handler: Handler, interval: bool) -> Iterator[Finding | Undecided]:

@@ -6,11 +6,12 @@ static int tree(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
 	struct dev *d = container_of(mn, struct dev, mn);
 	struct interval_tree_node *it;
-	unsigned long end = range->end;
+	unsigned long end = range->end, last = d->last;
 
 	it = interval_tree_iter_first(&d->objects, range->start, range->end); // EXPECT: MN031
 	it = interval_tree_iter_first(&d->objects, range->start, end); // EXPECT: MN031
-	use(it);
+	last = min(last, range->end); // EXPECT: MN031
+	use(it, last);
 	return 0;
 }
 
@@ -37,6 +38,7 @@ static int good(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 	struct dev *d = container_of(mn, struct dev, mn);
 	struct interval_tree_node *it;
 	unsigned long end = range->end - 1;
+	unsigned long last = (range->end - 1) >> PAGE_SHIFT;
 	struct node *n;
 
 	it = interval_tree_iter_first(&d->objects, range->start, end);
@@ -47,7 +49,7 @@ static int good(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 		if (n->end <= range->end)
 			unmap(n);
 		if (n->start < range->end)
-			split(n, it);
+			split(n, it, last);
 	}
 	if (range->end <= d->start)
 		return 0;

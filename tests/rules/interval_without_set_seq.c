@@ -68,6 +68,19 @@ static bool filters(struct mmu_interval_notifier *mni, const struct mmu_notifier
 	return true;
 }
 
+static bool half(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		 unsigned long seq)
+{
+	struct obj *o = container_of(mni, struct obj, notifier);
+
+	if (range->event == MMU_NOTIFY_RELEASE)
+		return true; // UNDECIDED: MN035
+	mutex_lock(&o->lock);
+	unmap(o);
+	mutex_unlock(&o->lock);
+	return true; // EXPECT: MN035
+}
+
 static bool good(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
 		 unsigned long seq)
 {
@@ -95,5 +108,5 @@ static bool unread(struct mmu_interval_notifier *mni, const struct mmu_notifier_
 
 static const struct mmu_interval_notifier_ops ops[] = {
 	{ .invalidate = forgets }, { .invalidate = outside }, { .invalidate = wrong_lock },
-	{ .invalidate = filters }, { .invalidate = good }, { .invalidate = unread },
+	{ .invalidate = filters }, { .invalidate = half }, { .invalidate = good }, { .invalidate = unread },
 };
