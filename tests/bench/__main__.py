@@ -18,6 +18,7 @@ from patchgen.facts.state import TreeState
 from patchgen.tree.flags import parse_config
 from patchgen.tree.registry import resolve
 from tests.bench.measure import Figure, bare_parse, measure
+from tests.proof.bench import lines as proof_lines
 
 KVM_MAIN = "virt/kvm/kvm_main.c"
 PATCHGEN = [sys.executable, "-m", "patchgen"]
@@ -96,6 +97,9 @@ def bench(folder: Path, runs: int, quick: bool) -> None:
     measure(generate, 1, warm)
     row("generate kvm-change-pte, warm", measure(generate, runs, warm), unit, "<= 3 P")
     peers(root, folder, runs, unit)
+    print("proof: the models of the series on 5.10, against Spin")
+    for line in proof_lines("5.10", ("ro-ro-new",) if quick else ()):
+        print(line, flush=True)
     if not quick:
         whole(folder, unit, cold)
 

@@ -6,6 +6,7 @@ The tree is 5.10 with the handlers that the series makes of it, in the default b
 
 from __future__ import annotations
 
+import resource
 import shutil
 import time
 from collections.abc import Iterator
@@ -45,7 +46,8 @@ def lines(name: str = "5.10", keys: tuple[str, ...] = ()) -> Iterator[str]:
                 line += f" {answer.seconds:>8.2f} {answer.states:>9,} {ratio:>6.2f}"
             yield line
         begun = time.monotonic()
-    yield f"{states / ours:,.0f} states a second; ours {ours:.1f} s, Spin {theirs:.1f} s"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    yield f"{states / ours:,.0f} states a second; ours {ours:.1f} s, Spin {theirs:.1f} s; peak {peak} MiB"
     if theirs:
         yield f"ours / Spin: {ours / theirs:.2f}  (target <= 10)"
 
