@@ -8,6 +8,7 @@ do not, or a variant changes the includes, variants are parsed afresh.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +21,9 @@ from patchgen.parse import unit as parsing
 
 #: DetailedPreprocessingRecord, KeepGoing, PrecompiledPreamble, CreatePreambleOnFirstParse.
 _OPTIONS = 0x01 | 0x200 | 0x04 | 0x100
+
+# libclang's index must go before the interpreter takes cindex apart.
+atexit.register(parsing._INDEX.clear)
 
 
 class Reparser:

@@ -105,7 +105,7 @@ def swap_entry_notified(s: Subject) -> Iterator[Site]:
     """change_pte() is told of a swap entry: KVM takes its bits for a page frame."""
     for code in s.codes:
         for call in code.calls(NOTIFY):
-            edit = code.replace(call.args[4], "swp_entry_to_pte(swp_entry(0, 1))")
+            edit = code.replace(call.args[4], "swp_entry_to_pte((swp_entry_t) { .val = 1 })")
             yield s.site(code, call, edit, header="linux/swapops.h")
 
 

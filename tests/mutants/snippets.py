@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Subjects made of a few lines of C, for the tests of operators."""
+
+from __future__ import annotations
+
+from patchgen.edits.apply import apply
+from patchgen.facts.body import functions_in
+from patchgen.facts.lexer import Tokens
+from patchgen.facts.ops import tables
+from patchgen.facts.walk import walk
+from patchgen.model import FileFacts, Unknown
+from tests.mutants.operator import all_operators
+from tests.mutants.subject import Subject
+
+_OPERATORS = {op.name: op for op in all_operators()}
+
+
+def subject(text: str, idiom: str = "direct", flagged: bool = True) -> Subject:
+    """The subject that the text is."""
+    source = text.encode()
+    functions = functions_in(source, "x.c")
+    ops = tables(Tokens(source), "x.c")
+    facts = FileFacts("x.c", "x86", "", functions, ops, (), (), ())
+    return Subject(source, facts, idiom, flagged)
+
+
+def mutants(name: str, text: str, idiom: str = "direct") -> list[str]:
+    """What the operator makes of the text; every one of them is C that parses."""
+    made = []
+    for site in _OPERATORS[name].sites(subject(text, idiom)):
+        changed = apply(text.encode(), site.edits)
+        functions = functions_in(changed, "x.c")
+        assert [f.name for f in functions] == [f.name for f in functions_in(text.encode(), "x.c")]
+        assert not any(isinstance(n, Unknown) for f in functions for n in walk(f.body))
+        made.append(changed.decode())
+    return made
