@@ -114,6 +114,10 @@ class Code:
                     if name == INIT:
                         self.openers.add(function.name)
 
+    def defined_in(self, path: str) -> tuple[Function, ...]:
+        """The functions of a file."""
+        return self._state.functions(path)
+
     def called(self, name: str, near: str) -> list[Function]:
         """Definitions of ``name`` that a call in the file ``near`` can mean."""
         found = self._by_name.get(name, [])
