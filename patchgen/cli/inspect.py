@@ -29,8 +29,13 @@ def command(
     Exit status 1 when something was left unparsed.
     """
     from patchgen.facts.inspection import inspect
-    from patchgen.pipeline.inspect import api_generation, kvm_of
-    from patchgen.report.inspection import inspection_data, inspection_lines, ledger_totals
+    from patchgen.pipeline.inspect import kvm_of
+    from patchgen.report.inspection import (
+        inspection_data,
+        inspection_lines,
+        ledger_totals,
+        printable,
+    )
     from patchgen.report.plan import headline
 
     show = progress(quiet)
@@ -39,14 +44,16 @@ def command(
     found = inspect(state, files)
     show("")
     kvm = kvm_of(state)
-    generation = api_generation(state)
+    generation = state.generation()
     if as_json:
         import msgspec
 
         data = inspection_data(state.tree.version, generation, kvm, found.files, found.failed)
         click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
     else:
-        sources = {facts.path: state.read(facts.path) or b"" for facts in found.files}
+        lost_paths = {path for path, _ in found.failed}
+        read = (facts.path for facts in found.files if facts.path not in lost_paths)
+        sources = {path: state.read(path) or b"" for path in read}
         idiom = kvm.idiom if kvm else "no KVM"
         head = headline(state.tree.version, idiom, generation)
         lines = inspection_lines(head, kvm, found.files, found.failed, sources, verbose)
@@ -55,6 +62,6 @@ def command(
     for facts in found.files:
         for diagnostic in facts.diagnostics:
             if verbose or diagnostic.severity != "warning":
-                click.echo(f"patchgen: {diagnostic}", err=True)
+                click.echo(f"patchgen: {printable(str(diagnostic))}", err=True)
     lost = ledger_totals(found.mentions)["unparsed"] or found.failed
     return Exit.FINDINGS if lost else Exit.CLEAN

@@ -34,7 +34,8 @@ def extract(
     configuration for the ledger.
     """
     path = unit.path
-    tokens = Tokens(source, unit.skipped)
+    raw = Tokens(source)
+    tokens = raw.active(unit.skipped)
     outlines = outline(tokens)
     ops = tables(tokens, path)
     functions = _relevant(tokens, outlines, ops, names, path)
@@ -48,7 +49,7 @@ def extract(
         ops=(*ops, *run_time),
         sites=tuple(_sites(functions)),
         mentions=mentions(
-            source, path, names, unit.skipped, functions, ops, error, tried or unit.arch
+            raw, path, names, unit.skipped, functions, ops, error, tried or unit.arch
         ),
         diagnostics=(*unit.diagnostics, *_disagreements(tokens, outlines, unit)),
         macros=tuple(_macros(tokens)),
@@ -95,6 +96,9 @@ def _disagreements(
     seen = {tokens.starts[found.name_at]: found for found in outlines}
     known = {function.offset for function in unit.functions}
     for function in unit.functions:
+        name = function.name.encode()
+        if tokens.source[function.offset : function.offset + len(name)] != name:
+            continue  # made by a macro as a whole: there is no body here
         if function.offset not in seen:
             place = Place(unit.path, tokens.line(function.offset))
             column = tokens.column(function.offset)
@@ -121,7 +125,8 @@ def extract_header(
     source: bytes, path: str, use: HeaderUse, names: frozenset[str], tried: str
 ) -> FileFacts:
     """The facts of a header, as one parse of a file that includes it saw the header."""
-    tokens = Tokens(source, use.skipped)
+    raw = Tokens(source)
+    tokens = raw.active(use.skipped)
     outlines = outline(tokens)
     ops = tables(tokens, path)
     functions = _relevant(tokens, outlines, ops, names, path)
@@ -132,7 +137,7 @@ def extract_header(
         functions=functions,
         ops=(*ops, *filled_at_run_time(functions)),
         sites=tuple(_sites(functions)),
-        mentions=mentions(source, path, names, use.skipped, functions, ops, "", tried),
+        mentions=mentions(raw, path, names, use.skipped, functions, ops, "", tried),
         diagnostics=(),
         macros=tuple(_macros(tokens)),
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 
 from patchgen import cache
@@ -37,15 +38,18 @@ def inspect(state: TreeState, paths: Sequence[str] = ()) -> Inspection:
     """Facts of ``paths``, or of every file of the tree that mentions the API.
 
     Every file is parsed for each architecture it belongs to; where mentions stay
-    inactive, again with the CONFIG options around them turned.
+    inactive, again with the CONFIG options around them turned.  UserError: one of
+    ``paths`` is not there, is no C source or header, or cannot be read.
     """
     whole = not paths
-    wanted = list(paths) or list(state.candidates())
+    wanted = [_asked_for(state, path) for path in dict.fromkeys(paths)]
+    wanted = wanted or list(state.candidates())
     sources = [path for path in wanted if path.endswith(".c")]
     headers = [path for path in wanted if not path.endswith(".c")]
     variants: dict[str, list[FileFacts]] = {}
     uses: dict[str, dict[HeaderUse, str]] = {}
     failed: dict[str, str] = {}
+    refused = state.refused() if whole else ()
 
     def collect(jobs: Sequence[tuple[str, str, frozenset[str], frozenset[str]]]) -> None:
         for (path, *_), outcome in zip(jobs, state.taken(jobs), strict=True):
@@ -76,7 +80,23 @@ def inspect(state: TreeState, paths: Sequence[str] = ()) -> Inspection:
         elif path in failed:
             files.append(_unparsed(state, path, failed[path]))
     lost = tuple((path, error) for path, error in failed.items() if path not in variants)
-    return Inspection(tuple(files), lost)
+    return Inspection(tuple(files), (*lost, *refused))
+
+
+def _asked_for(state: TreeState, path: str) -> str:
+    """A path that the user gave, as the tree's; UserError where it is no source of it."""
+    relative = posixpath.normpath(path)
+    if relative.startswith("/"):
+        relative = posixpath.relpath(posixpath.realpath(relative), posixpath.realpath(state.root))
+    if relative.startswith("../") or "\0" in relative:
+        raise UserError("is outside the tree", path)
+    if not relative.endswith((".c", ".h")):
+        raise UserError("is no C source or header", path)
+    if not relative.isprintable() and any("\ud800" <= c <= "\udfff" for c in relative):
+        raise UserError("the name is no UTF-8", ascii(path))
+    if state.read(relative) is None:
+        raise UserError("no such file in the tree", path)
+    return relative
 
 
 def _parsed_first(variants: list[FileFacts]) -> list[FileFacts]:
@@ -114,5 +134,7 @@ def _unparsed(state: TreeState, path: str, error: str) -> FileFacts:
         source = state.read(path) or b""
     except UserError:
         source = b""
-    found = mentions(source, path, api_names(), (), (), (), error, "")
+    # A token for each of many NUL bytes would cost gigabytes; spaces are none.
+    tokens = Tokens(source.replace(b"\0", b" "))
+    found = mentions(tokens, path, api_names(), (), (), (), error, "")
     return FileFacts(path, "", cache.digest(source), (), (), (), found, ())

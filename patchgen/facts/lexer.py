@@ -9,6 +9,7 @@ compiles.
 
 from __future__ import annotations
 
+import copy
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -74,6 +75,13 @@ class Tokens:
         )
         if skipped:
             self._drop(skipped)
+
+    def active(self, skipped: Sequence[Span]) -> Tokens:
+        """These tokens without those inside ``skipped``; lexed only once."""
+        other = copy.copy(self)
+        if skipped:
+            other._drop(skipped)
+        return other
 
     def line(self, offset: int) -> int:
         """Line (from 1) of a byte offset."""

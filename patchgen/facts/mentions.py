@@ -26,7 +26,7 @@ _INCLUDE = re.compile(r"\s*#\s*include\b")
 
 
 def mentions(
-    source: bytes,
+    tokens: Tokens,
     path: str,
     names: frozenset[str],
     skipped: Iterable[Span],
@@ -37,10 +37,10 @@ def mentions(
 ) -> tuple[Mention, ...]:
     """Every mention of one of ``names``, each in one state.
 
+    ``tokens`` are all of the file's, whatever the preprocessor skips.
     ``error`` is the first error of the parse, or ""; ``configuration`` tells for
     inactive mentions what was tried.
     """
-    tokens = Tokens(source)
     found: list[Mention] = []
     off = sorted(skipped)
     lost = {span: reason for function in functions for span, reason in _not_understood(function)}
@@ -67,7 +67,7 @@ def mentions(
         if _INCLUDE.match(directive.text):
             continue  # a file's name, not a use of what it declares
         is_define = bool(_DEFINE.match(directive.text))
-        raw = source[directive.span.start : directive.span.end]
+        raw = tokens.source[directive.span.start : directive.span.end]
         blanked = _BLANKED.sub(lambda match: b" " * len(match.group()), raw)
         for match in _WORD.finditer(blanked):
             name = match.group().decode("ascii")

@@ -15,7 +15,6 @@ from pathlib import Path
 import msgspec
 
 from patchgen import cache
-from patchgen.api.descriptor import all_descriptors
 from patchgen.api.surface import HEADER, Surface
 from patchgen.facts.body import functions_in
 from patchgen.facts.store import Digests, Taken, Task, facts_of, program
@@ -23,7 +22,7 @@ from patchgen.model import FileFacts, Function
 from patchgen.outcome import Done, Failed, UserError
 from patchgen.tree.describe import Tree
 from patchgen.tree.flags import ParseConfig, parse_config
-from patchgen.tree.search import candidates
+from patchgen.tree.search import Found, search
 from patchgen.tree.snapshot import Snapshot
 
 _ConfigKey = tuple[str, str | None, frozenset[str], frozenset[str]]
@@ -32,9 +31,18 @@ _ConfigKey = tuple[str, str | None, frozenset[str], frozenset[str]]
 @functools.cache
 def api_names() -> frozenset[str]:
     """Every name of the mmu notifier API, of all generations (no struct members)."""
-    return frozenset(
-        item.name for found in all_descriptors() for item in found.items if "." not in item.name
+    key = cache.digest("api-names", program("api"))
+    try:
+        return msgspec.msgpack.decode(cache.read("api", key) or b"", type=frozenset[str])
+    except msgspec.DecodeError:
+        pass
+    from patchgen.api.descriptor import all_descriptors
+
+    found = frozenset(
+        item.name for known in all_descriptors() for item in known.items if "." not in item.name
     )
+    cache.write("api", key, msgspec.msgpack.encode(sorted(found)))
+    return found
 
 
 class TreeState:
@@ -59,13 +67,13 @@ class TreeState:
         self._functions: dict[str, tuple[Function, ...]] = {}
         self._facts: dict[tuple[str, str | None], FileFacts] = {}
         self._by_content: dict[str, tuple[Function, ...]] = {}
-        self._candidates: tuple[str, ...] | None = None
+        self._found: Found | None = None
         self._configs: dict[_ConfigKey, ParseConfig] = {}
 
     def after(self, files: Mapping[str, bytes | None]) -> TreeState:
         """The state in which ``files`` have been replaced."""
         state = TreeState(self.tree, self.build_dir, self.snapshot.with_files(files), self.arch)
-        state._candidates = self._candidates
+        state._found = self._found
         state._configs = self._configs
         state._by_content = self._by_content
         state._digests._checked = self._digests._checked
@@ -78,10 +86,18 @@ class TreeState:
 
     def candidates(self) -> tuple[str, ...]:
         """Sources that may mention the API (a text search over the disk), sorted."""
-        if self._candidates is None:
-            self._candidates = candidates(self.root)
         added = (path for path, data in self.snapshot.overrides.items() if data is not None)
-        return tuple(sorted({*self._candidates, *(p for p in added if p.endswith((".c", ".h")))}))
+        found = self._search().paths
+        return tuple(sorted({*found, *(p for p in added if p.endswith((".c", ".h")))}))
+
+    def refused(self) -> tuple[tuple[str, str], ...]:
+        """Entries of the tree that are not looked into: path and reason, sorted."""
+        return self._search().refused
+
+    def _search(self) -> Found:
+        if self._found is None:
+            self._found = search(self.root)
+        return self._found
 
     def paths_mentioning(self, *names: str) -> tuple[str, ...]:
         """Sources in which one of the identifiers occurs, comments apart or not, sorted."""
@@ -103,6 +119,25 @@ class TreeState:
             self._functions[path] = self._by_content[key]
         return self._functions[path]
 
+    def _surface_key(self) -> str:
+        header = self.read(HEADER)
+        if header is None:
+            raise UserError("the tree has no mmu notifier header", HEADER, "is it a kernel tree?")
+        branches = (self.config(HEADER), self.config(HEADER, off=frozenset({"MMU_NOTIFIER"})))
+        return cache.digest("surface", program(), header, *(config.key for config in branches))
+
+    def generation(self) -> str:
+        """Which API generation the tree has, and how it deviates from it, in words."""
+        key = cache.digest(self._surface_key(), program("api"))
+        data = cache.read("api", key)
+        if data is not None:
+            return data.decode()
+        from patchgen.api.check import identify
+
+        found = str(identify(self.surface()))
+        cache.write("api", key, found.encode())
+        return found
+
     def surface(self) -> Surface:
         """The mmu notifier API as this state's header has it, in both CONFIG branches.
 
@@ -110,11 +145,7 @@ class TreeState:
         """
         from patchgen.parse.surface import surface
 
-        header = self.read(HEADER)
-        if header is None:
-            raise UserError("the tree has no mmu notifier header", HEADER, "is it a kernel tree?")
-        branches = (self.config(HEADER), self.config(HEADER, off=frozenset({"MMU_NOTIFIER"})))
-        key = cache.digest("surface", program(), header, *(config.key for config in branches))
+        key = self._surface_key()
         data = cache.read("surface", key)
         if data is not None:
             try:

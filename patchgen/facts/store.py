@@ -127,7 +127,11 @@ def facts_of(tasks: list[Task], digests: Digests, workers: int = 0) -> list[Done
         if isinstance(answer, Failed):
             results[number] = answer
             continue
-        combined = digests.combined(answer.value.includes, tasks[number].overrides)
+        try:
+            combined = digests.combined(answer.value.includes, tasks[number].overrides)
+        except UserError as error:
+            results[number] = Failed(str(error))
+            continue
         identity = cache.digest(keys[number], combined)
         facts = msgspec.structs.replace(answer.value.facts, digest=identity)
         taken = msgspec.structs.replace(answer.value, facts=facts)
@@ -158,7 +162,10 @@ def _cached(key: str, task: Task, digests: Digests) -> Taken | None:
     One file has as many sets of included files as there were states of its headers.
     """
     for includes in _known_includes(key):
-        identity = cache.digest(key, digests.combined(includes, task.overrides))
+        try:
+            identity = cache.digest(key, digests.combined(includes, task.overrides))
+        except UserError:
+            continue  # what was included once is no file now
         data = cache.read("facts", identity)
         if data is None:
             continue
@@ -189,6 +196,8 @@ def take(task: Task) -> Taken:
     source = snapshot.read(task.path)
     if source is None:
         raise UserError("no such file in the tree", task.path)
+    if b"\0" in source:
+        raise UserError("holds NUL bytes, so it is no C source", task.path)
 
     def mentions_api(header: str) -> bool:
         data = snapshot.read(header) or b""

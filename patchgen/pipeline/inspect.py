@@ -14,17 +14,10 @@ def kvm_of(state: TreeState) -> KvmFacts | None:
     return kvm_facts(state.facts(KVM_MAIN))
 
 
-def api_generation(state: TreeState) -> str:
-    """Which API generation the tree has, and how it deviates from it."""
-    from patchgen.api.check import identify
-
-    return str(identify(state.surface()))
-
-
 def tree_headline(state: TreeState) -> str:
     """``Linux 5.10.262 · KVM idiom: direct · API 5.10``."""
     from patchgen.report.plan import headline
 
     kvm = kvm_of(state)
     idiom = kvm.idiom if kvm else "no KVM"
-    return headline(state.tree.version, idiom, api_generation(state))
+    return headline(state.tree.version, idiom, state.generation())
