@@ -99,13 +99,13 @@ def _in_function(
             continue
         own = _without_parentheses(source, expr.span)
         seen.add(own.end)
-        type_ = _type_of(expr.args[0], types)
-        if type_ is None:
+        base = _type_of(expr.args[0], types)
+        if base is None:
             yield (
                 Use(path, function, "read", "", expr, own),
                 f"the type of {text(expr.args[0])} cannot be told",
             )
-        elif _RANGE.search(type_):
+        elif _RANGE.search(base):
             assign = written.get(expr.span)
             yield _use(path, function, expr, own, assign, expr.span in taken)
 

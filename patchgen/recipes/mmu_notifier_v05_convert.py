@@ -184,7 +184,8 @@ def _write(source: bytes, use: Use) -> Change:
     value = source[use.value.span.start : use.value.span.end].decode("utf-8", "replace")
     constant = {"true": True, "1": True, "false": False, "0": False}.get(value)
     if use.kind == "field":
-        new = {True: BLOCKABLE, False: "0"}.get(constant, f"({value}) ? {BLOCKABLE} : 0")
+        chosen = f"({value}) ? {BLOCKABLE} : 0"
+        new = chosen if constant is None else BLOCKABLE if constant else "0"
         return Change(use.path, use.span, f"{NAME}/lines.c.j2", {"lines": [f".flags = {new}"]})
     lvalue = f"{use.pointer[1:]}.flags" if use.pointer[0] == "&" else f"{use.pointer}->flags"
     if constant is not None:

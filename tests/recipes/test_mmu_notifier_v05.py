@@ -249,6 +249,21 @@ def test_a_write_in_a_driver_becomes_a_bit(tree):
 
 
 @pytest.mark.parametrize(
+    ("value", "flags"),
+    [
+        ("true", "MMU_NOTIFIER_RANGE_BLOCKABLE"),
+        ("false", "0"),
+        ("cage->busy", "(cage->busy) ? MMU_NOTIFIER_RANGE_BLOCKABLE : 0"),
+    ],
+)
+def test_an_initialiser_sets_the_flags(tree, value, flags):
+    zoo = "drivers/misc/notifier_zoo.c"
+    substitute(tree, zoo, "cut = *range;", f"cut = {{ .blockable = {value} }};")
+    plan = make_plan(state_of(tree), [NAME])
+    assert f"cut = {{ .flags = {flags} }};" in plan.last.read(zoo).decode()
+
+
+@pytest.mark.parametrize(
     ("path", "old", "new", "reason"),
     [
         ("drivers/misc/notifier_zoo.c", "static struct zoo_cage *mn_to_cage",
