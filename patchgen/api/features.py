@@ -19,6 +19,7 @@ class ApiFeatures(Value, frozen=True):
     ``idiom`` is KVM's: "direct", "hva-range", "none" (no change_pte callback) or
     "" where the tree has no KVM or it was not looked at.
     ``owner_field`` is the range's member for the initiator, "" if it has none.
+    ``names`` are all names that the header declares, members apart.
     """
 
     has_flag_use_change_pte: bool = False
@@ -40,6 +41,7 @@ class ApiFeatures(Value, frozen=True):
     events: tuple[str, ...] = ()
     init_variants: tuple[tuple[str, int], ...] = ()
     idiom: str = ""
+    names: tuple[str, ...] = ()
 
 
 def features_of(items: Iterable[Item], idiom: str = "") -> ApiFeatures:
@@ -68,6 +70,7 @@ def features_of(items: Iterable[Item], idiom: str = "") -> ApiFeatures:
         events=tuple(sorted(name for name in known if name.startswith("MMU_NOTIFY_"))),
         init_variants=tuple(_variants(known)),
         idiom=idiom,
+        names=tuple(sorted(name for name in known if "." not in name)),
     )
 
 
