@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -33,7 +34,9 @@ class _Worker(Generic[T, R]):
     def give(self, number: int, task: T, limit: float) -> None:
         self.task = number
         self.deadline = time.monotonic() + limit
-        self.connection.send(task)
+        # If it died while idle, its connection says so when it is waited for.
+        with contextlib.suppress(OSError):
+            self.connection.send(task)
 
     def stop(self) -> str:
         """Kill it; how it ended, in words."""

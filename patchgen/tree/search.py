@@ -2,13 +2,12 @@
 """Which files of a tree contain given strings: a fast text search with a memory.
 
 ``find`` lists sources with size and time stamps (0.2 s for a kernel); only files
-whose stamp is new are searched, by ``grep`` on all processors.  Symbolic links are
-not followed, so nothing outside the tree is read.
+whose stamp is new are searched, by ``grep`` on all processors.  Links that lead out
+of the tree are not followed; they and all else that is not read are listed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -16,7 +15,9 @@ from pathlib import Path
 import msgspec
 
 from patchgen import cache
+from patchgen.model import Value
 from patchgen.outcome import UserError
+from patchgen.tree.snapshot import SIZE_LIMIT
 
 #: Folders without kernel code that runs: user-space tools have their own headers.
 _PRUNED = ("Documentation", "tools", "scripts", "samples", "LICENSES", ".git")
@@ -34,27 +35,45 @@ NEEDLES = (
 )
 
 
+class Found(Value, frozen=True):
+    """``paths`` contain a needle; ``refused`` were not looked into: path and reason.
+
+    All are relative to the tree and sorted.  Bytes of a refused name that are no
+    UTF-8 are surrogates (os.fsdecode).
+    """
+
+    paths: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...]
+
+
 class _Memory(msgspec.Struct):
     stamps: dict[str, str]
     hits: list[str]
 
 
 def candidates(root: Path, needles: tuple[str, ...] = NEEDLES) -> tuple[str, ...]:
-    """Tree-relative paths of the ``.c`` and ``.h`` files that contain a needle, sorted.
+    """The ``.c`` and ``.h`` files of a tree that contain a needle."""
+    return search(root, needles).paths
 
-    Bytes of a name that are no UTF-8 come as surrogates (os.fsdecode).
+
+def search(root: Path, needles: tuple[str, ...] = NEEDLES) -> Found:
+    """The ``.c`` and ``.h`` files that contain a needle, and what was not looked into.
+
+    UserError: the tree cannot be listed, or a file of it cannot be read.
     """
+    stamps, refused = _stamps(root)
+    return Found(_hits(root, stamps, needles), tuple(sorted(refused.items())))
+
+
+def _hits(root: Path, stamps: dict[str, str], needles: tuple[str, ...]) -> tuple[str, ...]:
     key = cache.digest(os.fsencode(os.path.realpath(root)), *needles)
     before = _remembered(key)
-    stamps = _stamps(root)
     if before.stamps == stamps:
         return tuple(before.hits)
     changed = [path for path, stamp in stamps.items() if before.stamps.get(path) != stamp]
     kept = {path for path in before.hits if before.stamps.get(path) == stamps.get(path)}
     hits = sorted(kept | _grep(root, changed, needles))
-    # A name that is no UTF-8 cannot be remembered as text: search such trees anew.
-    with contextlib.suppress(UnicodeEncodeError):
-        cache.write("search", key, msgspec.msgpack.encode(_Memory(stamps, hits)))
+    cache.write("search", key, msgspec.msgpack.encode(_Memory(stamps, hits)))
     return tuple(hits)
 
 
@@ -66,18 +85,50 @@ def _remembered(key: str) -> _Memory:
         return _Memory({}, [])
 
 
-def _stamps(root: Path) -> dict[str, str]:
+def _stamps(root: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The sources with their stamps, and what is refused with the reason."""
     prune: list[str] = []
     for folder in _PRUNED:
         prune += ["-path", f"./{folder}", "-prune", "-o"]
-    command = ["find", ".", *prune, "-type", "f", "-name", "*.[ch]"]
-    command += ["-printf", r"%P\0%s %T@ %C@ %i\0"]
-    done = subprocess.run(command, cwd=root, capture_output=True, check=False)
+    command = ["find", ".", *prune, "(", "-type", "l", "-o", "-name", "*.[ch]", ")"]
+    command += ["-printf", r"%y\0%P\0%s\0%T@ %C@ %i\0"]
+    # In other locales * does not match bytes that are no text.
+    env = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, check=False)
     if done.returncode:
         lines = os.fsdecode(done.stderr).strip().splitlines()
         raise UserError(f"cannot list the tree: {lines[-1] if lines else 'find failed'}", str(root))
     fields = os.fsdecode(done.stdout).split("\0")
-    return dict(zip(fields[0::2], fields[1::2], strict=False))
+    real = os.path.realpath(root)
+    stamps: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    for kind, path, size, times in zip(*(fields[i::4] for i in range(4)), strict=False):
+        reason = _refusal(real, kind, path, int(size))
+        if reason:
+            refused[path] = reason
+        elif kind == "f":
+            stamps[path] = f"{size} {times}"
+    return stamps, refused
+
+
+def _refusal(real: str, kind: str, path: str, size: int) -> str:
+    """Why an entry is not read; "" for a source, and for what holds no sources."""
+    source = path.endswith((".c", ".h"))
+    if kind == "d":
+        return ""
+    if kind == "l":
+        # A link that stays inside leads to a source that is listed itself.
+        full = os.path.realpath(f"{real}/{path}")
+        outside = not full.startswith(f"{real}/") and full != real
+        leads_to_sources = source or Path(full).is_dir()
+        return "symbolic link leads out of the tree" if outside and leads_to_sources else ""
+    if kind != "f":
+        return "not a regular file"
+    if not path.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in path):
+        return "the name is no UTF-8"
+    if size > SIZE_LIMIT:
+        return f"{size >> 20} MiB, larger than the {SIZE_LIMIT >> 20} MiB that are read"
+    return ""
 
 
 def _grep(root: Path, paths: list[str], needles: tuple[str, ...]) -> set[str]:
