@@ -9,7 +9,8 @@
  * where the kernel puts key=value arguments that it does not know:
  *   PG_ROUNDS    number of rounds
  *   PG_CPUS      1 or 2: with 2, the virtual CPU stays on CPU 1
- *   PG_PATIENCE  seconds without a full pass of the guest until it counts as stuck
+ *   PG_PATIENCE  seconds without a full pass of the guest until KSM has to rest, and
+ *                then until the guest counts as stuck
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -219,22 +220,48 @@ static void report(int round, const char *phase, double began, const struct coun
 	    control->bad_page, control->bad_word, control->bad_value);
 }
 
-/* Let the guest do `passes` full passes; it is stuck when none ends for long. */
+static void check_running(const char *phase)
+{
+	if (vcpu_gone)
+		fail("what=exit phase=%s reason=%u", phase, run->exit_reason);
+}
+
+/* Whether a full pass of the guest ends before the patience does. */
+static int moves(const char *phase)
+{
+	u32 last = control->passes;
+	double began = now();
+
+	while (control->passes == last) {
+		usleep(1000);
+		check_running(phase);
+		if (now() - began > patience)
+			return 0;
+	}
+	return 1;
+}
+
+/*
+ * Let the guest do `passes` full passes.  On a busy host KSM can starve the guest,
+ * whose faults are retried while a range is being changed; so before the guest
+ * counts as stuck, KSM rests.
+ */
 static void let_run(const char *phase, u32 passes)
 {
-	u32 first = control->passes, last = first;
-	double moved = now();
+	u32 first = control->passes;
 
 	while (control->passes - first < passes) {
-		usleep(1000);
-		if (control->passes != last) {
-			last = control->passes;
-			moved = now();
-		}
-		if (vcpu_gone)
-			fail("what=exit phase=%s reason=%u", phase, run->exit_reason);
-		if (now() - moved > patience)
-			fail("what=stuck phase=%s seconds=%u passes=%u", phase, patience, last);
+		long ksm = read_number(KSM "run");
+
+		if (moves(phase))
+			continue;
+		set(KSM "run", "0");
+		if (!moves(phase))
+			fail("what=stuck phase=%s seconds=%u passes=%u", phase, 2 * patience,
+			     control->passes);
+		say("rest phase=%s", phase);
+		if (ksm == 1)
+			set(KSM "run", "1");
 	}
 }
 
