@@ -73,8 +73,10 @@ def mentions(
             name = match.group().decode("ascii")
             if name not in names:
                 continue
+            # Where a skipped part begins with this line, its condition was looked at.
+            evaluated = any(span.start in directive.span for span in off)
             offset = directive.span.start + match.start()
-            state, detail = state_of(offset, True)
+            state, detail = ("macro", "") if evaluated else state_of(offset, True)
             if state == "macro" and not is_define:
                 state, detail = "declaration", "preprocessor condition"
             found.append(Mention(path, tokens.line(offset), offset, name, state, detail))

@@ -22,7 +22,10 @@ _SEVERITY = {2: "warning", 3: "error", 4: "fatal"}
 
 
 class ClangFunction(Value, frozen=True, array_like=True, order=True):
-    """A function definition in the main file; ``offset`` of its name, in bytes."""
+    """A function definition in the main file; ``offset`` of its name, in bytes.
+
+    Where a macro gives the name, ``offset`` is that of the macro's name.
+    """
 
     offset: int
     name: str
@@ -71,7 +74,8 @@ def parse(
 
     ``overrides`` are files whose contents differ from the disk's; ``wanted`` tells
     of which included headers it matters what was skipped.  UserError: the file is
-    not there, or libclang could not make a translation unit at all.
+    not there, it includes one that is neither the tree's nor in a folder that the
+    arguments name, or libclang could not make a translation unit at all.
     """
     from clang import cindex
 
@@ -91,7 +95,7 @@ def parse(
     except cindex.TranslationUnitLoadError:
         raise UserError("libclang cannot parse this file at all", path) from None
     file = cindex.File.from_name(unit, main)
-    includes = _includes(unit, real, main)
+    includes = _includes(unit, real, main, config.args)
     return ParsedUnit(
         path=path,
         arch=config.arch,
@@ -99,7 +103,7 @@ def parse(
         diagnostics=_diagnostics(unit, real),
         skipped=_skipped(cindex, unit, file),
         includes=includes,
-        functions=_functions(cindex, unit),
+        functions=_functions(cindex, unit, main),
         headers=tuple(
             HeaderUse(name, _skipped(cindex, unit, cindex.File.from_name(unit, f"{real}/{name}")))
             for name in includes
@@ -181,29 +185,38 @@ def _skipped(cindex: Any, unit: Any, file: Any) -> tuple[Span, ...]:
     return tuple(sorted(spans))
 
 
-def _includes(unit: Any, real: str, main: str) -> tuple[str, ...]:
+def _includes(unit: Any, real: str, main: str, args: tuple[str, ...]) -> tuple[str, ...]:
     names = {_relative(include.include.name, real) for include in unit.get_includes()}
+    folders = {os.path.normpath(arg[arg.index("/") :]) for arg in args if "/" in arg}
+    for name in names:
+        known = any(name == folder or name.startswith(f"{folder}/") for folder in folders)
+        if name.startswith("/") and not known:
+            raise UserError(f"includes {name}, which is outside the tree", _relative(main, real))
     return tuple(sorted(n for n in names if not n.startswith("/") and f"{real}/{n}" != main))
 
 
-def _functions(cindex: Any, unit: Any) -> tuple[ClangFunction, ...]:
+def _functions(cindex: Any, unit: Any, main: str) -> tuple[ClangFunction, ...]:
     lib = cindex.conf.lib
     found: list[ClangFunction] = []
 
     def visit(cursor: Any, parent: Any, data: Any) -> int:
-        # The main file's declarations only: asked in C, before any Python object is made.
+        # The main file's definitions only: asked in C, before any Python object is made.
+        if cursor._kind_id != 8 or not lib.clang_isCursorDefinition(cursor):  # FunctionDecl
+            return 1  # continue
         location = lib.clang_getCursorLocation(cursor)
-        if (
-            cursor._kind_id == 8  # FunctionDecl
-            and lib.clang_Location_isFromMainFile(location)
-            and lib.clang_isCursorDefinition(cursor)
+        cursor._tu = unit
+        # A name out of a macro is "from" no file; where the macro is used counts.
+        if lib.clang_Location_isFromMainFile(location) or (
+            not lib.clang_Location_isInSystemHeader(location)
+            and location.file is not None
+            and location.file.name == main
         ):
-            cursor._tu = unit
             found.append(
-                ClangFunction(cursor.location.offset, cursor.spelling, cursor.result_type.spelling)
+                ClangFunction(location.offset, cursor.spelling, cursor.result_type.spelling)
             )
-        return 1  # continue
+        return 1
 
     lib.clang_Location_isFromMainFile.argtypes = [cindex.SourceLocation]
+    lib.clang_Location_isInSystemHeader.argtypes = [cindex.SourceLocation]
     lib.clang_visitChildren(unit.cursor, cindex.callbacks["cursor_visit"](visit), None)
     return tuple(sorted(found))

@@ -28,7 +28,18 @@ def inspection_lines(
     sources: dict[str, bytes],
     verbose: bool,
 ) -> Iterator[str]:
-    """The picture of a tree, densest first."""
+    """The picture of a tree, densest first; names of any bytes stay on their lines."""
+    return map(printable, _lines(headline, kvm, files, failed, sources, verbose))
+
+
+def _lines(
+    headline: str,
+    kvm: KvmFacts | None,
+    files: Sequence[FileFacts],
+    failed: Sequence[tuple[str, str]],
+    sources: dict[str, bytes],
+    verbose: bool,
+) -> Iterator[str]:
     yield headline
     if kvm is not None:
         yield f"KVM  {kvm.path}:{kvm.table.line}"
@@ -63,12 +74,20 @@ def inspection_lines(
             detail = f" ({mention.detail})" if mention.detail else ""
             yield f"  {mention.state}  {mention.path}:{mention.line}  {mention.name}{detail}"
     for path, error in failed:
-        yield f"  not read  {printable(path)}: {error}"
+        yield f"  not read  {error if path in error else f'{path}: {error}'}"
 
 
-def printable(path: str) -> str:
-    """A path without line breaks and control characters."""
-    return path.encode("unicode_escape", "backslashreplace").decode("ascii")
+def printable(text: str) -> str:
+    """Text on one line: control characters and bytes that are no UTF-8 as escapes."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+
+
+def as_unicode(text: str) -> str:
+    """Text as JSON can hold it: bytes of a name that are no UTF-8 as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def inspection_data(
@@ -115,5 +134,7 @@ def inspection_data(
             ],
         },
         "diagnostics": [str(d) for facts in files for d in facts.diagnostics],
-        "failed": [{"file": path, "error": error} for path, error in failed],
+        "failed": [
+            {"file": as_unicode(path), "error": as_unicode(error)} for path, error in failed
+        ],
     }  # fmt: skip
