@@ -23,7 +23,7 @@ from patchgen.model import Expr, Function, Place, Step
 _DEPTH = 4
 #: The zero page in place of an entry: read-only to everyone, who faults before it is
 #: written (mm/huge_memory.c, __split_huge_zero_page_pmd()).
-_ZERO_PAGE = frozenset({"my_zero_pfn", "is_huge_zero_pmd"})
+_ZERO_PAGE = frozenset({"my_zero_pfn"})
 
 
 def removes(call: Expr) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from patchgen.flow.range_sites import END, INIT, NONBLOCK, START, role
+from patchgen.flow.range_sites import END, INIT, NONBLOCK, START, range_of, role
 from patchgen.flow.subjects import is_pure
 from patchgen.flow.text import bare, every, root, statements, subexpressions, text
 from patchgen.model import Expr, Function, If, Span
@@ -35,8 +35,19 @@ def guards(function: Function) -> frozenset[str]:
             between[atom] = Span(first, stmt.span.start)
         if atoms and any(part.kind == "call" and role(part) in _SECTION for part in every(stmt)):
             deciding.update(atoms)
-    found = {atom: between[atom] for atom in deciding if asked[atom] > 1}
+    ranges = _ranges(function)
+    found = {
+        atom: between[atom]
+        for atom in deciding
+        if asked[atom] > 1 and not any(f"{base}." in atom for base in ranges)
+    }
     return frozenset(set(found) - _changing(function, found)) if found else frozenset()
+
+
+def _ranges(function: Function) -> set[str]:
+    """The ranges themselves: their initialisation changes them."""
+    found = (range_of(part) for part in every(function.body) if part.kind == "call" and role(part))
+    return {text(target) for target in found if target is not None}
 
 
 def _atoms(test: Expr) -> Iterator[Expr]:

@@ -21,6 +21,7 @@ A length that comes from outside and is never tested stays undecided.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from patchgen.flow.range_bounds import Bounds, Sum
@@ -36,7 +37,7 @@ RULE = Rule(
     "a range is initialised empty, or with its end before its start",
 )
 
-#: Addresses are unsigned long; -1UL is the last one.
+#: Addresses are unsigned long.
 _ADDRESSES = 1 << 64
 
 
@@ -48,16 +49,20 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
         function = site.function
         bounds = Bounds(function)
         start, end = site.arguments["start"], site.arguments["end"]
-        last = bounds.sum(end)
-        if last.number is not None and last.number < 0:
-            last = Sum((), last.number + _ADDRESSES)  # -1UL
-        length = last.minus(bounds.sum(start))
+        first, last = (_address(bounds.sum(bound)) for bound in (start, end))
+        length = last.minus(first)
         message = "" if last.number is not None and length.terms else _fault(length, start, end)
         if message:
             yield tree.finding(RULE, site.call, message, path=function.path, function=function.name)
         elif _untested(length, bounds, site):
             name = length.terms[0][0]
             yield undecided(RULE, site.place, f"{name} may be 0, nothing tests it before")
+
+
+def _address(found: Sum) -> Sum:
+    """An absolute address as the unsigned number it is: -1UL is the last one."""
+    number = found.number
+    return Sum((), number + _ADDRESSES) if number is not None and number < 0 else found
 
 
 def _fault(length: Sum, first: Expr, last: Expr) -> str:
@@ -67,18 +72,17 @@ def _fault(length: Sum, first: Expr, last: Expr) -> str:
         if number > 0:
             return ""
         return f"the range from {start} to {end} " + ("is empty" if number == 0 else "is inverted")
-    if sorted(n for _, n in length.terms) == [-1, 1] and length.size <= 0:
-        up, down = (term for term, _ in sorted(length.terms, key=lambda entry: -entry[1]))
-        if _opposite(up, down):
-            return f"the range from {start} to {end} is inverted: the bounds are swapped"
+    if _is_end(first) and not _is_end(last) and length.size <= 0:
+        return f"the range from {start} to {end} is inverted: the bounds are swapped"
     if len(length.terms) == 1 and length.terms[0][1] == -1 and length.size <= 0:
         return f"the range from {start} to {end} ends {length.terms[0][0]} before its start"
     return ""
 
 
-def _opposite(up: str, down: str) -> bool:
-    """Whether ``up - down`` is the start minus the end of one pair: vm_start, vm_end."""
-    return "start" in up and up.replace("start", "end") == down
+def _is_end(bound: Expr) -> bool:
+    """Whether a bound is named as an end: ``end``, ``vm_end``, ``old_end``."""
+    words = {word for name in re.findall(r"\w+", text(bound)) for word in name.split("_")}
+    return "end" in words
 
 
 def _untested(length: Sum, bounds: Bounds, site: RangeInit) -> bool:

@@ -30,6 +30,9 @@ static void moving(struct mm_struct *mm, unsigned long start, unsigned long end)
 
 	mmu_notifier_range_init(&range, mm, start, end);
 	mmu_notifier_range_init(&range, mm, end, start); // EXPECT: MN005
+	mmu_notifier_range_init(&range, mm, end, last); // EXPECT: MN005
+	mmu_notifier_range_init(&range, mm, end, end + PAGE_SIZE);
+	mmu_notifier_range_init(&range, mm, -1UL, 0); // EXPECT: MN005
 	last += find_last(mm);
 	mmu_notifier_range_init(&range, mm, start, last);
 }

@@ -131,6 +131,24 @@ static unsigned long by_start(struct mm_struct *mm, unsigned long addr, unsigned
 	return 0;
 }
 
+static unsigned long by_end(struct mm_struct *mm, unsigned long addr, unsigned long end)
+{
+	struct mmu_notifier_range range;
+
+	range.start = 0;
+	do {
+		if (skipped(addr))
+			continue;
+		if (!range.start) {
+			mmu_notifier_range_init(&range, mm, addr, end);
+			mmu_notifier_invalidate_range_start(&range);
+		}
+	} while (addr += PAGE_SIZE, addr != end);
+	if (range.start && change(addr))
+		mmu_notifier_invalidate_range_end(&range);
+	return 0; // EXPECT: MN001
+}
+
 static int twice_started(struct mm_struct *mm, unsigned long start, unsigned long end)
 {
 	struct mmu_notifier_range range;
