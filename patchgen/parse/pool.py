@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
 from patchgen.outcome import Done, Failed, UserError
+from patchgen.tree.child import die_with_parent
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -51,6 +52,7 @@ class _Worker(Generic[T, R]):
 
 
 def _serve(function: Callable[[Any], Any], connection: Connection) -> None:
+    die_with_parent()  # a sibling may hold the pipe open, so its end need not come
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # A crash must not leave a core file or libclang's report on the user's terminal.

@@ -16,6 +16,7 @@ from patchgen.facts.state import TreeState
 from patchgen.facts.store import program
 from patchgen.proof.prove import prove
 from patchgen.proof.result import ProofResult
+from patchgen.tree.child import die_with_parent
 from patchgen.tree.snapshot import Snapshot
 
 Reads = tuple[tuple[str, ...], ...]
@@ -62,7 +63,7 @@ class Proofs:
 
     def __init__(self, before: TreeState, after: TreeState) -> None:
         context = multiprocessing.get_context("fork")
-        self._pool = ProcessPoolExecutor(2, mp_context=context)
+        self._pool = ProcessPoolExecutor(2, mp_context=context, initializer=die_with_parent)
         self._before, self._after = (self._submit(state) for state in (before, after))
 
     def _submit(self, state: TreeState) -> Future[ProofResult]:

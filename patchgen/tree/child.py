@@ -63,7 +63,7 @@ def started(
             cwd=cwd,
             pass_fds=(keep_fd,) if keep_fd >= 0 else (),
             process_group=0,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
     except FileNotFoundError:
         raise UserError(f"this machine has no program {argv[0]}") from None
@@ -105,7 +105,8 @@ def tail(output: IO[bytes], size: int = 8192) -> str:
     return output.read().decode("utf-8", "replace")
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends, however it ends."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
