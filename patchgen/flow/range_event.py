@@ -6,7 +6,7 @@ is not.  So only a change that was found counts, and no default.
 
 Three kinds of stores say nothing against an event that promises protection only: to
 entries that mapped no page before (swap entries, markers), to another process's new
-entries (fork), and the unsharing of a hugetlb table, which faults in again as it was.
+entries (fork), and the unsharing of a hugetlb table on the way to a new protection.
 So a replacement counts where the same entry was flushed before.
 """
 
@@ -106,7 +106,9 @@ def moves(site: RangeInit, code: Code) -> Place | None:
 
 
 def _too_weak(event: str, site: RangeInit, found: Iterable[Effect], code: Code) -> Weaker | None:
-    certain = [one for one in found if _counts(one, code)]
+    found = tuple(found)
+    protects = any(one.kind == "pgprot" for one in found)
+    certain = [one for one in found if _counts(one, code, protects)]
     for kind in ("moved", "removed", "replaced", "pgprot", "protect"):
         shown = [one for one in certain if one.kind == kind]
         if shown and kind not in _ADMITS[event]:
@@ -115,10 +117,10 @@ def _too_weak(event: str, site: RangeInit, found: Iterable[Effect], code: Code) 
     return None
 
 
-def _counts(one: Effect, code: Code) -> bool:
+def _counts(one: Effect, code: Code, protects: bool) -> bool:
     """Whether an effect is certain to concern a mapped page of this section."""
     if one.kind == "removed":
-        return one.text not in names("ranges", "unshares", "functions")
+        return not protects or one.text not in names("ranges", "unshares", "functions")
     return one.kind != "replaced" or _flushed_before(one, code)
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.flow.range_state import DONE, LEAK, OPEN, SPURIOUS
+from patchgen.flow.range_sites import INIT, range_of, role
+from patchgen.flow.range_state import DONE, LEAK, OPEN, READY, SPURIOUS, UNINITIALISED
 from patchgen.flow.range_walk import RangeExit, RangeFault, Ranges
 from patchgen.flow.value import compare
 from patchgen.model import Function
@@ -21,6 +22,8 @@ def pair_faults(ranges: Ranges) -> Iterator[RangeFault]:
     """Sections that no callback closes, or that none opened."""
     alone = [f for f in ranges.handlers if f.static and not ranges.callers(f.name)]
     openers = [f for f in alone if any(_opens(one) for one in ranges.of(f).exits)]
+    for opener in openers:
+        yield from _raw(ranges, opener)
     closers = [f for f in alone if any(_closes(one) for one in ranges.of(f).exits)]
     for opener in openers:
         partners = [c for c in closers if _match(ranges, opener, c)]
@@ -41,6 +44,24 @@ def pair_faults(ranges: Ranges) -> Iterator[RangeFault]:
                 "and nothing in the file opens it"
             )
             yield RangeFault(SPURIOUS, message, first.event, closer, first.steps)
+
+
+def _raw(ranges: Ranges, opener: Function) -> Iterator[RangeFault]:
+    """A callback that starts a range which nothing in its file initialises."""
+    initialised = {
+        _member(ranges.naming(function).key(target))
+        for function in ranges.program.functions
+        if function.path == opener.path
+        for call in ranges.program.calls(function)
+        if role(call) == INIT
+        for target in (range_of(call),)
+        if target is not None
+    }
+    for one in ranges.of(opener).exits:
+        for key, known in sorted(one.ranges):
+            if known.state == OPEN and known.needs == READY and _member(key) not in initialised:
+                message = f"{key} is started, and nothing in the file initialises it"
+                yield RangeFault(UNINITIALISED, message, one.event, opener, one.steps)
 
 
 def _unbalanced(ranges: Ranges, opener: Function, partners: list[Function]) -> Iterator[RangeFault]:

@@ -80,9 +80,9 @@ def refused(before: Range) -> Range:
 
 def ended(before: Range, name: str) -> Answer:
     """An end of either kind."""
-    after = Range(DONE, before.line, before.needs)
     state = before.state
-    if state == FOREIGN:
+    after = Range(DONE, before.line, OPEN if state == FOREIGN else before.needs)
+    if state == FOREIGN and not before.changed:
         return Range(DONE, 0, OPEN), None
     if state in (RAW, READY):
         return after, Fault(SPURIOUS, f"{name} is ended, and was not started on this path")
@@ -102,7 +102,7 @@ def assigned(before: Range, member: str, line: int, restores: bool) -> Range:
     """``range.member = value``; ``restores`` where the value is the one at the start."""
     if before.state == RAW:
         return msgspec.structs.replace(before, members=before.members | {member})
-    if before.state != OPEN or member not in ("start", "end", "mm"):
+    if before.state not in (OPEN, FOREIGN) or member not in ("start", "end", "mm"):
         return before
     changed = tuple(entry for entry in before.changed if entry[0] != member)
     if not restores:

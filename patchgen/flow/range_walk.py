@@ -227,7 +227,14 @@ class _Checker(Checker[_State]):
         self.incomplete = ""
         self.locals: dict[str, bool] = {}
         self.ignored = _ignored(function)
+        self.used = self._used()
         self.guards = guards(function)
+
+    def _used(self) -> frozenset[str]:
+        """The ranges that the function itself starts or ends."""
+        calls = self.ranges.program.calls(self.function)
+        targets = [range_of(call) for call in calls if role(call)]
+        return frozenset(self._key(target) for target in targets if target is not None)
 
     def initial(self, function: Function) -> _State:
         return _State()
@@ -318,7 +325,7 @@ class _Checker(Checker[_State]):
             holder = Expr("unary", "*", (holder,), left.span, left.line)
         key = self._key(holder)
         before = state.get(key)
-        if before is None and not self._is_range(key):
+        if before is None and not self._is_range(key) and key not in self.used:
             return state
         before = before or self._fresh(key)
         restores = expr.name == "=" and self._is_saved(expr.args[1], key, left.name)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from patchgen.flow.range_pairs import pair_faults
 from patchgen.flow.range_state import ALTERED, UNINITIALISED
 from patchgen.flow.range_walk import ranges_of
 from patchgen.model import Finding, Undecided
@@ -47,3 +48,8 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
                 yield tree.finding(
                     RULE, fault.event, fault.message, fault.steps, function=function.name
                 )
+    for fault in pair_faults(ranges):
+        if fault.kind == UNINITIALISED:
+            yield tree.finding(
+                RULE, fault.event, fault.message, fault.steps, function=fault.function.name
+            )

@@ -131,3 +131,55 @@ static void gives_a_good_one(struct mm_struct *mm, unsigned long start, unsigned
 	change(mm);
 	mmu_notifier_invalidate_range_end(&range);
 }
+
+struct raw_walk { struct mmu_notifier_range raw; };
+
+static int raw_pre_vma(unsigned long start, unsigned long end, struct mm_walk *walk)
+{
+	struct raw_walk *rwalk = walk->private;
+
+	mmu_notifier_invalidate_range_start(&rwalk->raw);
+	return 0; // EXPECT: MN004
+}
+
+static void raw_post_vma(struct mm_walk *walk)
+{
+	struct raw_walk *rwalk = walk->private;
+
+	mmu_notifier_invalidate_range_end(&rwalk->raw);
+}
+
+struct good_walk { struct mmu_notifier_range good; };
+
+static int good_pre_vma(unsigned long start, unsigned long end, struct mm_walk *walk)
+{
+	struct good_walk *gwalk = walk->private;
+
+	mmu_notifier_range_init(&gwalk->good, walk->mm, start, end);
+	mmu_notifier_invalidate_range_start(&gwalk->good);
+	return 0;
+}
+
+static void good_post_vma(struct mm_walk *walk)
+{
+	struct good_walk *gwalk = walk->private;
+
+	gwalk->good.end = 0;
+	mmu_notifier_invalidate_range_end(&gwalk->good); // EXPECT: MN004
+}
+
+static void grows(struct mmu_notifier_range *range)
+{
+	range->end = PAGE_ALIGN(range->end);
+	mmu_notifier_invalidate_range_start(range);
+}
+
+static void grown_by_helper(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct mmu_notifier_range range;
+
+	mmu_notifier_range_init(&range, mm, start, end);
+	grows(&range);
+	change(mm);
+	mmu_notifier_invalidate_range_end(&range);
+}
