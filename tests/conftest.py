@@ -65,7 +65,9 @@ def _tree(name: str) -> Path:
             place = fetch.add(name).path
         return registry.resolve(str(place.resolve())).path
     except UserError as error:
-        if os.environ.get("CI") == "true":
+        # CI has Debian's packages; 5.0, which Debian does not have, runs where kernel.org
+        # can be reached or PATCHGEN_TREE_5_0 names a tree.
+        if os.environ.get("CI") == "true" and registry.load().tree[name].debian is not None:
             raise
         pytest.skip(str(error))
 
