@@ -38,6 +38,10 @@ DEPTH = 32
 #: Distinct contexts walked for one tree, each bounded by CONTEXT_STEPS.
 CONTEXTS = 20_000
 CONTEXT_STEPS = 60_000
+#: Steps of all walks of one tree together.
+TOTAL_STEPS = 2_000_000
+#: States in which one call may leave its caller; more are not followed, and said so.
+STATES = 64
 #: Different ways out of a callee; beyond it, what they return is forgotten.
 OUTCOMES = 24
 
@@ -133,6 +137,7 @@ class Effects:
         self.counters = counters
         self._done: dict[tuple[int, Context], Summary] = {}
         self._active: set[int] = set()
+        self._steps = 0
         self._namings: dict[int, Naming] = {}
 
     def of(self, function: Function, context: Context = Context()) -> Summary:  # noqa: B008
@@ -145,12 +150,13 @@ class Effects:
             return RECURSION
         if len(self._active) >= DEPTH:
             return Summary((), (), f"{function.path}:{function.line}: calls nest too deep")
-        if len(self._done) >= CONTEXTS:
-            return Summary((), (), f"{function.path}:{function.line}: too many contexts")
+        if len(self._done) >= CONTEXTS or self._steps >= TOTAL_STEPS:
+            return Summary((), (), f"{function.path}:{function.line}: too much to walk")
         self._active.add(id(function))
         try:
             checker = _Checker(self, function, context)
             result = walk(function, checker, limit=CONTEXT_STEPS)
+            self._steps += result.visited
         finally:
             self._active.discard(id(function))
         found = self._done[key] = checker.summary(result)
@@ -334,7 +340,10 @@ class _Checker(Checker[State]):
         if len(outcomes) > OUTCOMES:
             outcomes = {(one.state, ANY): Outcome(one.state, None, one.steps)
                         for one in outcomes.values()}  # fmt: skip
-        return tuple(outcomes.values())
+        if len(outcomes) > STATES:
+            place = event.place
+            self.incomplete = self.incomplete or f"{place}: more than {STATES} ways out of a call"
+        return tuple(outcomes.values())[:STATES]
 
     def _note(self, sleep: Sleep, prefix: tuple[Step, ...], via: int) -> None:
         key = (sleep.event.place, sleep.blockable, bool(sleep.held))

@@ -47,6 +47,16 @@ def atomic_kinds() -> frozenset[str]:
     return frozenset(kind["name"] for kind in load("locks")["kind"] if kind.get("atomic"))
 
 
+@cache
+def transferable() -> dict[str, frozenset[str]]:
+    """Kinds that other code may release, with the names of their releases."""
+    return {
+        kind["name"]: frozenset(kind["release"])
+        for kind in load("locks")["kind"]
+        if kind.get("transfers")
+    }
+
+
 def lock_of(call: Expr, primitive: LockCall) -> Expr:
     """The expression that identifies the lock (the object, not its address)."""
     if primitive.fixed or len(call.args) < 2:

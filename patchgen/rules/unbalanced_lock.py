@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A callback leaves with a lock, SRCU or RCU section it took, or drops one twice.
+"""A callback leaves with a lock, SRCU section or reference, or drops one twice.
 
 All paths of a callback are followed through its helpers.  A lock that start
 holds for end to drop is fine, provided that start does not keep it when it
@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.flow.effects import Exit
+from patchgen.flow.locks import transferable
 from patchgen.model import Finding, Function, Undecided
 from patchgen.rules.base import END, ERROR, START, Context, Handler, Rule, undecided
 
@@ -52,7 +53,19 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
                 failed = handler.entry.member == START and leaving.value.hi < 0
                 if (kind, shown) in passed and not failed:
                     continue
+                if kind in transferable() and not _drops_itself(tree, function, kind, n):
+                    continue
                 yield _finding(tree, function, leaving, kind, key, n)
+
+
+def _drops_itself(tree: Context, function: Function, kind: str, n: int) -> bool:
+    """Whether a reference that is still held is one that this code also drops."""
+    releases = transferable()[kind]
+    return n > 0 and any(
+        call.name in releases
+        for reached in tree.program.reachable([function], 4)
+        for call in tree.program.calls(reached)
+    )
 
 
 def _handed_over(tree: Context, handler: Handler) -> frozenset[tuple[str, str]]:

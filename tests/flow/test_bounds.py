@@ -82,3 +82,12 @@ def test_recursion_ends() -> None:
     by_name = {f.name: f for f in functions}
     assert not effects.of(by_name["even"]).exits[0].state.held
     assert "nest too deep" in effects.of(by_name["f0"]).incomplete
+
+
+def test_a_callee_with_very_many_ways_out_is_cut_and_said_so() -> None:
+    locks = " ".join(f"if (a{n}) spin_lock(&l{n});" for n in range(8))
+    source = f"void h(void) {{ {locks} }} void f(void) {{ h(); h(); h(); }}"
+    functions = functions_in(source.encode(), "x.c")
+    effects = Effects(Program(functions), frozenset())
+    summary = effects.of(functions[1])
+    assert "more than 64 ways out" in summary.incomplete and "x.c:1" in summary.incomplete

@@ -130,6 +130,22 @@ static bool leaky(struct mmu_interval_notifier *mni, const struct mmu_notifier_r
 	return true;
 }
 
+/* One reference is dropped here, so it must be on every path. */
+static bool references(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		       unsigned long seq)
+{
+	struct dev *d = container_of(mni, struct dev, mni);
+
+	if (!mmget_not_zero(mni->mm))
+		return true;
+	if (d->gone)
+		return true; // EXPECT: MN024
+	queue_work(d->wq, &d->work);
+	mmput_async(mni->mm);
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops refs = { .invalidate = references };
 static const struct mmu_notifier_ops ops[] = {
 	{ .invalidate_range_start = early },
 	{ .invalidate_range_end = twice },
