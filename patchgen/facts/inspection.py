@@ -42,8 +42,8 @@ def inspect(state: TreeState, paths: Sequence[str] = ()) -> Inspection:
     ``paths`` is not there, is no C source or header, or cannot be read.
     """
     whole = not paths
-    wanted = [_asked_for(state, path) for path in dict.fromkeys(paths)]
-    wanted = wanted or list(state.candidates())
+    asked = dict.fromkeys(_asked_for(state, path) for path in paths)
+    wanted = list(asked or state.candidates())
     sources = [path for path in wanted if path.endswith(".c")]
     headers = [path for path in wanted if not path.endswith(".c")]
     variants: dict[str, list[FileFacts]] = {}

@@ -66,15 +66,22 @@ def read_inside(real_root: str, path: str) -> bytes | None:
         return None
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", path) from None
-    with os.fdopen(handle, "rb") as file:
-        state = os.fstat(handle)
-        if stat.S_ISDIR(state.st_mode):
-            return None
-        if not stat.S_ISREG(state.st_mode):
-            raise UserError("not a regular file", path)
-        if state.st_size > SIZE_LIMIT:
-            raise UserError(
-                f"{state.st_size >> 20} MiB, larger than the {SIZE_LIMIT >> 20} MiB that are read",
-                path,
-            )
+    try:
+        return _content(handle, path)
+    finally:
+        os.close(handle)
+
+
+def _content(handle: int, path: str) -> bytes | None:
+    state = os.fstat(handle)
+    if stat.S_ISDIR(state.st_mode):
+        return None
+    if not stat.S_ISREG(state.st_mode):
+        raise UserError("not a regular file", path)
+    if state.st_size > SIZE_LIMIT:
+        raise UserError(
+            f"{state.st_size >> 20} MiB, larger than the {SIZE_LIMIT >> 20} MiB that are read",
+            path,
+        )
+    with os.fdopen(handle, "rb", closefd=False) as file:
         return file.read()
