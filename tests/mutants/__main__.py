@@ -33,6 +33,9 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--operator", action="append", default=[], help="only these faults")
     parser.add_argument("--file", default="", help="only files whose path contains this")
     parser.add_argument("--broken", action="store_true", help="list mutants that do not compile")
+    parser.add_argument(
+        "--jobs", type=int, default=0, help="processes; all processors unless given"
+    )
     return parser.parse_args(words)
 
 
@@ -47,14 +50,16 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"mutants: {error}", file=sys.stderr)
         return int(error.exit_status)
     todo = [m for m in running.mutants(found, operators) if options.file in m.site.path]
-    results = tuple(running.run(found, todo, running.to_stderr))
+    results = tuple(running.run(found, todo, running.to_stderr, options.jobs))
     known = report.Peers()
     if not options.no_peers:
         counted = [n for n, r in enumerate(results) if r.state != "broken"]
         numbers = [counted[n] for n in peers.sample([todo[n] for n in counted], found)]
         mutants = [todo[n] for n in numbers]
         headers = [results[n].header for n in numbers]
-        answers = peers.run(found, mutants, headers, peers.installed(), running.to_stderr)
+        answers = peers.run(
+            found, mutants, headers, peers.installed(), running.to_stderr, options.jobs
+        )
         known = report.Peers(tuple(numbers), answers)
     versions = {base.tree: base.version for base in found}
     whole = report.Run(versions, operators, results, known)

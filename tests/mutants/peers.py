@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The same mutants through other checkers, as far as they are installed.
 
-Coccinelle runs the tree's own scripts for locks and NULL, sparse its defaults with
-context tracking, clang its analyzer from the mutated function on.  A peer has found a
-mutant when it prints anything that it does not print for the unmutated file, numbers in
-the text apart.  They are slow, so they get a sample: of each operator and state the site
-in the smallest file.
+Coccinelle runs the tree's own scripts for locks, sparse its defaults with context
+tracking, clang its analyzer from the mutated function on.  A peer has found a mutant when
+it prints anything that it does not print for the unmutated file, numbers in the text
+apart.  They are slow, so they get a sample: of each operator the site in the smallest
+file of the first tree it fits in.  What they say of a file is remembered in the cache.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -18,9 +19,9 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 
+from patchgen import cache
 from patchgen.model import Value
 from patchgen.tree.flags import ParseConfig
 from tests.mutants.bases import Base
@@ -33,7 +34,6 @@ SCRIPTS = (
     "locks/double_lock.cocci",
     "locks/flags.cocci",
     "locks/mini_lock.cocci",
-    "null/deref_null.cocci",
 )
 
 
@@ -51,14 +51,14 @@ Check = Callable[[Source, Path], str]
 
 
 def sample(todo: Sequence[Mutant], found: Sequence[Base]) -> list[int]:
-    """Numbers of the mutants for peers: of each operator and state, in the smallest file."""
+    """Numbers of the mutants for peers: of each operator one, in the smallest file."""
     states = {base.name: base.state for base in found}
-    chosen: dict[tuple[str, str], int] = {}
+    chosen: dict[str, int] = {}
     size = [len(states[m.base].read(m.site.path) or b"") for m in todo]
     for number, mutant in enumerate(todo):
-        best = chosen.setdefault((mutant.base, mutant.operator), number)
-        if size[number] < size[best]:
-            chosen[mutant.base, mutant.operator] = number
+        best = chosen.setdefault(mutant.operator, number)
+        if mutant.base == todo[best].base and size[number] < size[best]:
+            chosen[mutant.operator] = number
     return sorted(chosen.values())
 
 
@@ -92,16 +92,18 @@ def run(
     with_header: Sequence[bool],
     peers: dict[str, Check],
     progress: Callable[[str], None],
+    workers: int = 0,
 ) -> dict[str, list[bool]]:
     """For each peer, whether it found each mutant."""
     states = {base.name: base.state for base in found}
     done = 0
 
-    @cache
+    @functools.cache
     def before(base: str, path: str, function: str, name: str) -> Counter[str]:
         state = states[base]
         data = state.read(path) or b""
-        return _said(peers[name], Source(state.root, path, function, data, state.config(path)))
+        source = Source(state.root, path, function, data, state.config(path))
+        return _said(name, peers[name], source)
 
     def one(job: tuple[Mutant, bool, str]) -> bool:
         nonlocal done
@@ -109,25 +111,30 @@ def run(
         site, state = mutant.site, states[mutant.base]
         data = mutate(state.read(site.path) or b"", site, header)
         source = Source(state.root, site.path, site.function, data, state.config(site.path))
-        said = _said(peers[name], source)
+        said = _said(name, peers[name], source)
         new = said - before(mutant.base, site.path, site.function, name)
         done += 1
         progress(f"{done} of {len(todo) * len(peers)} runs of other checkers")
         return bool(new)
 
     jobs = [(m, h, name) for name in peers for m, h in zip(todo, with_header, strict=True)]
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         answers = list(pool.map(one, jobs))
     size = len(todo)
     return {name: answers[i * size : (i + 1) * size] for i, name in enumerate(peers)}
 
 
-def _said(check: Check, source: Source) -> Counter[str]:
+def _said(name: str, check: Check, source: Source) -> Counter[str]:
     """The lines a checker prints, without numbers and without where the file lay."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / Path(source.path).name
-        file.write_bytes(source.data)
-        text = check(source, file).replace(folder, "")
+    where = (source.path, source.function, source.config.key)
+    key = cache.digest("peer", name, *SCRIPTS, *where, source.data)
+    text = (cache.read("mutants", key) or b"").decode("utf-8", "replace")
+    if not text:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / Path(source.path).name
+            file.write_bytes(source.data)
+            text = "ran\n" + check(source, file).replace(folder, "")
+        cache.write("mutants", key, text.encode())
     lines = (re.sub(r"\d+", "#", line).strip() for line in text.splitlines())
     return Counter(line for line in lines if ".c:" in line)
 

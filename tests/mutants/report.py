@@ -156,11 +156,11 @@ not report for the unmutated tree.
 """
 
 _PEERS = """
-Other checkers are slow, so they get a sample: of each operator and each state the site in the
-smallest file. They count as having found a mutant when they print any line that they do not
-print for the unmutated file. Coccinelle runs the tree's own scripts (locks/*.cocci,
-null/deref_null.cocci), sparse its defaults with context tracking, clang its analyzer's default
-checkers from the mutated function on; sparse and clang with the same flags as patchgen.
+Other checkers are slow, so they get a sample: of each operator the site in the smallest file of
+the first tree it fits in. They count as having found a mutant when they print any line that they
+do not print for the unmutated file. Coccinelle runs the tree's own scripts (locks/*.cocci),
+sparse its defaults with context tracking, clang its analyzer's default checkers from the mutated
+function on; sparse and clang with the same flags as patchgen.
 """
 
 

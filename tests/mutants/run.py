@@ -72,7 +72,10 @@ _BASES: dict[str, Base] = {}
 
 
 def run(
-    found: Sequence[Base], todo: Sequence[Mutant], progress: Callable[[str], None]
+    found: Sequence[Base],
+    todo: Sequence[Mutant],
+    progress: Callable[[str], None],
+    workers: int = 0,
 ) -> list[Result]:
     """What lint says of each mutant, in the order of ``todo``."""
     _BASES.update({base.name: base for base in found})
@@ -80,7 +83,7 @@ def run(
     results: dict[int, Result] = {}
     began = time.monotonic()
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=context) as pool:
         waiting = {pool.submit(_do, [todo[n] for n in chunk]): chunk for chunk in chunks}
         for future in as_completed(waiting):
             results.update(zip(waiting[future], future.result(), strict=True))
