@@ -58,7 +58,7 @@ def command(
     from patchgen.cli.options import progress
     from patchgen.proof.answer import as_lines, to_json, verdict_line
     from patchgen.proof.protocol import Bounds
-    from patchgen.proof.prove import check_cases, prove
+    from patchgen.proof.prove import check_cases, prove, shape, understand
     from patchgen.tree.registry import resolve
 
     tree = resolve(spec)
@@ -67,7 +67,12 @@ def command(
     show = progress(quiet or as_json)
     good = True
     states = _states(tree.path, series)
-    for label, read in states:
+    proved: object = None
+    for number, (label, read) in enumerate(states, 1):
+        found = shape(understand(read))
+        if found == proved and number < len(states):
+            continue  # Lines moved, nothing else.
+        proved = found
         result = prove(
             read, bounds, cases, lambda name, count, _: show(f"{name}: {count:,} states")
         )

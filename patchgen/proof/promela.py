@@ -57,7 +57,8 @@ def promela(system: System, title: str = "") -> str:
             "title": title or system.name,
             "properties": names,
             "variables": [
-                {"name": v.name, "bits": v.bits, "initial": v.initial} for v in system.variables
+                {"name": _name(v.name), "bits": v.bits, "initial": v.initial}
+                for v in system.variables
             ],
             "processes": [
                 {
@@ -93,21 +94,29 @@ def _option(transition: Transition, pc: str) -> dict[str, str]:
     }
 
 
+def _name(variable: str) -> str:
+    """A name that is neither a keyword of Promela nor a process."""
+    return f"v_{variable}"
+
+
 def _guard(literals: Sequence[Literal]) -> str:
-    parts = [f"{g.variable} {'!=' if g.negated else '=='} {g.other or g.value}" for g in literals]
+    parts = []
+    for guard in literals:
+        value = _name(guard.other) if guard.other else guard.value
+        parts.append(f"{_name(guard.variable)} {'!=' if guard.negated else '=='} {value}")
     return " && ".join(parts) or "true"
 
 
 def _update(update: Update) -> str:
-    name = update.variable
+    name = _name(update.variable)
     if update.how == "set":
         return f"{name} = {update.value}"
     if update.how == "add":
         sign = "+" if update.value >= 0 else "-"
         return f"{name} = {name} {sign} {abs(update.value)}"
     if update.how == "or":
-        return f"{name} = {name} | {update.other}"
-    return f"{name} = {update.other}"
+        return f"{name} = {name} | {_name(update.other)}"
+    return f"{name} = {_name(update.other)}"
 
 
 def spin(system: System) -> SpinAnswer:

@@ -136,6 +136,19 @@ def understand(read: Read) -> Understood | tuple[Evidence, ...]:
     return Understood(protocol, cores, unmap, _notes(protocol), limits)
 
 
+def shape(value: object) -> object:
+    """``value`` (an :class:`Understood`) without its places: equal where only lines moved."""
+    if isinstance(value, Place):
+        return None
+    if isinstance(value, Value):
+        return (type(value), *(shape(getattr(value, f)) for f in value.__struct_fields__))
+    if isinstance(value, tuple):
+        return tuple(shape(item) for item in value)
+    if isinstance(value, dict):
+        return tuple((key, shape(item)) for key, item in value.items())
+    return value
+
+
 def _table(data: bytes) -> OpsTable:
     for table in tables(Tokens(data), KVM_MAIN):
         if table.struct == "mmu_notifier_ops":

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from patchgen.outcome import Exit
+from patchgen.proof.check import compare
 from patchgen.proof.protocol import Bounds
 from patchgen.proof.prove import prove, understand
 from patchgen.proof.result import Run
@@ -126,6 +128,14 @@ def test_keeping_everything_but_the_zap_is_safe(tree: Path) -> None:
     )
     assert result.verdict("ro-ro-new", "O1", True).holds
     assert result.verdict("rw-ro-same", "O1", True).holds
+
+
+@pytest.mark.skipif(shutil.which("spin") is None, reason="spin is not installed")
+def test_spin_gives_the_same_verdicts(tree: Path) -> None:
+    read, bounds = variant(tree, plain_guard), Bounds(1, 1)
+    result = prove(read, bounds, keys=("ro-ro-new",))
+    lines = list(compare(read, bounds, result, ("ro-ro-new",)))
+    assert len(lines) == 2 and all(same for _, same in lines), lines
 
 
 def test_a_function_that_cannot_be_told_is_unknown(tree: Path) -> None:
