@@ -5,11 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from patchgen.cli.options import open_state, progress, tree_options, verbose_option
 from patchgen.outcome import Exit
+
+if TYPE_CHECKING:
+    from patchgen.facts.state import TreeState
+    from patchgen.rules.run import LintResult
 
 
 @click.command()
@@ -27,6 +32,12 @@ from patchgen.outcome import Exit
 @click.option("--ignore", multiple=True, help="not this rule (repeatable)")
 @click.option("--diff", "revision", default="", help="only what changed since this revision")
 @click.option("--baseline", type=click.Path(path_type=Path), help="leave out what this file knows")
+@click.option(
+    "--fix",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="write a verified series that mends what can be mended mechanically",
+)
 @click.option("--write-baseline", type=click.Path(path_type=Path), help="write what is found there")
 def command(
     files: tuple[str, ...],
@@ -41,6 +52,7 @@ def command(
     ignore: tuple[str, ...],
     revision: str,
     baseline: Path | None,
+    fix: Path | None,
     write_baseline: Path | None,
 ) -> Exit:
     """Lint FILES (paths in the tree), or every file that mentions the API.
@@ -67,6 +79,8 @@ def command(
     if baseline is not None:
         left = known.without_baseline(baseline, result.findings)
         result = msgspec.structs.replace(result, findings=left)
+    if fix is not None:
+        return _fix(state, result, fix)
     if as_json or style in ("json", "sarif"):
         from patchgen.report.sarif import sarif
 
@@ -88,3 +102,29 @@ def command(
         click.echo(f"patchgen: {path}: {error}", err=True)
     lost = result.findings or result.unparsed or result.failed
     return Exit.FINDINGS if lost else Exit.CLEAN
+
+
+def _fix(state: TreeState, result: LintResult, out: Path) -> Exit:
+    """Write the series; what has no mechanical mend is listed and stays."""
+    from patchgen.pipeline.cover import Supplied, build_cover
+    from patchgen.pipeline.fix import plan_fixes
+    from patchgen.pipeline.generate import Request, generate
+    from patchgen.report.plan import check_lines, plan_lines
+
+    plan, left = plan_fixes(state, result.findings)
+    for line in plan_lines(plan) if plan.planned else ():
+        click.echo(line)
+    supplied = Supplied("Mend findings of patchgen lint")
+    done = generate(
+        plan,
+        lambda plan, series, checks: build_cover(plan, series, checks, supplied),
+        Request(),
+        out,
+    )
+    for line in check_lines(done.checks):
+        click.echo(line)
+    for finding in left:
+        click.echo(f"left: {finding.place}: {finding.message} [{finding.rule}]")
+    if done.files is not None:
+        click.echo(f"{out}/: cover letter and {len(done.checks)} patches")
+    return Exit.FINDINGS if left else Exit.CLEAN

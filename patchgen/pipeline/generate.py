@@ -158,7 +158,9 @@ def _proved(proofs: Proofs | None, progress: Callable[[str], None]) -> tuple[str
 
 
 def _idempotent(plan: SeriesPlan) -> None:
-    """A second run on the result must plan nothing."""
+    """A second run on the result must plan nothing; mends of findings are no recipe."""
+    if not plan.recipes:
+        return
     again = make_plan(plan.last, plan.recipes, Options(), Choice(only=plan.recipes))
     if again.planned or again.refusals:
         what = [planned.patch.subject for planned in again.planned]

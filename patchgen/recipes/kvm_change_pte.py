@@ -113,8 +113,7 @@ def plan(state: State, options: Options) -> StepResult:
         return _half(guards, (start, end))
     source = state.read(KVM_MAIN) or b""
     outcomes = [
-        _insertion(function, comment, source, facts)
-        for function, comment in zip((start, end), _COMMENTS, strict=True)
+        insertion(function, number, source, facts) for number, function in enumerate((start, end))
     ]
     changes = [outcome for outcome in outcomes if isinstance(outcome, Change)]
     late = [outcome for outcome in outcomes if isinstance(outcome, Evidence)]
@@ -182,10 +181,13 @@ _COMMENTS = (
 )
 
 
-def _insertion(
-    function: Function, comment: tuple[str, ...], source: bytes, facts: FileFacts
+def insertion(
+    function: Function, number: int, source: bytes, facts: FileFacts
 ) -> Change | Evidence:
-    """The guard's change, or the declaration that changes state before it could stand."""
+    """The guard's change for range_start() (``number`` 0) or range_end() (1).
+
+    Else the declaration that changes state before it could stand.
+    """
     parameter = next((p for p in function.params if "mmu_notifier_range" in p.type), None)
     if parameter is None or not parameter.name:
         return Evidence(
@@ -211,7 +213,7 @@ def _insertion(
         context={
             "range": parameter.name,
             "value": "" if function.result == "void" else " 0",
-            "lines": list(comment),
+            "lines": list(_COMMENTS[number]),
         },
     )
 

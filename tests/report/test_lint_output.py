@@ -229,3 +229,42 @@ def test_only_what_changed_since_a_revision(patchgen, mini, tree):
     lost = patchgen("lint", "--tree", tree, "--diff", "no-such-revision")
     assert lost.returncode == 2
     assert "no revision" in lost.stderr
+
+
+def test_fix_writes_a_verified_series_for_what_is_mechanical(patchgen, tree, tmp_path):
+    ksm, engine = tree / "mm/ksm.c", tree / "drivers/misc/scratch_engine.c"
+    ksm.write_text(ksm.read_text().replace("MMU_NOTIFY_CLEAR, 0,", "0, MMU_NOTIFY_CLEAR,"))
+    text = engine.read_text()
+    assert "mmu_notifier_range_blockable(range)" in text
+    engine.write_text(
+        text.replace(
+            "mmu_notifier_range_blockable(range)", "(range->flags & MMU_NOTIFIER_RANGE_BLOCKABLE)"
+        )
+    )
+    out = tmp_path / "mends"
+    done = patchgen("lint", "--tree", tree, "--fix", out)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for mail in sorted(out.glob("000[1-9]-*")):
+        subprocess.run(["git", "apply", str(mail)], cwd=tree, check=True)
+    assert "MMU_NOTIFY_CLEAR, 0," in ksm.read_text()
+    assert "mmu_notifier_range_blockable(range)" in engine.read_text()
+    clean = patchgen("lint", "--tree", tree)
+    assert clean.returncode == 0, clean.stdout
+
+
+def test_fix_completes_a_guard_that_is_in_one_callback_only(patchgen, tree, tmp_path):
+    whole = tmp_path / "whole"
+    done = patchgen("generate", "kvm-change-pte", "--tree", tree, "-o", whole, "--no-proof")
+    assert done.returncode == 0, done.stderr
+    for mail in sorted(whole.glob("000[123]-*")):
+        subprocess.run(["git", "apply", str(mail)], cwd=tree, check=True)
+    file = tree / KVM_MAIN
+    good = file.read_text()
+    guard = "\tif (mmu_notifier_range_use_change_pte(range))\n\t\treturn;\n\n"
+    at = good.rindex(guard)
+    comment = good.rindex("\t/*", 0, at)
+    file.write_text(good[:comment] + good[at + len(guard) :])
+    done = patchgen("lint", "--tree", tree, "--fix", tmp_path / "mends")
+    for mail in sorted((tmp_path / "mends").glob("000[1-9]-*")):
+        subprocess.run(["git", "apply", str(mail)], cwd=tree, check=True)
+    assert file.read_text() == good, done.stdout + done.stderr
