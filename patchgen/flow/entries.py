@@ -18,7 +18,7 @@ from patchgen.flow.knowledge import load, names
 from patchgen.flow.text import bare, text
 from patchgen.flow.value import NONZERO, ZERO
 from patchgen.flow.walk import Checker, Here, Outcome, walk
-from patchgen.model import Evidence, Expr, Function, Place, Value
+from patchgen.model import Evidence, Expr, Function, Place, Step, Value
 
 OLD, NEW = "old", "new"
 READ_ONLY, WRITABLE, MAYBE, UNKNOWN = "ro", "rw", "maybe", "?"
@@ -66,6 +66,17 @@ class Silent(Value, frozen=True, order=True):
     reason: str
 
 
+class Witness(msgspec.Struct, frozen=True):
+    """Where a transition or a silent change was seen, and the path to it.
+
+    ``sure`` tells that the code shows it; else it is only not shown to be absent.
+    """
+
+    event: Event
+    steps: tuple[Step, ...]
+    sure: bool = True
+
+
 class _State(msgspec.Struct, frozen=True):
     """Values of variables and entries, which origins are read-only, what is pending."""
 
@@ -93,6 +104,9 @@ class EntryWalk(Checker[_State]):
         self.unknown: set[Silent] = set()
         self.exits: list[tuple[_State, Event, str]] = []
         self.on_call: Callable[[_State, Expr], None] | None = None
+        self.witnesses: dict[Transition | Silent, Witness] = {}
+        self._clears: dict[int, Event] = {}
+        self._here: Here | None = None
 
     # -- the walker's callbacks ---------------------------------------------
     def initial(self, function: Function) -> _State:
@@ -103,6 +117,7 @@ class EntryWalk(Checker[_State]):
         self, state: _State, event: Event, here: Here
     ) -> _State | tuple[Outcome[_State], ...]:
         """Calls and assignments move values; branches tell what is read-only."""
+        self._here = here
         expr = event.expr
         if expr is None:
             return state
@@ -118,11 +133,18 @@ class EntryWalk(Checker[_State]):
 
     def at_exit(self, state: _State, event: Event, here: Here) -> None:
         """Keep the values with which the function returns."""
+        self._here = here
         returned = here.value(event.expr) if event.expr is not None else None
         kind = "zero" if returned == ZERO else "other"
         self.exits.append((state, event, kind))
         if not self.range_name:
-            self._close(state)
+            self._close(state, event)
+
+    def _saw(self, item: Transition | Silent, event: Event, last: Event, sure: bool) -> None:
+        """Keep the path on which ``item`` was seen first; a sure one goes before others."""
+        known = self.witnesses.get(item)
+        if self._here is not None and (known is None or (sure and not known.sure)):
+            self.witnesses[item] = Witness(event, self._here.steps(last), sure)
 
     # -- values --------------------------------------------------------------
     def value(self, state: _State, expr: Expr) -> Pte:
@@ -195,10 +217,11 @@ class EntryWalk(Checker[_State]):
         if name in _START and _names_range(args, self.range_name):
             return msgspec.structs.replace(state, open=True)
         if name in _END and _names_range(args, self.range_name):
-            self._close(state)
+            self._close(state, event)
             return msgspec.structs.replace(state, open=False, pending=())
         if name in names("entries", "clears") and len(args) > 2:
             pointer = text(args[2])
+            self._clears[event.line] = event
             pending = (*(p for p in state.pending if p[0] != pointer), (pointer, event.line))
             return msgspec.structs.replace(state, pending=pending)
         if name in names("entries", "sets") and len(args) > 2:
@@ -215,27 +238,42 @@ class EntryWalk(Checker[_State]):
         if state.open:
             restored = new.exact and new == old
             if told:
-                self._transition(state, old, new, text(args[1]), event.line)
+                self._transition(state, entry, old, new, text(args[1]), event)
             elif not restored:
-                self.silent.add(Silent(event.line, "an entry is set without a notification"))
+                silent = Silent(event.line, "an entry is set without a notification")
+                self.silent.add(silent)
+                self._saw(silent, event, event, True)
         return _assigned(msgspec.structs.replace(state, pending=pending), entry, new)
 
-    def _transition(self, state: _State, old: Pte, new: Pte, address: str, line: int) -> None:
+    def _transition(
+        self, state: _State, entry: str, old: Pte, new: Pte, address: str, event: Event
+    ) -> None:
         known = _is_read_only(state, old)
         frame = OLD if new.origin == old.origin and new.frame == OLD else NEW
         write = new.write
         if _is_read_only(state, new):
             write = READ_ONLY
-        self.transitions.add(
-            Transition(
-                line, address, frame, write, new.page, READ_ONLY if known else UNKNOWN,
-                "" if known or not old.exact or "@" in old.origin else old.origin,
-            )
+        found = Transition(
+            event.line, address, frame, write, new.page, READ_ONLY if known else UNKNOWN,
+            "" if known or not old.exact or "@" in old.origin else old.origin,
         )  # fmt: skip
+        self.transitions.add(found)
+        # Nothing on the path has compared the entry in memory with anything.
+        unseen = old.write == UNKNOWN and old.origin.partition("@")[0] == entry
+        writable = old.write in (WRITABLE, MAYBE) or unseen
+        self._saw(found, event, event, not found.page or (writable and not self._zero_page()))
 
-    def _close(self, state: _State) -> None:
+    def _zero_page(self) -> bool:
+        """Whether the path asks for the zero page's frame, which no entry maps writable."""
+        events = self._here.events() if self._here is not None else ()
+        tests = (e.expr for e in events if e.kind == "branch" and e.expr is not None)
+        return any(test.name == "is_zero_pfn" and "page_to_pfn" not in text(test) for test in tests)
+
+    def _close(self, state: _State, last: Event) -> None:
         for _, line in state.pending:
-            self.silent.add(Silent(line, "an entry may be cleared without a notification"))
+            silent = Silent(line, "an entry may be cleared without a notification")
+            self.silent.add(silent)
+            self._saw(silent, self._clears.get(line, last), last, True)
 
     def _other_call(
         self, state: _State, call: Expr, event: Event
@@ -262,7 +300,9 @@ class EntryWalk(Checker[_State]):
     def _check_call(self, call: Expr, event: Event) -> None:
         fault = call_fault(call, self.known, frozenset())
         if fault:
-            self.unknown.add(Silent(event.line, fault))
+            unknown = Silent(event.line, fault)
+            self.unknown.add(unknown)
+            self._saw(unknown, event, event, changes_untold(call.name, self.known))
 
     def _out_parameter(
         self, state: _State, call: Expr, name: str, argument: Expr
@@ -304,6 +344,20 @@ def call_fault(call: Expr, known: Mapping[str, Function], seen: frozenset[str]) 
         if fault:
             return f"calls {name}(), which {fault} (line {inner.line})"
     return ""
+
+
+def changes_untold(name: str, known: Mapping[str, Function]) -> bool:
+    """Whether ``name`` and what it calls in the file change entries and never notify."""
+    from patchgen.facts.walk import calls
+
+    reached, todo = {name}, [name]
+    while todo:
+        function = known.get(todo.pop())
+        inner = {call.name for call in calls(function.body)} if function is not None else set()
+        todo += inner - reached
+        reached |= inner
+    changes = names("entries", "clears") | names("entries", "sets")
+    return bool(reached & changes) and not reached & names("entries", "notifies")
 
 
 def _harmless() -> frozenset[str]:

@@ -20,6 +20,7 @@ from functools import cache, cached_property
 from typing import NamedTuple, Protocol
 
 from patchgen.api.features import ApiFeatures
+from patchgen.facts.body import functions_in
 from patchgen.flow.effects import Effects, Summary, paired_counters
 from patchgen.flow.events import Event
 from patchgen.flow.knowledge import names
@@ -171,6 +172,11 @@ class Context:
         for facts in self.facts.values():
             if facts.path not in CORE:
                 yield from facts.functions
+
+    def whole(self, path: str) -> tuple[Function, ...]:
+        """All functions of a file, where its bytes are at hand; else those of the facts."""
+        source = self._sources(path)
+        return functions_in(source, path) if source is not None else self.facts[path].functions
 
     def summary(self, function: Function) -> Summary:
         """What ``function`` leaves behind, called with nothing known."""

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Sections whose range says that change_pte() covers it, and what speaks against it.
+
+MMU_NOTIFIER_USE_CHANGE_PTE (the mmu-notifier-v05 API) tells users of the notifier to
+leave their tables alone at the start, since set_pte_at_notify() will bring every change
+of the one page.  :mod:`patchgen.flow.entries` follows the entries of such a section.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from patchgen.flow.entries import (
+    MAYBE,
+    OLD,
+    READ_ONLY,
+    WRITABLE,
+    EntryWalk,
+    Transition,
+    Witness,
+    read_only_at_callers,
+)
+from patchgen.flow.knowledge import load, names
+from patchgen.flow.program import Program
+from patchgen.flow.range_bounds import Bounds
+from patchgen.flow.range_sites import END, INIT, NONBLOCK, START, arguments, range_of, role
+from patchgen.flow.text import bare, subexpressions, text
+from patchgen.flow.walk import walk
+from patchgen.model import Expr, Function, Step
+
+FLAG = "MMU_NOTIFIER_USE_CHANGE_PTE"
+
+#: A change without a notification; a range or an address that does not fit one page; a
+#: transition that change_pte() cannot follow.
+UNTOLD, MISFIT, FORBIDDEN = "untold", "misfit", "forbidden"
+
+#: Constants by the kernel's habit: capitals and numbers.
+_CONSTANT = re.compile(r"[A-Z0-9_ *<()]+|\d+[uUlL]* \* [A-Z_]+")
+
+
+class Flagged(msgspec.Struct, frozen=True):
+    """A range that is initialised with the flag; ``unclear`` says why it is not followed."""
+
+    function: Function
+    init: Expr
+    name: str
+    start: Expr | None = None
+    end: Expr | None = None
+    unclear: str = ""
+
+
+class SectionFault(msgspec.Struct, frozen=True):
+    """What is wrong with a flagged section: where, the path, and whether it is certain."""
+
+    kind: str
+    where: Expr
+    text: str
+    steps: tuple[Step, ...] = ()
+    sure: bool = True
+
+
+def flagged(program: Program, function: Function) -> Iterator[Flagged]:
+    """Ranges of ``function`` that carry the flag, in source order."""
+    calls = program.calls(function)
+    inits = [call for call in calls if role(call) == INIT]
+    for init in inits:
+        given = arguments(init)
+        target = range_of(init)
+        if target is None or not _carries(given.get("flags")):
+            continue
+        name = text(target).lstrip("*")
+        same = [other for other in inits if _name(other) == name]
+        starts = [c for c in calls if role(c) in (START, NONBLOCK) and _name(c) == name]
+        ends = [c for c in calls if role(c) == END and _name(c) == name]
+        unclear = ""
+        if len(same) > 1:
+            unclear = f"{name} is initialised more than once"
+        elif not starts or not ends:
+            unclear = f"the section of {name} goes across functions"
+        yield Flagged(function, init, name, given.get("start"), given.get("end"), unclear)
+
+
+def _name(call: Expr) -> str:
+    target = range_of(call)
+    return text(target).lstrip("*") if target is not None else ""
+
+
+def _carries(flags: Expr | None) -> bool:
+    return flags is not None and any(part.name == FLAG for part in subexpressions(flags))
+
+
+def faults(
+    section: Flagged, program: Program, known: Mapping[str, Function]
+) -> tuple[SectionFault, ...]:
+    """What speaks against the flag of ``section``; ``known`` are its file's functions."""
+    checker = EntryWalk(known, section.name)
+    result = walk(section.function, checker)
+    found = [*_misfits(section, checker)]
+    if not checker.transitions and not _notified(program, section.function):
+        reason = "set_pte_at_notify() is never called in this section"
+        found.append(SectionFault(UNTOLD, section.init, reason))
+    else:
+        found += _untold(section, checker)
+        if not result.complete:
+            reason = result.bounded or "a statement in the section was not understood"
+            found.append(SectionFault(UNTOLD, section.init, reason, sure=False))
+    for transition in sorted(checker.transitions):
+        one = _forbidden(section, transition, checker.witnesses[transition], known)
+        if one is not None:
+            found.append(one)
+    return tuple(found)
+
+
+# -- changes without a notification ------------------------------------------
+
+
+def _notified(program: Program, function: Function) -> bool:
+    """Whether the function, or what it calls, has a call of set_pte_at_notify()."""
+    wanted = names("entries", "notifies")
+    reached = program.reachable((function,), 4)
+    return any(call.name in wanted for one in reached for call in program.calls(one))
+
+
+def _untold(section: Flagged, checker: EntryWalk) -> Iterator[SectionFault]:
+    for silent in sorted(checker.silent | checker.unknown):
+        witness = checker.witnesses[silent]
+        where = witness.event.expr or section.init
+        yield SectionFault(UNTOLD, where, silent.reason, witness.steps, witness.sure)
+
+
+# -- one page ----------------------------------------------------------------
+
+
+def _misfits(section: Flagged, checker: EntryWalk) -> Iterator[SectionFault]:
+    start, end = section.start, section.end
+    if start is None or end is None:
+        return
+    bounds = Bounds(section.function)
+    page = int(load("ranges")["sizes"]["PAGE_SIZE"])
+    width = bounds.sum(end).minus(bounds.sum(start))
+    if width.number != page:
+        sure = all(factor > 0 and _multiple(term) for term, factor in width.terms)
+        shown = f"the flagged range goes from {text(start)} to {text(end)}"
+        more = "not one page" if sure else "which may be several pages"
+        yield SectionFault(MISFIT, section.init, f"{shown}, {more}", sure=sure)
+    first = bounds.sum(_unmasked(start))
+    for transition in sorted(checker.transitions):
+        witness = checker.witnesses[transition]
+        assert witness.event.expr is not None
+        address = witness.event.expr.args[2]
+        distance = bounds.sum(_unmasked(address)).minus(first).number
+        if distance is None:
+            reason = f"the notified address {text(address)} may lie outside the flagged range"
+            yield SectionFault(MISFIT, witness.event.expr, reason, witness.steps, False)
+        elif not 0 <= distance < page:
+            reason = f"the notified address {text(address)} lies outside the flagged range"
+            yield SectionFault(MISFIT, witness.event.expr, reason, witness.steps)
+
+
+def _multiple(term: str) -> bool:
+    """Whether a term is a constant of the kernel's, or such a multiple of one."""
+    return bool(_CONSTANT.fullmatch(term)) and "PAGE_SHIFT" not in term
+
+
+def _unmasked(address: Expr) -> Expr:
+    """``address`` for ``address & PAGE_MASK``: the same page."""
+    plain = bare(address)
+    if plain.kind == "binary" and plain.name == "&" and bare(plain.args[1]).name == "PAGE_MASK":
+        return bare(plain.args[0])
+    return address
+
+
+# -- transitions -------------------------------------------------------------
+
+
+def _forbidden(
+    section: Flagged, found: Transition, witness: Witness, known: Mapping[str, Function]
+) -> SectionFault | None:
+    """Why change_pte() cannot follow a transition, or None."""
+    where = witness.event.expr
+    assert where is not None
+
+    def fault(reason: str, sure: bool, *more: Step) -> SectionFault:
+        return SectionFault(FORBIDDEN, where, reason, (*witness.steps, *more), sure)
+
+    if not found.page:
+        return fault("the new entry maps no page (a swap or migration entry)", True)
+    if found.frame == OLD:
+        return None  # the permission of one and the same page changes
+    if found.write not in (READ_ONLY, WRITABLE, MAYBE):
+        return fault("whether the new entry may be written through is not known", False)
+    if found.old_write == READ_ONLY:
+        return None
+    if not found.need:
+        reason = "the old entry may be writable, and another page takes its place"
+        return fault(reason, witness.sure)
+    above = read_only_at_callers(section.function, found.need, known)
+    if above is None:
+        return None
+    sure = above.text.endswith("is not known to be read-only here")
+    reason = f"{found.need} may be writable, and another page takes its place"
+    return fault(reason, sure, Step(above.place, above.text))
