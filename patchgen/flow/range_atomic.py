@@ -116,7 +116,7 @@ class AtomicStarts(Observer):
             if root_of(n.partition(" ")[2]) in given and not n.startswith("mapping ")
         }
         for callee in self.program.named(call.name, self.function.path):
-            if _drops(self.program, callee, 0):
+            if _drops(self.program, callee):
                 return frozenset()
         return notes - gone
 
@@ -160,20 +160,27 @@ def _results(function: Function) -> dict[int, Expr]:
     return found
 
 
-def _drops(program: Program, function: Function, depth: int) -> bool:
+def _drops(program: Program, function: Function) -> bool:
     """Whether the function, or one it calls, releases anything atomic at all."""
-    tables = load("page_table_locks")
-    for call in program.calls(function):
-        primitive = primitives().get(call.name)
-        if primitive is not None and primitive.atomic and not primitive.acquires:
-            return True
-        if call.name in tables["both"]["drops"] or call.name in tables["mapping"]["drops"]:
-            return True
-        if depth < _DEPTH and call.name and primitive is None:
-            for callee in program.named(call.name, function.path):
-                if callee is not function and _drops(program, callee, depth + 1):
-                    return True
+    seen, todo = {id(function)}, [function]
+    while todo:
+        one = todo.pop()
+        for call in program.calls(one):
+            if _releases(call):
+                return True
+            for callee in program.named(call.name, one.path) if call.name else ():
+                if id(callee) not in seen:
+                    seen.add(id(callee))
+                    todo.append(callee)
     return False
+
+
+def _releases(call: Expr) -> bool:
+    tables = load("page_table_locks")
+    primitive = primitives().get(call.name)
+    if primitive is not None:
+        return primitive.atomic and not primitive.acquires
+    return call.name in tables["both"]["drops"] or call.name in tables["mapping"]["drops"]
 
 
 def _starts_first(program: Program, function: Function, depth: int) -> bool:
@@ -194,6 +201,6 @@ def _starts_first(program: Program, function: Function, depth: int) -> bool:
                     continue
                 if _starts_first(program, callee, depth + 1):
                     return True
-                if _drops(program, callee, depth + 1):
+                if _drops(program, callee):
                     return False
     return False

@@ -17,6 +17,7 @@ import msgspec
 
 from patchgen.flow import events
 from patchgen.flow.events import Event
+from patchgen.flow.knowledge import names
 from patchgen.flow.naming import Naming
 from patchgen.flow.program import Program, declared_type
 from patchgen.flow.range_guards import guards
@@ -136,15 +137,15 @@ class Ranges:
         found = [f for f in self.program.functions if f.name not in initialisers()]
         direct = [f for f in found if any(role(c) for c in self.program.calls(f))]
         known = {id(f): f for f in direct}
-        names = {f.name for f in direct if self._exports(f)}
-        todo = list(names)
+        openers = {f.name for f in direct if self._exports(f)}
+        todo = list(openers)
         while todo:
             name = todo.pop()
             for caller in self.callers(name):
                 if id(caller) not in known:
                     known[id(caller)] = caller
-                if caller.name not in names and self._exports(caller):
-                    names.add(caller.name)
+                if caller.name not in openers and self._exports(caller):
+                    openers.add(caller.name)
                     todo.append(caller.name)
         return tuple(f for f in found if id(f) in known)
 
@@ -156,8 +157,8 @@ class Ranges:
     def _callers(self) -> dict[str, list[Function]]:
         found: dict[str, list[Function]] = {}
         for function in self.program.functions:
-            for name in {call.name for call in self.program.calls(function)} - {""}:
-                found.setdefault(name, []).append(function)
+            for callee in {call.name for call in self.program.calls(function)} - {""}:
+                found.setdefault(callee, []).append(function)
         return found
 
     def callers(self, name: str) -> list[Function]:
@@ -256,7 +257,28 @@ class _Checker(Checker[_State]):
         return self._matters(expr)
 
     def _matters(self, call: Expr) -> bool:
-        return bool(role(call)) or bool(self._callees(call)) or _passes_bounds(call)
+        if role(call) or self._callees(call) or _passes_bounds(call):
+            return True
+        return bool(self._given_away(call))
+
+    def _given_away(self, call: Expr) -> tuple[str, ...]:
+        """The function's ranges that go to a callee which is not at hand."""
+        if call.name.startswith("mmu_notifier_") or call.name in names(
+            "evaluation", "preserves", "functions"
+        ):
+            return ()
+        found = []
+        for argument in call.args[1:]:
+            given = bare(argument)
+            if given.kind == "unary" and given.name == "&":
+                key = self._key(given.args[0])
+            elif given.kind == "name":
+                key = self._key(Expr("unary", "*", (given,), given.span, given.line))
+            else:
+                continue
+            if key in self.used and not self.ranges.program.targets(call, self.function):
+                found.append(key)
+        return tuple(found)
 
     def event(
         self, state: _State, event: Event, here: Here
@@ -283,6 +305,11 @@ class _Checker(Checker[_State]):
             return self._primitive(state, event, here, what)
         if _passes_bounds(event.expr):
             return self._bounds(state, event.expr)
+        away = self._given_away(event.expr)
+        if away:
+            for key in away:
+                state = state.put(key, Range(LOST))
+            return state
         return self._enter(state, event, here)
 
     # -- declarations, branches and assignments -------------------------------
@@ -398,7 +425,7 @@ class _Checker(Checker[_State]):
         key = self._key(target)
         before = state.get(key) or self._fresh(key)
         if before.state == LOST:
-            why = f"{self.function.path}:{event.line}: {key} may be any range"
+            why = f"{self.function.path}:{event.line}: the state of {_shown(key)} is not known"
             self.incomplete = self.incomplete or why
             return state
         name = _shown(key)

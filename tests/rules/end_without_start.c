@@ -70,7 +70,7 @@ out:
 
 static void close_it(struct mmu_notifier_range *range)
 {
-	flush(range);
+	flush(range->mm);
 	mmu_notifier_invalidate_range_end(range);
 }
 

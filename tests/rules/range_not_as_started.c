@@ -69,7 +69,7 @@ static void restored(struct mm_struct *mm, unsigned long start, unsigned long en
 	mmu_notifier_invalidate_range_start(&range);
 	saved = range.end;
 	range.end = start + PAGE_SIZE;
-	change(&range);
+	change(range.start);
 	range.end = saved;
 	mmu_notifier_invalidate_range_end(&range);
 }

@@ -315,3 +315,15 @@ static int any_range(struct mm_struct *mm, bool which) // UNDECIDED: MN001
 	mmu_notifier_invalidate_range_end(range);
 	return 0;
 }
+
+/* A helper of another file opens it: the file alone does not tell. */
+static int opened_elsewhere(struct mm_struct *mm, unsigned long addr) // UNDECIDED: MN001
+{
+	struct mmu_notifier_range range;
+
+	if (follow_elsewhere(mm, addr, &range))
+		return -EINVAL;
+	change(mm);
+	mmu_notifier_invalidate_range_end(&range);
+	return 0;
+}
