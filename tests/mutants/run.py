@@ -7,6 +7,7 @@ are shared out over all processors.
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import re
@@ -15,7 +16,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
 
+import msgspec
+
+import patchgen
+from patchgen import cache
 from patchgen.facts.state import TreeState
 from patchgen.facts.store import Taken
 from patchgen.model import FileFacts, Finding
@@ -26,7 +32,7 @@ from tests.mutants.operator import Operator
 from tests.mutants.reparse import Reparser
 
 #: Mutants of one file that one process does in a row.
-CHUNK = 40
+CHUNK = 20
 
 Job = tuple[str, str, frozenset[str], frozenset[str]]
 Key = tuple[str, str, str]
@@ -82,6 +88,7 @@ def run(
     chunks = list(_chunks(todo))
     results: dict[int, Result] = {}
     began = time.monotonic()
+    _program()  # once, and before anybody edits a rule
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=context) as pool:
         waiting = {pool.submit(_do, [todo[n] for n in chunk]): chunk for chunk in chunks}
@@ -103,14 +110,53 @@ def _chunks(todo: Sequence[Mutant]) -> Iterator[list[int]]:
 
 
 def _do(todo: Sequence[Mutant]) -> list[Result]:
-    """Mutants of one file of one state."""
+    """Mutants of one file of one state; those that were done before are remembered."""
     base = _BASES[todo[0].base]
     path = todo[0].site.path
-    facts = base.state.facts(path)
-    (taken,) = base.state.taken([(path, "", frozenset(), frozenset())])
-    reparser = Reparser(base.state, path, facts)
-    before: dict[tuple[str, ...], Counter[Key]] = {}
-    return [_one(base, mutant, facts, taken, reparser, before) for mutant in todo]
+    wanted = {mutant: _key(base, mutant) for mutant in todo}
+    results = {m: known for m, key in wanted.items() if (known := _remembered(m, key))}
+    missing = [mutant for mutant in wanted if mutant not in results]
+    if missing:
+        facts = base.state.facts(path)
+        (taken,) = base.state.taken([(path, "", frozenset(), frozenset())])
+        reparser = Reparser(base.state, path, facts)
+        before: dict[tuple[str, ...], Counter[Key]] = {}
+        for mutant in missing:
+            result = _one(base, mutant, facts, taken, reparser, before)
+            results[mutant] = result
+            answer = (result.error, result.new, result.failed, result.header)
+            cache.write("mutants", wanted[mutant], msgspec.msgpack.encode(answer))
+    return [results[mutant] for mutant in todo]
+
+
+@functools.cache
+def _program() -> str:
+    """Digest of all that an answer depends on in the program."""
+    package = Path(patchgen.__file__).parent
+    folders = ("api", "parse", "facts", "flow", "rules", "tree")
+    files = [package / "model.py", *sorted(Path(__file__).parent.glob("*.py"))]
+    for folder in folders:
+        files += sorted(f for f in (package / folder).rglob("*") if f.suffix in (".py", ".toml"))
+    return cache.digest(*(file.read_bytes() for file in files))
+
+
+def _key(base: Base, mutant: Mutant) -> str:
+    """What an answer is remembered by: program, tree with its series, and the mutant."""
+    series = [
+        part
+        for path, data in sorted(base.state.snapshot.overrides.items())
+        for part in (path, data or b"")
+    ]
+    tree = (str(base.state.root), base.version, *series)
+    return cache.digest(_program(), *tree, msgspec.msgpack.encode(mutant))
+
+
+def _remembered(mutant: Mutant, key: str) -> Result | None:
+    data = cache.read("mutants", key)
+    if data is None:
+        return None
+    answer = msgspec.msgpack.decode(data, type=tuple[str, tuple[int, ...], str, bool])
+    return Result(mutant, *answer)
 
 
 def _one(
