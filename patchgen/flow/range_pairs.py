@@ -20,7 +20,11 @@ from patchgen.model import Function
 
 def pair_faults(ranges: Ranges) -> Iterator[RangeFault]:
     """Sections that no callback closes, or that none opened."""
-    alone = [f for f in ranges.handlers if f.static and not ranges.callers(f.name)]
+    alone = [
+        f
+        for f in ranges.handlers
+        if f.static and not ranges.callers(f.name) and not ranges.of(f).incomplete
+    ]
     openers = [f for f in alone if any(_opens(one) for one in ranges.of(f).exits)]
     for opener in openers:
         yield from _raw(ranges, opener)
