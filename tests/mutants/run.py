@@ -26,6 +26,7 @@ from patchgen.facts.state import TreeState
 from patchgen.facts.store import Taken
 from patchgen.model import FileFacts, Finding
 from patchgen.outcome import Done, Failed
+from tests.mutants import reparse
 from tests.mutants.bases import Base, errors
 from tests.mutants.mutant import Mutant, Result, mutate
 from tests.mutants.operator import Operator
@@ -134,7 +135,7 @@ def _program() -> str:
     """Digest of all that an answer depends on in the program."""
     package = Path(patchgen.__file__).parent
     folders = ("api", "parse", "facts", "flow", "rules", "tree")
-    files = [package / "model.py", *sorted(Path(__file__).parent.glob("*.py"))]
+    files = [package / "model.py", Path(__file__), Path(reparse.__file__)]
     for folder in folders:
         files += sorted(f for f in (package / folder).rglob("*") if f.suffix in (".py", ".toml"))
     return cache.digest(*(file.read_bytes() for file in files))

@@ -128,14 +128,18 @@ class Subject:
 
     @cached_property
     def reached(self) -> tuple[Code, ...]:
-        """Callbacks and the functions of this file that they reach."""
+        """Callbacks and the functions of this file that run in them.
+
+        A function that is only handed to a work item or a grace period runs later, without
+        the callback's context, and is not among them.
+        """
         names: dict[str, None] = dict.fromkeys(h.code.function.name for h in self.handlers)
         queue = list(names)
         while queue:
             code = self.code(queue.pop())
             if code is None:
                 continue
-            for name in sorted(callees(code.function)):
+            for name in sorted(callees(code.function) - _deferred(code)):
                 if name not in names and self.code(name) is not None:
                     names[name] = None
                     queue.append(name)
@@ -149,6 +153,20 @@ class Subject:
     def site(self, code: Code, at: Stmt | Expr, *edits: Edit, header: str = "") -> Site:
         """A site in ``code`` at a node."""
         return Site(self.path, code.function.name, at.line, tuple(edits), header)
+
+
+_LATER = ("INIT_WORK", "INIT_DELAYED_WORK", "call_rcu", "call_srcu", "timer_setup")
+
+
+def _deferred(code: Code) -> set[str]:
+    """Names that the code mentions only in calls that run them later."""
+    every = [e for e in code.nodes if isinstance(e, Expr) and e.kind == "name"]
+    later = {
+        id(e)
+        for e in every
+        if any(isinstance(a, Expr) and a.name in _LATER for a in code.ancestors(e))
+    }
+    return {e.name for e in every if id(e) in later} - {e.name for e in every if id(e) not in later}
 
 
 def _sections(code: Code) -> Iterator[Section]:

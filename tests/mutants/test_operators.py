@@ -124,6 +124,9 @@ LEAVES_ALONE = [
     ("fence_wait_interruptible", INTERVAL % "dma_resv_wait_timeout(dev->r, 1, true, MAX);", ""),
     ("unlock_removed", START % ("mutex_unlock(&dev->lock);", "0"), ""),
     ("unlock_removed", "static void no_callback(void)\n{\n" + LOCKED + "}\n", ""),
+    ("unlock_removed",
+     "static void later(struct work_struct *w)\n{\n" + LOCKED + "}\n"
+     + START % ("INIT_WORK(&dev->work, later);\nqueue_work(dev->wq, &dev->work);", "0"), ""),
     ("lock_doubled", START % ("rcu_read_lock();\nrcu_read_unlock();", "0"), ""),
     ("lock_kept_on_early_exit", START % ("if (mn)\n\tgoto out;\n" + LOCKED + "out:", "ret"), ""),
     ("blockable_test_removed", INTERVAL % (TEST + "unmap(dev);"), ""),

@@ -105,13 +105,17 @@ def early_return_inside(s: Subject) -> Iterator[Site]:
 
 
 def leave_with(code: Code) -> str:
-    """A return of a plain value that fits the function's type."""
+    """A return of an error that fits the function's type.
+
+    An error and not success: where a function opens a section for its caller, the caller
+    ends it after success.
+    """
     result = code.function.result
     if result == "void":
         return "return;"
     if result.endswith("*"):
         return "return NULL;"
-    return "return false;" if result == "bool" else "return 0;"
+    return {"bool": "return false;", "int": "return -EINTR;"}.get(result, "return 0;")
 
 
 @operator(2)
