@@ -109,6 +109,9 @@ def _function(
     named = [at for at in candidate if not _ATTRIBUTE.fullmatch(texts[at])]
     if not named:
         return None
+    start = _behind_macros(tokens, first, named, body)
+    if start > first:
+        first, named = start, [at for at in named if at > start]
     # The declarator is the first call-like name that has a type before it; a
     # definition by macro has none.
     name_at = next((at for at in named if at > first), named[0])
@@ -119,6 +122,19 @@ def _function(
     elif name_at == first and tokens.kinds[name_at + 2] == "name":
         name = texts[name_at + 2]
     return Outline(name, first, name_at, open_at, body, close)
+
+
+def _behind_macros(tokens: Tokens, first: int, named: list[int], body: int) -> int:
+    """Index behind calls of macros that end without a semicolon before a definition.
+
+    ``DECLARE_THIS(a) DECLARE_THAT(b) static int f(void) {``: the one of ``static``.
+    ``first`` where the calls are part of the definition.
+    """
+    at = first
+    while at in named:
+        at = matching(tokens, at + 1) + 1
+    starts_definition = first < at < body and tokens.kinds[at] == "name" and named[-1] > at
+    return at if starts_definition else first
 
 
 def parameters(tokens: Tokens, open_at: int) -> tuple[Param, ...]:

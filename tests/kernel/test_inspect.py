@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Whole real trees: every user of the API is found, and nothing is left unparsed."""
+
+import pytest
+
+from patchgen.facts.inspection import inspect
+from patchgen.facts.state import TreeState
+from patchgen.report.inspection import ledger_totals
+from patchgen.tree.describe import describe
+
+pytestmark = pytest.mark.kernel
+
+LETTERS = {
+    "release": "R", "invalidate_range_start": "S", "invalidate_range_end": "E",
+    "invalidate_range": "I", "arch_invalidate_secondary_tlbs": "A", "change_pte": "C",
+    "clear_flush_young": "Y", "clear_young": "Y", "test_young": "Y",
+    "alloc_notifier": "M", "free_notifier": "M",
+}  # fmt: skip
+#: Which callbacks each user has, by the end of its path; from reading the trees.
+USERS = {
+    "5.10": {
+        "kfd_process.c": "RM", "nouveau_svm.c": "SM", "i915_gem_userptr.c": "S",
+        "mmu_rb.c": "S", "amd/iommu_v2.c": "RI", "intel/svm.c": "RI",
+        "grutlbpurge.c": "SEM", "kvm_main.c": "RSEICY",
+    },
+    "6.1": {
+        "kfd_process.c": "RM", "nouveau_svm.c": "SM", "mmu_rb.c": "S", "amd/iommu_v2.c": "RI",
+        "intel/svm.c": "RI", "grutlbpurge.c": "SEM", "kvm_main.c": "RSEICY",
+        "sgx/encl.c": "RM", "s390/kvm/pv.c": "R", "arm-smmu-v3-sva.c": "RIM",
+        "ocxl/link.c": "I",
+    },
+    "6.12": {
+        "kfd_process.c": "RM", "nouveau_svm.c": "SM", "mmu_rb.c": "S", "amd/pasid.c": "RA",
+        "intel/svm.c": "RAM", "grutlbpurge.c": "SEM", "kvm_main.c": "RSEY",
+        "sgx/encl.c": "RM", "s390/kvm/pv.c": "R", "arm-smmu-v3-sva.c": "RAM",
+        "ocxl/link.c": "A",
+    },
+}  # fmt: skip
+#: How many interval tables each file has.
+INTERVAL = {
+    "5.10": {
+        "amdgpu_mn.c": 2, "nouveau_svm.c": 1, "radeon_mn.c": 1, "user_exp_rcv.c": 2,
+        "mlx5/odp.c": 1, "gntdev.c": 1, "test_hmm.c": 2,
+    },
+    "6.1": {
+        "amdgpu_mn.c": 2, "nouveau_svm.c": 1, "radeon_mn.c": 1, "user_exp_rcv.c": 2,
+        "mlx5/odp.c": 1, "gntdev.c": 1, "test_hmm.c": 2, "kfd_svm.c": 1,
+        "i915_gem_userptr.c": 1,
+    },
+    "6.12": {
+        "amdgpu_hmm.c": 2, "nouveau_svm.c": 1, "radeon_mn.c": 1, "user_exp_rcv.c": 2,
+        "mlx5/odp.c": 1, "gntdev.c": 1, "test_hmm.c": 2, "kfd_svm.c": 1,
+        "i915_gem_userptr.c": 1, "xe_vm.c": 1,
+    },
+}  # fmt: skip
+
+
+def named(path: str, known: dict) -> str:
+    return next((end for end in known if path.endswith(f"/{end}")), path)
+
+
+@pytest.mark.parametrize("name", ["5.10", "6.1", "6.12", "7.2"])
+def test_every_file_parses_and_every_user_is_found(kernel_tree, name):
+    found = inspect(TreeState(describe(kernel_tree(name))))
+    assert found.failed == ()
+    diagnostics = [str(d) for facts in found.files for d in facts.diagnostics]
+    assert diagnostics == []
+    totals = ledger_totals(found.mentions)
+    assert totals["unparsed"] == 0
+    assert totals["analysed"] > 300
+    if name not in USERS:
+        return
+    users: dict[str, set[str]] = {}
+    interval: dict[str, int] = {}
+    for table in (table for facts in found.files for table in facts.ops):
+        if table.struct == "mmu_notifier_ops":
+            letters = {LETTERS[entry.member] for entry in table.entries}
+            users.setdefault(named(table.path, USERS[name]), set()).update(letters)
+        elif table.struct == "mmu_interval_notifier_ops":
+            assert table.function("invalidate"), table.path
+            key = named(table.path, INTERVAL[name])
+            interval[key] = interval.get(key, 0) + 1
+    assert users == {path: set(letters) for path, letters in USERS[name].items()}
+    assert interval == INTERVAL[name]
