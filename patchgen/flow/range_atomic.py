@@ -15,9 +15,11 @@ from patchgen.flow.events import Event
 from patchgen.flow.knowledge import load, names
 from patchgen.flow.locks import ALWAYS, IF_TRUE, lock_of, primitives
 from patchgen.flow.program import Program
+from patchgen.flow.range_calls import root_of
+from patchgen.flow.range_paths import Observer
 from patchgen.flow.range_sites import START, initialisers, role
 from patchgen.flow.range_state import Range
-from patchgen.flow.range_walk import Observer, Ranges, root_of
+from patchgen.flow.range_walk import Ranges
 from patchgen.flow.text import bare, every, name, root, statements, text
 from patchgen.flow.value import NONZERO, ZERO, Known
 from patchgen.flow.walk import Here

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from patchgen.flow.events import Event
 from patchgen.flow.knowledge import names
 from patchgen.flow.program import Program
+from patchgen.flow.range_paths import Observer
 from patchgen.flow.range_sites import role
 from patchgen.flow.range_state import OPEN, Range
-from patchgen.flow.range_walk import Observer, Ranges
+from patchgen.flow.range_walk import Ranges
 from patchgen.flow.text import bare, every, subexpressions, text
 from patchgen.flow.walk import Here
 from patchgen.model import Expr, Function, Place, Step

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from patchgen.flow.events import Event
+from patchgen.flow.range_paths import Observer
 from patchgen.flow.range_sites import role
 from patchgen.flow.range_state import OPEN, Range
-from patchgen.flow.range_walk import Observer, Ranges
+from patchgen.flow.range_walk import Ranges
 from patchgen.flow.walk import Here
 from patchgen.model import Expr, Function, Place, Step
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from patchgen.flow.range_paths import RangeExit, RangeFault
 from patchgen.flow.range_sites import INIT, range_of, role
 from patchgen.flow.range_state import DONE, LEAK, OPEN, READY, SPURIOUS, UNINITIALISED
-from patchgen.flow.range_walk import RangeExit, RangeFault, Ranges
+from patchgen.flow.range_walk import Ranges
 from patchgen.flow.value import compare
 from patchgen.model import Function
 

@@ -8,9 +8,7 @@ apply.  Summaries depend on which pointers a call gives as NULL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -20,10 +18,25 @@ from patchgen.flow.events import Event
 from patchgen.flow.knowledge import names
 from patchgen.flow.naming import Naming
 from patchgen.flow.program import Program, declared_type
+from patchgen.flow.range_calls import (
+    ignored_results,
+    known_pointer,
+    may_lead_to_range,
+    passes_bounds,
+    root_of,
+    shown,
+    takes_range,
+)
 from patchgen.flow.range_guards import guards
-from patchgen.flow.range_sites import END, INIT, NONBLOCK, START, initialisers, range_of, role
+from patchgen.flow.range_paths import (
+    Observer,
+    PathState,
+    RangeExit,
+    RangeFault,
+    RangeSummary,
+)
+from patchgen.flow.range_sites import END, INIT, START, initialisers, range_of, role
 from patchgen.flow.range_state import (
-    DONE,
     FOREIGN,
     IGNORED,
     LEAK,
@@ -41,85 +54,14 @@ from patchgen.flow.range_state import (
     refused,
     started,
 )
-from patchgen.flow.text import bare, root, statements, text
+from patchgen.flow.text import bare, text
 from patchgen.flow.value import ANY, NEGATIVE, ZERO, Known
 from patchgen.flow.walk import Checker, Here, Outcome, WalkResult, walk
-from patchgen.model import Expr, ExprStmt, Function, Place, Step
+from patchgen.model import Expr, Function, Place
 
 #: Callees entered below one function, and steps of one walk.
 DEPTH = 16
 STEPS = 120_000
-
-
-class _State(msgspec.Struct, frozen=True):
-    """The ranges that the path has touched, by canonical text; decided guards."""
-
-    ranges: frozenset[tuple[str, Range]] = frozenset()
-    decided: frozenset[tuple[str, bool]] = frozenset()
-    notes: frozenset[str] = frozenset()
-
-    def get(self, key: str) -> Range | None:
-        return next((known for name, known in self.ranges if name == key), None)
-
-    def put(self, key: str, after: Range) -> _State:
-        kept = {entry for entry in self.ranges if entry[0] != key}
-        return msgspec.structs.replace(self, ranges=frozenset(kept | {(key, after)}))
-
-
-class Observer:
-    """A rule's own question, asked along the walk of one function.
-
-    It keeps notes (strings) for each path; paths with different notes do not meet.
-    """
-
-    def watches(self, call: Expr) -> bool:
-        """Whether :meth:`call` wants to see this call."""
-        return False
-
-    def call(
-        self,
-        notes: frozenset[str],
-        ranges: Mapping[str, Range],
-        event: Event,
-        here: Here,
-    ) -> frozenset[str] | tuple[tuple[frozenset[str], Known | None], ...]:
-        """The notes after the call, asked before it takes effect on ``ranges``.
-
-        Several, each with what the call evaluates to, split the path.
-        """
-        return notes
-
-    def leaves(
-        self, notes: frozenset[str], ranges: Mapping[str, Range], event: Event, here: Here
-    ) -> None:
-        """The path leaves the function."""
-
-
-class RangeExit(msgspec.Struct, frozen=True):
-    """One way out: the caller's ranges that were touched, the value, the witness."""
-
-    ranges: frozenset[tuple[str, Range]]
-    value: Known
-    event: Event
-    steps: tuple[Step, ...]
-
-
-class RangeFault(NamedTuple):
-    """A misuse of a range, with its witness."""
-
-    kind: str
-    message: str
-    event: Event
-    function: Function
-    steps: tuple[Step, ...]
-
-
-class RangeSummary(msgspec.Struct, frozen=True):
-    """What one function does to ranges; ``incomplete`` says why silence means nothing."""
-
-    exits: tuple[RangeExit, ...] = ()
-    faults: tuple[RangeFault, ...] = ()
-    incomplete: str = ""
 
 
 class Ranges:
@@ -208,7 +150,7 @@ def ranges_of(program: Program) -> Ranges:
     return found
 
 
-class _Checker(Checker[_State]):
+class _Checker(Checker[PathState]):
     kinds = frozenset({events.CALL, events.ASSIGN, events.BRANCH, events.DECL})
 
     def __init__(
@@ -227,7 +169,7 @@ class _Checker(Checker[_State]):
         self.faults: dict[tuple[str, Place, str], RangeFault] = {}
         self.incomplete = ""
         self.locals: dict[str, bool] = {}
-        self.ignored = _ignored(function)
+        self.ignored = ignored_results(function)
         self.used = self._used()
         self.guards = guards(function)
 
@@ -237,8 +179,8 @@ class _Checker(Checker[_State]):
         targets = [range_of(call) for call in calls if role(call)]
         return frozenset(self._key(target) for target in targets if target is not None)
 
-    def initial(self, function: Function) -> _State:
-        return _State()
+    def initial(self, function: Function) -> PathState:
+        return PathState()
 
     def watches(self, event: Event) -> bool:
         expr = event.expr
@@ -257,7 +199,7 @@ class _Checker(Checker[_State]):
         return self._matters(expr)
 
     def _matters(self, call: Expr) -> bool:
-        if role(call) or self._callees(call) or _passes_bounds(call):
+        if role(call) or self._callees(call) or passes_bounds(call):
             return True
         return bool(self._given_away(call))
 
@@ -281,8 +223,8 @@ class _Checker(Checker[_State]):
         return tuple(found)
 
     def event(
-        self, state: _State, event: Event, here: Here
-    ) -> _State | Outcome[_State] | tuple[_State | Outcome[_State], ...]:
+        self, state: PathState, event: Event, here: Here
+    ) -> PathState | Outcome[PathState] | tuple[PathState | Outcome[PathState], ...]:
         if event.kind == events.DECL:
             return self._declared(state, event, here)
         assert event.expr is not None
@@ -303,7 +245,7 @@ class _Checker(Checker[_State]):
         what = role(event.expr)
         if what:
             return self._primitive(state, event, here, what)
-        if _passes_bounds(event.expr):
+        if passes_bounds(event.expr):
             return self._bounds(state, event.expr)
         away = self._given_away(event.expr)
         if away:
@@ -314,7 +256,7 @@ class _Checker(Checker[_State]):
 
     # -- declarations, branches and assignments -------------------------------
 
-    def _declared(self, state: _State, event: Event, here: Here) -> _State:
+    def _declared(self, state: PathState, event: Event, here: Here) -> PathState:
         """A range's life begins, in a loop's body once a round."""
         before = state.get(event.name)
         if before is not None and before.state == OPEN:
@@ -327,18 +269,18 @@ class _Checker(Checker[_State]):
             return state
         return state.put(event.name, Range(RAW if event.expr is None else READY))
 
-    def _branch(self, state: _State, event: Event) -> _State | tuple[_State, ...]:
+    def _branch(self, state: PathState, event: Event) -> PathState | tuple[PathState, ...]:
         assert event.expr is not None
-        known = _known_pointer(event.expr, self.given) if self.given else None
-        shown = text(event.expr) if self.guards else ""
-        if shown in self.guards:
-            if (shown, not event.polarity) in state.decided:
+        known = known_pointer(event.expr, self.given) if self.given else None
+        asked = text(event.expr) if self.guards else ""
+        if asked in self.guards:
+            if (asked, not event.polarity) in state.decided:
                 return ()
-            decided = state.decided | {(shown, event.polarity)}
+            decided = state.decided | {(asked, event.polarity)}
             return msgspec.structs.replace(state, decided=decided)
         return state if known is None or known == event.polarity else ()
 
-    def _assign(self, state: _State, expr: Expr) -> _State:
+    def _assign(self, state: PathState, expr: Expr) -> PathState:
         left = bare(expr.args[0])
         if left.kind == "name":
             for key, _ in state.ranges:
@@ -374,7 +316,7 @@ class _Checker(Checker[_State]):
         variable = key.lstrip("*")
         return "struct mmu_notifier_range" in declared_type(self.function, variable)
 
-    def _bounds(self, state: _State, call: Expr) -> _State:
+    def _bounds(self, state: PathState, call: Expr) -> PathState:
         """A call that may move bounds that it gets the addresses of."""
         for argument in call.args[1:]:
             target = bare(argument)
@@ -416,8 +358,8 @@ class _Checker(Checker[_State]):
         return found
 
     def _primitive(
-        self, state: _State, event: Event, here: Here, what: str
-    ) -> _State | tuple[Outcome[_State], ...]:
+        self, state: PathState, event: Event, here: Here, what: str
+    ) -> PathState | tuple[Outcome[PathState], ...]:
         assert event.expr is not None
         target = range_of(event.expr)
         if target is None:
@@ -425,10 +367,10 @@ class _Checker(Checker[_State]):
         key = self._key(target)
         before = state.get(key) or self._fresh(key)
         if before.state == LOST:
-            why = f"{self.function.path}:{event.line}: the state of {_shown(key)} is not known"
+            why = f"{self.function.path}:{event.line}: the state of {shown(key)} is not known"
             self.incomplete = self.incomplete or why
             return state
-        name = _shown(key)
+        name = shown(key)
         if what == INIT:
             return self._after(state, event, here, key, initialised(before, event.line))
         if what == END:
@@ -442,7 +384,9 @@ class _Checker(Checker[_State]):
             return opened
         return (Outcome(opened, ZERO), Outcome(state.put(key, refused(before)), NEGATIVE))
 
-    def _after(self, state: _State, event: Event, here: Here, key: str, answer: Answer) -> _State:
+    def _after(
+        self, state: PathState, event: Event, here: Here, key: str, answer: Answer
+    ) -> PathState:
         after, fault = answer
         if fault is not None:
             self._fault(fault, event, here)
@@ -457,16 +401,16 @@ class _Checker(Checker[_State]):
     # -- calls ----------------------------------------------------------------
 
     def _callees(self, call: Expr) -> tuple[Function, ...]:
-        if not any(_may_lead_to_range(argument) for argument in call.args[1:]):
+        if not any(may_lead_to_range(argument) for argument in call.args[1:]):
             return ()
         found = self.ranges.program.targets(call, self.function)
-        return tuple(f for f in found if _takes_range(f) and f.name not in initialisers())
+        return tuple(f for f in found if takes_range(f) and f.name not in initialisers())
 
     def _enter(
-        self, state: _State, event: Event, here: Here
-    ) -> _State | tuple[_State | Outcome[_State], ...]:
+        self, state: PathState, event: Event, here: Here
+    ) -> PathState | tuple[PathState | Outcome[PathState], ...]:
         assert event.expr is not None
-        outcomes: dict[tuple[_State, Known], Outcome[_State]] = {}
+        outcomes: dict[tuple[PathState, Known], Outcome[PathState]] = {}
         for callee in self._callees(event.expr):
             summary = self.ranges.of(callee, self._given(event.expr, callee, here))
             self.incomplete = self.incomplete or summary.incomplete
@@ -484,14 +428,14 @@ class _Checker(Checker[_State]):
         for param, argument in zip(callee.params, call.args[1:], strict=False):
             if "*" not in param.type:
                 continue
-            known = _known_pointer(argument, self.given)
+            known = known_pointer(argument, self.given)
             if known is not None:
                 found[param.name] = known
         return frozenset(found.items())
 
     def _returned(
-        self, state: _State, event: Event, here: Here, callee: Function, one: RangeExit
-    ) -> _State:
+        self, state: PathState, event: Event, here: Here, callee: Function, one: RangeExit
+    ) -> PathState:
         assert event.expr is not None
         rename = self.ranges.naming(callee).renamer(event.expr, self.naming)
         for key, after in sorted(one.ranges):
@@ -501,7 +445,7 @@ class _Checker(Checker[_State]):
             before = state.get(mine) or self._fresh(mine)
             if before.state == LOST:
                 continue
-            result, fault = handed_back(before, after, _shown(mine))
+            result, fault = handed_back(before, after, shown(mine))
             if fault is not None:
                 message = f"{callee.name}(): {fault.message}"
                 self._fault(Fault(fault.kind, message), event, here)
@@ -510,7 +454,7 @@ class _Checker(Checker[_State]):
 
     # -- the end --------------------------------------------------------------
 
-    def at_exit(self, state: _State, event: Event, here: Here) -> None:
+    def at_exit(self, state: PathState, event: Event, here: Here) -> None:
         if self.observer is not None:
             self.observer.leaves(state.notes, dict(state.ranges), event, here)
         value = here.value(event.expr) if event.expr is not None else ANY
@@ -521,7 +465,7 @@ class _Checker(Checker[_State]):
                     theirs.append((key, msgspec.structs.replace(known, changed=())))
             elif known.state == OPEN:
                 message = (
-                    f"{self.function.name}() returns with the section of {_shown(key)} open, "
+                    f"{self.function.name}() returns with the section of {shown(key)} open, "
                     f"started at line {known.line}"
                 )
                 self._fault(Fault(LEAK, message), event, here)
@@ -536,74 +480,3 @@ class _Checker(Checker[_State]):
             first = result.unknown[0]
             incomplete = incomplete or f"{first.place}: not understood ({first.name})"
         return RangeSummary(tuple(self.exits.values()), tuple(self.faults.values()), incomplete)
-
-
-def root_of(key: str) -> str:
-    """The variable that a key starts at."""
-    name = key.lstrip("*(")
-    for stop in ("->", ".", "[", ")"):
-        name = name.partition(stop)[0]
-    return name if name.isidentifier() else ""
-
-
-def _shown(key: str) -> str:
-    """A key for messages: the pointer's name for what a pointer means."""
-    return key[1:] if key.startswith("*") else key
-
-
-def _known_pointer(expr: Expr, given: dict[str, bool]) -> bool | None:
-    """Whether a pointer expression (or a test of one) is set; None if open."""
-    expr = bare(expr)
-    if expr.kind == "name":
-        return False if expr.name == "NULL" else given.get(expr.name)
-    if expr.kind == "unary" and expr.name == "&":
-        return True
-    if expr.kind == "unary" and expr.name == "!":
-        inner = _known_pointer(expr.args[0], given)
-        return None if inner is None else not inner
-    if expr.kind == "binary" and expr.name in ("==", "!="):
-        left, right = (bare(arg) for arg in expr.args)
-        if right.name in ("NULL", "0") and left.kind == "name" and left.name in given:
-            return given[left.name] == (expr.name == "!=")
-    return None
-
-
-def _may_lead_to_range(argument: Expr) -> bool:
-    argument = bare(argument)
-    if argument.kind == "unary" and argument.name == "&":
-        return True
-    return argument.kind in ("name", "arrow", "member") and argument.name != "NULL"
-
-
-def _takes_range(function: Function) -> bool:
-    return any("struct" in param.type and "*" in param.type for param in function.params)
-
-
-def _passes_bounds(call: Expr) -> bool:
-    """Whether a call gets the address of a member ``start`` or ``end``."""
-    return any(
-        target.kind == "unary"
-        and target.name == "&"
-        and bare(target.args[0]).kind in ("member", "arrow")
-        and bare(target.args[0]).name in ("start", "end")
-        for target in map(bare, call.args[1:])
-    )
-
-
-def _ignored(function: Function) -> frozenset[int]:
-    """Where a non-blocking start stands as a statement of its own."""
-    return frozenset(
-        bare(stmt.expr).span.start
-        for stmt in statements(function.body)
-        if isinstance(stmt, ExprStmt) and role(bare(stmt.expr)) == NONBLOCK
-    )
-
-
-def all_faults(ranges: Ranges) -> Iterator[tuple[Function, RangeSummary]]:
-    """Every function that handles ranges, with its summary."""
-    for function in ranges.handlers:
-        yield function, ranges.of(function)
-
-
-__all__ = ["DONE", "RangeExit", "RangeFault", "RangeSummary", "Ranges", "all_faults", "ranges_of",
-           "root", "root_of"]  # fmt: skip

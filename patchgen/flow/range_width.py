@@ -11,9 +11,10 @@ from patchgen.flow.events import Event
 from patchgen.flow.knowledge import load, names
 from patchgen.flow.range_bounds import Bounds, Sum
 from patchgen.flow.range_changes import Change, change_of, changes_in, unshares_in
+from patchgen.flow.range_paths import Observer
 from patchgen.flow.range_sites import INIT, arguments, initialisers, range_of, role
 from patchgen.flow.range_state import OPEN, Range
-from patchgen.flow.range_walk import Observer, Ranges
+from patchgen.flow.range_walk import Ranges
 from patchgen.flow.text import bare, every, statements, subexpressions, substitute, text
 from patchgen.flow.walk import Here
 from patchgen.model import Expr, For, Function, If, Place, Step
