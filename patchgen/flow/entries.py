@@ -261,9 +261,9 @@ class EntryWalk(Checker[_State]):
         # Nothing on the path has compared the entry in memory with anything.
         unseen = old.write == UNKNOWN and old.origin.partition("@")[0] == entry
         writable = old.write in (WRITABLE, MAYBE) or unseen
-        self._saw(found, event, event, not found.page or (writable and not self._zero_page()))
+        self._saw(found, event, event, not found.page or (writable and not self._zero_page(entry)))
 
-    def _zero_page(self) -> bool:
+    def _zero_page(self, entry: str) -> bool:
         """Whether the path asks for the zero page's frame, which no entry maps writable."""
         events = self._here.events() if self._here is not None else ()
         tests = (e.expr for e in events if e.kind == "branch" and e.expr is not None)

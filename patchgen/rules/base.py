@@ -100,7 +100,8 @@ class Context:
     """A tree as rules see it: facts of its files, the API, and the flow engine.
 
     ``facts`` are the files that matter, by path; ``sources`` gives a file's
-    bytes and only serves for the columns of findings.
+    bytes.  ``broken`` are facts of files with errors: names in them mean something,
+    silence does not.
     """
 
     def __init__(
@@ -108,8 +109,10 @@ class Context:
         facts: Mapping[str, FileFacts],
         api: ApiFeatures,
         sources: Callable[[str], bytes | None] = lambda path: None,
+        broken: Mapping[str, FileFacts] | None = None,
     ) -> None:
         self.facts = facts
+        self.broken = broken or {}
         self.api = api
         self._sources = sources
 

@@ -15,7 +15,8 @@ Good (there)::
     mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0,
                             vma, mm, address, address + PAGE_SIZE);
 
-The tree's own header decides.  Initialisers of ranges are init-unlike-tree's.
+The tree's own header decides.  Files that do not parse are looked at, too: such a
+name may be why.  Initialisers of ranges are init-unlike-tree's.
 """
 
 from __future__ import annotations
@@ -53,8 +54,10 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
     known = frozenset(tree.api.names)
     if not known:
         return
-    elsewhere = {macro for facts in tree.facts.values() for macro in facts.macros}
-    for function in tree.functions():
+    files = [*tree.facts.values(), *tree.broken.values()]
+    elsewhere = {macro for facts in files for macro in facts.macros}
+    defined = {function.name for facts in tree.broken.values() for function in facts.functions}
+    for function in (one for facts in files for one in facts.functions):
         if function.path in CORE:
             continue
         own = {param.name for param in function.params}
@@ -63,6 +66,8 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
             if expr.kind != "name" or name in known or name in own or name in elsewhere:
                 continue
             if not _of_the_api(name) or tree.program.named(name, function.path):
+                continue
+            if name in defined:
                 continue
             message = f"this tree's API has no {name}{_instead(expr, known)}"
             yield tree.finding(RULE, expr, message, path=function.path, function=function.name)

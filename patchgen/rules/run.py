@@ -42,15 +42,16 @@ def lint(
     found = inspect(state, paths)
     facts = {one.path: one for one in found.files}
     sound = {path: one for path, one in facts.items() if _error(one) is None}
+    broken = {path: one for path, one in facts.items() if path not in sound}
     features = api_features(state)
     chosen = ",".join(rule for rule, module in modules().items() if select(module.RULE))
     key = cache.digest(
         program("flow", "rules", "api"), chosen, repr(features),
-        *sorted(f"{path} {one.digest}" for path, one in sound.items()),
+        *sorted(f"{path} {one.digest} {path in sound}" for path, one in facts.items()),
     )  # fmt: skip
     answer = _remembered(key)
     if answer is None:
-        answer = run(Context(sound, features, state.read), select)
+        answer = run(Context(sound, features, state.read, broken), select)
         cache.write("lint", key, msgspec.msgpack.encode(answer))
     findings, undecided = answer
     wanted = set(paths) or set(facts)
