@@ -267,7 +267,8 @@ class EntryWalk(Checker[_State]):
         """Whether the path asks for the zero page's frame, which no entry maps writable."""
         events = self._here.events() if self._here is not None else ()
         tests = (e.expr for e in events if e.kind == "branch" and e.expr is not None)
-        return any(test.name == "is_zero_pfn" and "page_to_pfn" not in text(test) for test in tests)
+        asked = [text(test.args[1]) for test in tests if test.name == "is_zero_pfn"]
+        return any(entry in shown or "(" not in shown for shown in asked)
 
     def _close(self, state: _State, last: Event) -> None:
         for _, line in state.pending:
