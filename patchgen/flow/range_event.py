@@ -12,7 +12,7 @@ So a replacement counts where the same entry was flushed before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -55,14 +55,17 @@ class Weaker(msgspec.Struct, frozen=True):
 class Facts:
     """The functions of a program, as :class:`patchgen.flow.section_code.Code` wants them."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(
+        self, program: Program, read: Callable[[str], bytes | None] = lambda path: None
+    ) -> None:
+        self._read = read
         self._by_path: dict[str, list[Function]] = {}
         for function in program.functions:
             self._by_path.setdefault(function.path, []).append(function)
 
     def read(self, path: str) -> bytes | None:
-        """No bytes: walk callbacks in tables at file scope are not followed."""
-        return None
+        """The bytes of a file, for walk callbacks in tables at file scope."""
+        return self._read(path)
 
     def paths_mentioning(self, *needles: str) -> tuple[str, ...]:
         """All files that have functions here: every one mentions the API."""

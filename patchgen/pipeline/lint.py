@@ -18,6 +18,7 @@ from patchgen.verify.lint_delta import delta
 def selection(select: Sequence[str], ignore: Sequence[str]) -> Callable[[Rule], bool]:
     """A test for rules by ID, name or prefix (``MN02``); UserError for none such."""
     known = [module.RULE for module in modules().values()]
+    select, ignore = _words(select), _words(ignore)
     for word in (*select, *ignore):
         if not any(_named(rule, word) for rule in known):
             raise UserError(f"no rule '{word}'", hint="`patchgen rules` lists them")
@@ -28,6 +29,11 @@ def selection(select: Sequence[str], ignore: Sequence[str]) -> Callable[[Rule], 
         )
 
     return wanted
+
+
+def _words(given: Sequence[str]) -> list[str]:
+    """Each option may name several rules: ``MN001,MN002``."""
+    return [word for one in given for word in one.split(",") if word]
 
 
 def _named(rule: Rule, word: str) -> bool:

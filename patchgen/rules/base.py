@@ -185,6 +185,10 @@ class Context:
         """What ``function`` leaves behind, called with nothing known."""
         return self.effects.of(function)
 
+    def read(self, path: str) -> bytes | None:
+        """A file's bytes; None where they are not at hand."""
+        return self._sources(path)
+
     def column(self, path: str, span: Span) -> int:
         """Column of a span's start, from 1; 1 where the bytes are not at hand."""
         source = self._sources(path)

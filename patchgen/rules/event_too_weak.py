@@ -48,7 +48,7 @@ RULE = Rule(
 
 def check(tree: Context) -> Iterator[Finding | Undecided]:
     """Initialisations whose event does not cover the section's changes."""
-    code = Code(Facts(tree.program))
+    code = Code(Facts(tree.program, tree.read))
     for site in inits(tree.program, CORE):
         found = weaker(site, code)
         if found is not None:
