@@ -4,8 +4,9 @@
 Coccinelle runs the tree's own scripts for locks, sparse its defaults with context
 tracking, clang its analyzer from the mutated function on.  A peer has found a mutant when
 it prints anything that it does not print for the unmutated file, numbers in the text
-apart.  They are slow, so they get a sample: of each operator the site in the smallest
-file of the first tree it fits in.  What they say of a file is remembered in the cache.
+apart.  They are slow, so they get the faults that they can know of: of each operator of
+locks, sleeping and returned errors (rules 24 to 30) the site in the smallest file of the
+first tree it fits in.  What they say of a file is remembered in the cache.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from patchgen.tree.flags import ParseConfig
 from tests.mutants.bases import Base
 from tests.mutants.mutant import Mutant, mutate
 
+#: Rules of what is wrong in any kernel code: locks, sleeping, returned errors.
+RULES = range(24, 31)
 #: Seconds after which a run counts as silent.
 TIME_LIMIT = 120
 SCRIPTS = (
@@ -51,11 +54,13 @@ Check = Callable[[Source, Path], str]
 
 
 def sample(todo: Sequence[Mutant], found: Sequence[Base]) -> list[int]:
-    """Numbers of the mutants for peers: of each operator one, in the smallest file."""
+    """Numbers of the mutants for peers: of each operator in question, in the smallest file."""
     states = {base.name: base.state for base in found}
     chosen: dict[str, int] = {}
     size = [len(states[m.base].read(m.site.path) or b"") for m in todo]
     for number, mutant in enumerate(todo):
+        if mutant.rules[0] not in RULES:
+            continue
         best = chosen.setdefault(mutant.operator, number)
         if mutant.base == todo[best].base and size[number] < size[best]:
             chosen[mutant.operator] = number

@@ -122,7 +122,10 @@ def per_operator(run: Run) -> list[str]:
     rows: list[list[object]] = []
     for op in run.operators:
         mine = [i for i, r in enumerate(sample) if r.mutant.operator == op.name]
-        others = [f"{sum(said[i] for i in mine)}/{len(mine)}" for said in run.peers.found.values()]
+        others = [
+            f"{sum(said[i] for i in mine)}/{len(mine)}" if mine else "-"
+            for said in run.peers.found.values()
+        ]
         rules = " ".join(f"MN{n:03}" for n in op.rules)
         each = [_ratio(run.counted(tree, op.name)) for tree in run.versions]
         own = [_ratio([sample[i] for i in mine])] if run.peers.found else []
@@ -156,8 +159,9 @@ not report for the unmutated tree.
 """
 
 _PEERS = """
-Other checkers are slow, so they get a sample: of each operator the site in the smallest file of
-the first tree it fits in. They count as having found a mutant when they print any line that they
+Other checkers are slow, so they get the faults that they can know of: of each operator of locks,
+sleeping and returned errors (rules 24 to 30) the site in the smallest file of the first tree it
+fits in. They count as having found a mutant when they print any line that they
 do not print for the unmutated file. Coccinelle runs the tree's own scripts (locks/*.cocci),
 sparse its defaults with context tracking, clang its analyzer's default checkers from the mutated
 function on; sparse and clang with the same flags as patchgen.
