@@ -26,7 +26,7 @@ KERNEL = "console=ttyS0 panic=-1 oops=panic mitigations=off tsc_early_khz=260000
 _SMP = {1: ["-smp", "1"], 2: ["-smp", "2,sockets=2,cores=1,threads=1"]}
 
 PATIENCE = 15  # seconds without a full pass of the guest until KSM rests, then until it is stuck
-SILENCE = 100.0  # seconds without a line; the program inside gives up after 60
+SILENCE = 300.0  # seconds without a line; the program inside gives up a merge after 240
 EARLY = 60.0  # seconds until the program inside has to be there
 TRIES = 3  # boots that may hang before the program inside starts
 

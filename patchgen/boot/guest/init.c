@@ -332,7 +332,7 @@ static void merge(const char *phase, const char *pages_to_scan)
 	scan_with(pages_to_scan);
 	while (read_number(KSM "pages_shared") != PAGES / GROUP ||
 	       read_number(KSM "pages_sharing") != PAGES - PAGES / GROUP) {
-		if (now() - began > 60)
+		if (now() - began > 240)
 			fail("what=unmerged phase=%s shared=%ld sharing=%ld", phase,
 			     read_number(KSM "pages_shared"), read_number(KSM "pages_sharing"));
 		let_run(phase, 1);
