@@ -118,3 +118,12 @@ def test_the_flag_joins_flags_that_a_site_has_already(mini):
     state = state_with(mini, "mm/ksm.c", ("MMU_NOTIFY_CLEAR, 0,", "MMU_NOTIFY_CLEAR, 4,"))
     after = result(state, plan(state, "use-change-pte-flag"), "mm/ksm.c")
     assert "4 | MMU_NOTIFIER_USE_CHANGE_PTE," in after
+
+
+def test_a_flush_that_is_or_ed_into_a_variable_is_owed_too(mini50):
+    state = TreeState(describe(mini50))
+    source = (state.read(KVM_MAIN) or b"").decode()
+    assert "|= kvm->tlbs_dirty" in source, "5.0's shape"
+    after = result(state, plan(state, "kvm-flush-deferred-tlb"))
+    at = after.index("kvm_mmu_notifier_change_pte(")
+    assert "kvm->tlbs_dirty" in after[at : after.index("\n}", at)]
