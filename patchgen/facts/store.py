@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from patchgen.facts.extract import extract
 from patchgen.model import FileFacts, Value
 from patchgen.outcome import Done, Failed, UserError
 from patchgen.parse import pool
-from patchgen.parse.unit import HeaderUse, parse
+from patchgen.parse.confine import confine
+from patchgen.parse.unit import HeaderUse, ParsedUnit, parse
 from patchgen.tree.flags import ParseConfig
 from patchgen.tree.search import NEEDLES
 from patchgen.tree.snapshot import Snapshot
@@ -122,7 +124,10 @@ def facts_of(tasks: list[Task], digests: Digests, workers: int = 0) -> list[Done
         if hit is not None:
             results[number] = Done(hit)
     missing = [number for number in range(len(tasks)) if number not in results]
-    for index, answer in pool.run(take, [tasks[n] for n in missing], workers):
+    chosen = [tasks[number] for number in missing]
+    for index, answer in pool.run(
+        take, chosen, workers, prepare=lambda: confine(_readable(chosen))
+    ):
         number = missing[index]
         if isinstance(answer, Failed):
             results[number] = answer
@@ -190,6 +195,21 @@ def _remember_includes(key: str, includes: tuple[str, ...]) -> None:
         cache.write("includes", key, msgspec.msgpack.encode((includes, *known)[:8]))
 
 
+_ABSOLUTE = re.compile(r"(?:-I|-isystem|-iquote|-idirafter|-include|-imacros|-F)?(/.+)")
+
+
+def _readable(tasks: list[Task]) -> list[Path]:
+    """What the parses of some files may read: their trees, the overlays, a build folder."""
+    found = {Path(os.path.realpath(task.root)): None for task in tasks}
+    found[cache.cache_dir()] = None
+    for argument in {argument for task in tasks for argument in task.config.args}:
+        match = _ABSOLUTE.fullmatch(argument)
+        if match:
+            named = Path(match.group(1))
+            found[named if named.is_dir() else named.parent] = None
+    return list(found)
+
+
 def take(task: Task) -> Taken:
     """Parse one file and extract its facts (runs in a worker)."""
     snapshot = Snapshot(Path(task.root), task.overrides)
@@ -204,8 +224,24 @@ def take(task: Task) -> Taken:
         return any(needle in data for needle in _NEEDLES)
 
     unit = parse(Path(task.root), task.path, task.config, task.overrides, mentions_api)
+    _nothing_denied(unit, snapshot)
     facts = extract(source, unit, task.names, cache.digest(source), task.tried)
     return Taken(facts, unit.headers, unit.includes)
+
+
+_DENIED = re.compile(r"cannot open file '(.+)': Permission denied")
+
+
+def _nothing_denied(unit: ParsedUnit, snapshot: Snapshot) -> None:
+    """UserError for a file that the confined parser was not let read."""
+    root = os.path.realpath(snapshot.root)
+    for diagnostic in unit.errors:
+        match = _DENIED.fullmatch(diagnostic.text)
+        if match:
+            name = os.path.normpath(os.path.join(root, match.group(1)))  # noqa: PTH118
+            if name.startswith(f"{root}/"):
+                snapshot.read(name[len(root) + 1 :])  # a link out of the tree says so itself
+            raise UserError(f"includes {match.group(1)}, which is outside the tree", unit.path)
 
 
 _NEEDLES = tuple(needle.encode() for needle in NEEDLES)

@@ -23,10 +23,11 @@ TIME_LIMIT = 120.0
 
 
 class _Worker(Generic[T, R]):
-    def __init__(self, function: Callable[[T], R]) -> None:
+    def __init__(self, function: Callable[[T], R], prepare: Callable[[], object]) -> None:
         context = multiprocessing.get_context("fork")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(function, theirs), daemon=True)
+        arguments = (function, theirs, prepare)
+        self.process = context.Process(target=_serve, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
         self.task: int | None = None
@@ -51,13 +52,16 @@ class _Worker(Generic[T, R]):
         return f"the parser ended with status {code}"
 
 
-def _serve(function: Callable[[Any], Any], connection: Connection) -> None:
+def _serve(
+    function: Callable[[Any], Any], connection: Connection, prepare: Callable[[], object]
+) -> None:
     die_with_parent()  # a sibling may hold the pipe open, so its end need not come
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # A crash must not leave a core file or libclang's report on the user's terminal.
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
+    prepare()
     while True:
         try:
             task = connection.recv()
@@ -77,10 +81,12 @@ def run(
     tasks: Sequence[T],
     workers: int = 0,
     limit: float = TIME_LIMIT,
+    prepare: Callable[[], object] = lambda: None,
 ) -> Iterator[tuple[int, Done[R] | Failed]]:
     """``(number of the task, result)`` for every task, as they are finished.
 
     ``function`` must be importable by name; tasks and results are pickled.  A task
+    ``prepare`` is called once in each worker.  A task
     whose worker dies or takes more than ``limit`` seconds is Failed, with how.
     """
     count = min(workers or os.cpu_count() or 1, len(tasks))
@@ -88,7 +94,7 @@ def run(
     crew: list[_Worker[T, R]] = []
     try:
         for _ in range(count):
-            worker = _Worker(function)
+            worker = _Worker(function, prepare)
             crew.append(worker)
             number = todo.pop()
             worker.give(number, tasks[number], limit)
@@ -98,7 +104,7 @@ def run(
                 worker.task = None
                 if isinstance(answer, str):
                     crew.remove(worker)
-                    worker, answer = _Worker(function), Failed(answer)
+                    worker, answer = _Worker(function, prepare), Failed(answer)
                     crew.append(worker)
                 if todo:
                     following = todo.pop()

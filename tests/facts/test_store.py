@@ -18,9 +18,9 @@ def parsed(monkeypatch, tmp_path):
     paths = []
     run = pool.run
 
-    def counting(function, tasks, *more):
+    def counting(function, tasks, *more, **named):
         paths.extend(task.path for task in tasks)
-        return run(function, tasks, *more)
+        return run(function, tasks, *more, **named)
 
     monkeypatch.setattr(pool, "run", counting)
     return paths
