@@ -97,6 +97,8 @@ def test_an_interrupt_ends_the_machine_and_its_children(
         "import signal, sys\n"
         "from patchgen.boot import process\n"
         "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
+        # A run in the background inherits an ignored SIGINT.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with process.running(['sh', '-c', 'sleep 77 & echo $!; wait']) as child:\n"
         "    print(child.stdout.readline().decode(), end='', flush=True)\n"
         "    child.wait()\n"
