@@ -75,8 +75,10 @@ def test_b4_gets_a_line_a_fault_and_silence_for_a_good_mail(patchgen, tree, seri
     good = patchgen(*command, input=first.decode())
     assert good.returncode == 0, good.stdout + good.stderr
     assert not [line for line in good.stdout.splitlines() if "ERROR" in line]
-    bad = patchgen(*command, input=first.decode().replace("\n---\n", "\nx" * 90 + "\n---\n", 1))
-    assert bad.returncode in (0, 1)
+    wide = first.decode().replace("\n---\n", "\n" + "word " * 20 + "end\n---\n", 1)
+    bad = patchgen(*command, input=wide)
+    assert bad.returncode == 1
+    assert "columns, more than 75" in bad.stdout
     broken = first.decode().replace("(1 << 1)", "(1 <<< 1)")
     said = patchgen(*command, input=broken)
     assert said.returncode == 1
