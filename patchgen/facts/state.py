@@ -16,7 +16,7 @@ import msgspec
 
 from patchgen import cache
 from patchgen.api.surface import HEADER, Surface
-from patchgen.facts.body import functions_in
+from patchgen.facts.body import Definitions, functions_in
 from patchgen.facts.store import Digests, Taken, Task, facts_of, program
 from patchgen.model import FileFacts, Function
 from patchgen.outcome import Done, Failed, UserError
@@ -67,6 +67,7 @@ class TreeState:
         self._functions: dict[str, tuple[Function, ...]] = {}
         self._facts: dict[tuple[str, str | None], FileFacts] = {}
         self._by_content: dict[str, tuple[Function, ...]] = {}
+        self._definitions: dict[str, Definitions] = {}
         self._found: Found | None = None
         self._configs: dict[_ConfigKey, ParseConfig] = {}
 
@@ -76,6 +77,7 @@ class TreeState:
         state._found = self._found
         state._configs = self._configs
         state._by_content = self._by_content
+        state._definitions = self._definitions
         state._digests._checked = self._digests._checked
         state._digests._known = self._digests._known
         return state
@@ -118,6 +120,19 @@ class TreeState:
                 self._by_content[key] = functions_in(source, path)
             self._functions[path] = self._by_content[key]
         return self._functions[path]
+
+    def definitions(self, path: str) -> Definitions:
+        """The function definitions of a file by name, each parsed when it is asked for.
+
+        UserError: there is no such file.
+        """
+        source = self.read(path)
+        if source is None:
+            raise UserError("no such file in the tree", path)
+        key = cache.digest(path, source)
+        if key not in self._definitions:
+            self._definitions[key] = Definitions(source, path)
+        return self._definitions[key]
 
     def _surface_key(self) -> str:
         header = self.read(HEADER)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from patchgen.facts.body import Definitions
 from patchgen.flow.events import Event
 from patchgen.flow.knowledge import load, names
 from patchgen.flow.text import bare, text
@@ -405,7 +406,8 @@ def read_only_at_callers(
     if function.name in seen:
         return None
     found = False
-    for caller in known.values():
+    callers = known.mentioning(function.name) if isinstance(known, Definitions) else known.values()
+    for caller in callers:
         if not any(calls(caller.body, function.name)):
             continue
         found = True

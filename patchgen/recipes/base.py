@@ -17,6 +17,7 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
+from patchgen.facts.body import Definitions
 from patchgen.model import AlreadyThere, FileFacts, Function, PatchPlan, Refusal
 from patchgen.outcome import UserError
 from patchgen.tree.describe import Tree
@@ -47,6 +48,9 @@ class State(Protocol):
 
     def functions(self, path: str) -> tuple[Function, ...]:
         """All function definitions of a file, parsed, in order of appearance."""
+
+    def definitions(self, path: str) -> Definitions:
+        """The function definitions of a file by name, each parsed when it is asked for."""
 
     def facts(self, path: str) -> FileFacts:
         """Clang-checked facts of a file: operations tables, sites, diagnostics."""

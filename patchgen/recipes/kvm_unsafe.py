@@ -8,7 +8,7 @@ a reason whose code is not there is not given.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from patchgen.facts.kvm import KVM_MAIN, KvmFacts
 from patchgen.facts.walk import calls, expressions, walk
@@ -21,7 +21,7 @@ _ARM64_PGTABLE = "arch/arm64/kvm/hyp/pgtable.c"
 
 def unsafe_reasons(state: State, kvm: KvmFacts) -> tuple[Evidence, ...]:
     """All reasons of this tree, in the order of the files' lines."""
-    known = {function.name: function for function in state.functions(KVM_MAIN)}
+    known = state.definitions(KVM_MAIN)
     change = known.get(kvm.change_pte)
     reached = list(_reached(change, known)) if change else []
     found = [
@@ -37,7 +37,7 @@ def unsafe_reasons(state: State, kvm: KvmFacts) -> tuple[Evidence, ...]:
     return tuple(sorted(set(found)))
 
 
-def _reached(function: Function, known: dict[str, Function]) -> Iterator[Function]:
+def _reached(function: Function, known: Mapping[str, Function]) -> Iterator[Function]:
     """``function`` and the functions it calls or passes on, in the same file."""
     seen: set[str] = set()
     todo = [function]
@@ -112,14 +112,14 @@ def _invalid_slots(reached: list[Function]) -> Iterator[Evidence]:
                 yield _at(KVM_MAIN, node.line, text)
 
 
-def _pfn_cache(known: dict[str, Function], kvm: KvmFacts) -> Iterator[Evidence]:
+def _pfn_cache(known: Mapping[str, Function], kvm: KvmFacts) -> Iterator[Evidence]:
     start = known.get(kvm.start)
     for call in calls(start.body, kvm.pfn_cache) if start and kvm.pfn_cache else ():
         text = "pfn caches hold no page reference and are invalidated only here"
         yield _at(KVM_MAIN, call.line, text)
 
 
-def _slot_swaps(known: dict[str, Function], kvm: KvmFacts) -> Iterator[Evidence]:
+def _slot_swaps(known: Mapping[str, Function], kvm: KvmFacts) -> Iterator[Evidence]:
     for function in known.values():
         for node in walk(function.body):
             if isinstance(node, While) and kvm.active and kvm.active in _members(node.test):

@@ -21,6 +21,7 @@ After:
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from patchgen.facts.walk import calls
 from patchgen.flow.sections import Coverage, section_coverage
@@ -115,7 +116,7 @@ def _sites_of(state: State, path: str) -> list[LeftAlone | Change | Coverage | N
     """What becomes of a file's set_pte_at_notify() users; None: flagged already."""
     found: list[LeftAlone | Change | Coverage | None] = []
     facts = sound_facts(state, path)
-    known = {function.name: function for function in state.functions(path)}
+    known = state.definitions(path)
     source = state.read(path) or b""
     for function in facts.functions:
         notified = list(calls(function.body, "set_pte_at_notify"))
@@ -140,7 +141,7 @@ def _sites_of(state: State, path: str) -> list[LeftAlone | Change | Coverage | N
 
 
 def _site(
-    function: Function, init: Expr, place: Place, source: bytes, known: dict[str, Function]
+    function: Function, init: Expr, place: Place, source: bytes, known: Mapping[str, Function]
 ) -> list[LeftAlone | Change | Coverage | None]:
     arguments = init.args[1:]
     if FLAG in text(arguments[2]):
