@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from patchgen.facts.state import TreeState
 from patchgen.outcome import CheckFailed
 from patchgen.verify.checked import PatchCheck
-from patchgen.verify.checkpatch import check_style
+from patchgen.verify.checkpatch import StyleRun
 from patchgen.verify.lint_delta import lint_delta
 from patchgen.verify.parses import check_parses
 
@@ -20,8 +20,12 @@ def check_patch(
     changed: Sequence[str],
     mail: bytes,
     run_checkpatch: bool = True,
+    begun: StyleRun | None = None,
 ) -> PatchCheck:
-    """Check one patch whose result is the state ``after``; it was applied already."""
+    """Check one patch whose result is the state ``after``; it was applied already.
+
+    ``begun`` is checkpatch's run on it where that was started before.
+    """
     parses = check_parses(before, after, changed)
     api, api_faults = _api(after, changed)
     lint = lint_delta(before, after, parses.files)
@@ -29,7 +33,7 @@ def check_patch(
     introduced = [f"{f.place}: {f.message} [{f.rule}]" for f in lint.introduced]
     faults = [*parses.new, *api_faults, *introduced]
     if run_checkpatch:
-        result = check_style(after.root, mail)
+        result = (begun or StyleRun(after.root, mail)).result()
         style = result.state if result.state != "absent" else f"not run ({result.reason})"
         faults += [f"checkpatch: {complaint}" for complaint in result.complaints]
     return PatchCheck(

@@ -26,6 +26,7 @@ from patchgen.series.parts import cut, write_parts
 from patchgen.series.prepare import Prepared, prepare
 from patchgen.series.write import SeriesFiles, sender_or_placeholder, series_files, write_series
 from patchgen.verify.checked import PatchCheck
+from patchgen.verify.checkpatch import styles
 
 
 class Request(Value, frozen=True):
@@ -126,14 +127,15 @@ def _checked(
     """Every patch's checks; CheckFailed where one must not ship."""
     mails = list(draft.files.values())[1:]
     checks = []
-    for number, (planned, mail) in enumerate(zip(plan.planned, mails, strict=True), 1):
-        progress(f"verify {number}/{len(mails)}")
-        checks.append(
-            check_patch(
-                planned.before, planned.after, planned.patch.subject,
-                sorted(planned.patch.files), mail, request.checkpatch,
-            )
-        )  # fmt: skip
+    with styles(plan.first.root, mails if request.checkpatch else ()) as runs:
+        for number, (planned, mail) in enumerate(zip(plan.planned, mails, strict=True), 1):
+            progress(f"verify {number}/{len(mails)}")
+            checks.append(
+                check_patch(
+                    planned.before, planned.after, planned.patch.subject,
+                    sorted(planned.patch.files), mail, request.checkpatch, next(runs, None),
+                )
+            )  # fmt: skip
     require(checks)
     return checks
 

@@ -7,20 +7,24 @@ environment, in an empty folder, on a mail from stdin, and never from a patched 
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
 import tempfile
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from patchgen.model import Value
 
 SCRIPT = "scripts/checkpatch.pl"
-_TYPE = re.compile(r"^(ERROR|WARNING|CHECK):([A-Z_]+): (.*)$")
 #: Not faults of a generated patch: its author signs it off, and tests the commit
 #: in the tree that it is for.
 _IGNORED = ("MISSING_SIGN_OFF", "NO_AUTHOR_SIGN_OFF", "FILE_PATH_CHANGES", "GIT_COMMIT_ID")
 TIME_LIMIT = 60
+#: Runs that are under way at once, beside the other checks.
+AHEAD = 3
 
 
 class StyleCheck(Value, frozen=True):
@@ -31,30 +35,89 @@ class StyleCheck(Value, frozen=True):
     reason: str = ""
 
 
-def check_style(root: Path, mail: bytes) -> StyleCheck:
-    """Run checkpatch on one mail as ``git format-patch`` writes it."""
-    script = root / SCRIPT
-    perl = shutil.which("perl")
-    if perl is None:
-        return StyleCheck("absent", reason="no perl")
-    if not script.is_file() or script.is_symlink():
-        return StyleCheck("absent", reason=f"the tree has no {SCRIPT}")
-    command = [perl, str(script), "--strict", "--no-tree", "--show-types", "--no-summary",
-               "--root", str(root), "--ignore", ",".join(_IGNORED), "--terse", "-"]  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="patchgen-") as folder:
-        try:
-            done = subprocess.run(
-                command, input=mail, capture_output=True, cwd=folder, check=False,
-                timeout=TIME_LIMIT, env={"PATH": "/usr/bin:/bin", "HOME": folder, "LC_ALL": "C"},
+class StyleRun:
+    """checkpatch at work on one mail as ``git format-patch`` writes it."""
+
+    def __init__(self, root: Path, mail: bytes) -> None:
+        script = root / SCRIPT
+        perl = shutil.which("perl")
+        self._absent = ""
+        if perl is None:
+            self._absent = "no perl"
+        elif not script.is_file() or script.is_symlink():
+            self._absent = f"the tree has no {SCRIPT}"
+        if perl is None or self._absent:
+            return
+        command = [perl, str(script), "--strict", "--no-tree", "--show-types", "--no-summary",
+                   "--root", str(root), "--ignore", ",".join(_IGNORED), "--terse", "-"]  # fmt: skip
+        # Files, not pipes: it runs on while nobody reads what it says.
+        self._open = contextlib.ExitStack()
+        folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="patchgen-"))
+        self._said = self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        self._deadline = time.monotonic() + TIME_LIMIT
+        with tempfile.TemporaryFile() as given:
+            given.write(mail)
+            given.seek(0)
+            self._process = subprocess.Popen(
+                command, stdin=given, stdout=self._said, stderr=subprocess.DEVNULL,
+                cwd=folder,
+                env={"PATH": "/usr/bin:/bin", "HOME": folder, "LC_ALL": "C"},
             )  # fmt: skip
+
+    def result(self) -> StyleCheck:
+        """What it says, once it is done; to be asked once."""
+        if self._absent:
+            return StyleCheck("absent", reason=self._absent)
+        try:
+            status = self._process.wait(max(0.0, self._deadline - time.monotonic()))
+            self._said.seek(0)
+            return _read(self._said.read(), status)
         except subprocess.TimeoutExpired:
             return StyleCheck("absent", reason=f"{SCRIPT} took more than {TIME_LIMIT} s")
-    lines = done.stdout.decode("utf-8", "replace").splitlines()
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End it, whatever it does; nothing of it is left."""
+        if self._absent:
+            return
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._open.close()
+
+
+@contextlib.contextmanager
+def styles(root: Path, mails: Sequence[bytes]) -> Iterator[Iterator[StyleRun]]:
+    """checkpatch's runs on ``mails``, in order, each begun before it is asked for."""
+    begun: dict[int, StyleRun] = {}
+
+    def ahead() -> Iterator[StyleRun]:
+        for number in range(len(mails)):
+            for following in range(number, min(number + AHEAD, len(mails))):
+                if following not in begun:
+                    begun[following] = StyleRun(root, mails[following])
+            yield begun[number]
+
+    try:
+        yield ahead()
+    finally:
+        for run in begun.values():
+            run.stop()
+
+
+def check_style(root: Path, mail: bytes) -> StyleCheck:
+    """Run checkpatch on one mail as ``git format-patch`` writes it."""
+    return StyleRun(root, mail).result()
+
+
+def _read(said: bytes, status: int) -> StyleCheck:
+    lines = said.decode("utf-8", "replace").splitlines()
     complaints = []
     for line in lines:
         match = re.match(r"^[^:]*:(\d+): (ERROR|WARNING|CHECK):([A-Z_]+): (.*)$", line)
         if match:
             complaints.append(f"{match.group(3)}: {match.group(4)}")
-    if done.returncode and not complaints:
+    if status and not complaints:
         return StyleCheck("absent", reason=(lines or ["it failed"])[-1])
     return StyleCheck("complaints" if complaints else "clean", tuple(complaints))

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The tree's checkpatch, run beside the other checks: in order, at most a few, none left."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from patchgen.verify import checkpatch
+from patchgen.verify.checkpatch import AHEAD, StyleCheck, check_style, styles
+
+pytestmark = pytest.mark.skipif(shutil.which("perl") is None, reason="no perl")
+
+#: A program in checkpatch's place that complains of each line with "bad" in it.
+SCRIPT = """\
+#!/usr/bin/perl
+my $n = 0;
+while (<STDIN>) { $n++; print "-:$n: WARNING:BAD: found $_" if /bad/; sleep 60 if /slow/; }
+exit($n > 1 ? 1 : 0);
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/checkpatch.pl").write_text(SCRIPT)
+    return tmp_path
+
+
+def test_answers_come_in_the_order_of_the_mails(tree: Path) -> None:
+    mails = [b"fine\n", b"fine\nbad one\n", b"fine\n", b"x\ny\nbad two\n", b"fine\n"]
+    with styles(tree, mails) as runs:
+        said = [next(runs).result() for _ in mails]
+        assert next(runs, None) is None
+    assert [s.state for s in said] == ["clean", "complaints", "clean", "complaints", "clean"]
+    assert said[1].complaints == ("BAD: found bad one",)
+    assert said == [check_style(tree, mail) for mail in mails]
+
+
+def test_no_more_than_a_few_run_at_once(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[bytes] = []
+
+    class Counted(checkpatch.StyleRun):
+        def __init__(self, root: Path, mail: bytes) -> None:
+            begun.append(mail)
+            super().__init__(root, mail)
+
+    monkeypatch.setattr(checkpatch, "StyleRun", Counted)
+    mails = [b"%d\n" % number for number in range(9)]
+    with styles(tree, mails) as runs:
+        assert begun == []
+        next(runs)
+        assert begun == mails[:AHEAD]
+        next(runs)
+        assert begun == mails[: AHEAD + 1]
+
+
+def test_an_error_elsewhere_ends_those_that_run(tree: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(KeyError), styles(tree, [b"slow\n"] * 3) as runs:
+        run = next(runs)
+        raise KeyError
+    assert run._process.returncode is not None
+    assert time.monotonic() - began < 30
+
+
+def test_one_that_does_not_end_is_said_not_to_have_run(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpatch, "TIME_LIMIT", 0.2)
+    assert check_style(tree, b"slow\n") == StyleCheck(
+        "absent", reason="scripts/checkpatch.pl took more than 0.2 s"
+    )
+
+
+def test_a_tree_without_it(tmp_path: Path) -> None:
+    assert check_style(tmp_path, b"") == StyleCheck(
+        "absent", reason="the tree has no scripts/checkpatch.pl"
+    )
