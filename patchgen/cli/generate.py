@@ -121,7 +121,7 @@ def command(
     from patchgen.commits.build import parse_date
     from patchgen.commits.identity import parse_identity
     from patchgen.pipeline.cover import Supplied, build_cover
-    from patchgen.pipeline.generate import Request, generate
+    from patchgen.pipeline.generate import Request, generate, proving
     from patchgen.pipeline.plan import make_plan
     from patchgen.recipes.base import Options
     from patchgen.recipes.planned import Choice
@@ -146,23 +146,25 @@ def command(
     )
     show("plan")
     state = open_state(spec, build_dir, arch)
-    plan = make_plan(state, recipes, Options(not no_overrides), Choice(only, skip, until))
-    supplied = Supplied(title, _bench(bench), "", _boot(boot_evidence, plan))
-    if not as_json and not plan.refusals:
-        if not quiet:
-            from patchgen.pipeline.inspect import tree_headline
+    with proving(state, recipes, request) as proofs:
+        plan = make_plan(state, recipes, Options(not no_overrides), Choice(only, skip, until))
+        supplied = Supplied(title, _bench(bench), "", _boot(boot_evidence, plan))
+        if not as_json and not plan.refusals:
+            if not quiet:
+                from patchgen.pipeline.inspect import tree_headline
 
-            show("")
-            click.echo(tree_headline(state))
-        for line in plan_lines(plan):
-            click.echo(line)
-    done = generate(
-        plan,
-        lambda plan, series, checks: build_cover(plan, series, checks, supplied),
-        request,
-        out,
-        show,
-    )
+                show("")
+                click.echo(tree_headline(state))
+            for line in plan_lines(plan):
+                click.echo(line)
+        done = generate(
+            plan,
+            lambda plan, series, checks: build_cover(plan, series, checks, supplied),
+            request,
+            out,
+            show,
+            proofs,
+        )
     show("")
     if as_json:
         import msgspec

@@ -8,6 +8,8 @@ declares is the surface.  Types are clang's spelling, so that ``unsigned`` and
 
 from __future__ import annotations
 
+import ctypes
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +20,7 @@ from patchgen.model import Diagnostic, Place
 from patchgen.outcome import UserError
 
 if TYPE_CHECKING:
-    from clang.cindex import Cursor
+    from clang.cindex import Cursor, TranslationUnit
 
 _OPTION = frozenset({"CONFIG_MMU_NOTIFIER"})
 
@@ -61,12 +63,7 @@ def parse_branch(
         | cindex.TranslationUnit.PARSE_SKIP_FUNCTION_BODIES
     )
     unit = cindex.Index.create().parse(main, list(args), unsaved, options)
-    header = str(root / HEADER)
-    items: list[Item] = []
-    for cursor in unit.cursor.get_children():
-        file = cursor.location.file
-        if file is not None and file.name == header:
-            items += _items(cursor, branch)
+    items = [item for cursor in _declared(unit, root / HEADER) for item in _items(cursor, branch)]
     problems = [
         Diagnostic(
             Place(_inside(str(d.location.file), root), d.location.line),
@@ -78,6 +75,51 @@ def parse_branch(
         if d.severity >= cindex.Diagnostic.Error
     ]
     return _definitions_win(items), problems
+
+
+def _declared(unit: TranslationUnit, header: Path) -> list[Cursor]:
+    """The top-level cursors of one file, of the kinds that :func:`_items` knows.
+
+    A unit has tens of thousands of cursors: which file one is of is asked in C, before
+    cindex makes objects of it.
+    """
+    from clang import cindex
+
+    lib = cindex.conf.lib
+    # As cindex declares it: a pointer to the handle, and three numbers that are not wanted.
+    handle = ctypes.POINTER(ctypes.c_void_p)
+    wanted, here = handle(), handle()
+    number = ctypes.byref(ctypes.c_uint())
+    start = cindex.SourceLocation.from_position(
+        unit, cindex.File.from_name(unit, os.fsencode(header)), 1, 1
+    )
+    lib.clang_getInstantiationLocation(start, ctypes.byref(wanted), number, number, number)
+    if not wanted:
+        return []  # the unit did not get as far as the header; its diagnostics say why
+    file = ctypes.addressof(wanted.contents)
+    kinds = frozenset(
+        kind.value
+        for kind in (
+            cindex.CursorKind.FUNCTION_DECL,
+            cindex.CursorKind.STRUCT_DECL,
+            cindex.CursorKind.ENUM_DECL,
+            cindex.CursorKind.MACRO_DEFINITION,
+        )
+    )
+    found = []
+
+    def visit(cursor: Cursor, parent: Cursor, data: object) -> int:
+        if cursor._kind_id in kinds:
+            location = lib.clang_getCursorLocation(cursor)
+            lib.clang_getInstantiationLocation(location, ctypes.byref(here), number, number, number)
+            # The compiler's own macros are of no file.
+            if here and ctypes.addressof(here.contents) == file:
+                cursor._tu = unit
+                found.append(cursor)
+        return 1  # CXChildVisit_Continue
+
+    lib.clang_visitChildren(unit.cursor, cindex.callbacks["cursor_visit"](visit), None)
+    return found
 
 
 def _inside(name: str, root: Path) -> str:

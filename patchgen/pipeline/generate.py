@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,12 +13,13 @@ from patchgen.commits.build import CommittedSeries, commit_patches
 from patchgen.commits.identity import Identity, user_identity
 from patchgen.commits.patchset import Series
 from patchgen.facts.kvm import KVM_MAIN
+from patchgen.facts.state import TreeState
 from patchgen.model import Value
 from patchgen.outcome import CheckFailed, UserError
 from patchgen.pipeline.check import check_patch, require
 from patchgen.pipeline.plan import make_plan, refuse
 from patchgen.pipeline.prove import Proofs, fault_of
-from patchgen.recipes.base import Options
+from patchgen.recipes.base import Options, load
 from patchgen.recipes.planned import Choice, SeriesPlan
 from patchgen.series.cover import Cover
 from patchgen.series.headers import MailOptions
@@ -61,11 +63,13 @@ def generate(
     request: Request,
     out: Path,
     progress: Callable[[str], None] = lambda line: None,
+    proofs: Proofs | None = None,
 ) -> Generated:
     """Verify a plan's patches and write the series into ``out``: all of it or nothing.
 
-    Refused: the tree cannot take it.  CheckFailed: a patch failed a check.  Nothing
-    of the tree is written in any case.
+    ``proofs`` is what :func:`proving` began before the plan was made.  Refused: the
+    tree cannot take it.  CheckFailed: a patch failed a check.  Nothing of the tree is
+    written in any case.
     """
     refuse(plan)
     if not plan.planned:
@@ -95,15 +99,17 @@ def generate(
         text = prepared.completed(cover(plan, series, checks))
         return msgspec.structs.replace(text, base=request.base) if request.base else text
 
-    proofs = _proofs(plan, request)
-    try:
+    with contextlib.ExitStack() as ending:
+        if not _concerns_kvm(plan, request):
+            proofs = None
+        elif proofs is None:
+            proofs = Proofs(plan.first)
+            ending.callback(proofs.stop)
+        if proofs is not None:
+            proofs.go_on(plan.last)
         checks = _checked(plan, series_files(series, letter(()), prepared.options), request,
                           progress)  # fmt: skip
         proof, fault = _proved(proofs, progress)
-    except BaseException:
-        if proofs is not None:
-            proofs.stop()
-        raise
     if fault:
         raise CheckFailed(fault)
     _idempotent(plan)
@@ -140,12 +146,26 @@ def _checked(
     return checks
 
 
-def _proofs(plan: SeriesPlan, request: Request) -> Proofs | None:
-    """The proofs' workers, where the series concerns KVM's protocol."""
+@contextlib.contextmanager
+def proving(state: TreeState, recipes: Sequence[str], request: Request) -> Iterator[Proofs | None]:
+    """The proof of the tree as it is, begun while the recipes are planned on it.
+
+    None where no recipe is known to change KVM's protocol.  Ended with the block.
+    """
+    wanted = request.prove and state.read(KVM_MAIN) is not None
+    if not wanted or not any(load(name).changes_kvm for name in recipes):
+        yield None
+        return
+    proofs = Proofs(state)
+    try:
+        yield proofs
+    finally:
+        proofs.stop()
+
+
+def _concerns_kvm(plan: SeriesPlan, request: Request) -> bool:
     touched = {path for patch in plan.patches for path in patch.files}
-    if not request.prove or KVM_MAIN not in touched:
-        return None
-    return Proofs(plan.first, plan.last)
+    return request.prove and KVM_MAIN in touched
 
 
 def _proved(proofs: Proofs | None, progress: Callable[[str], None]) -> tuple[str, str]:

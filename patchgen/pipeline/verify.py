@@ -107,7 +107,12 @@ def _proof(before: TreeState, after: TreeState) -> tuple[str, bool]:
     from patchgen.pipeline.prove import Proofs, fault_of
     from patchgen.proof.answer import verdict_line
 
-    old, new = Proofs(before, after).results()
+    proofs = Proofs(before)
+    try:
+        proofs.go_on(after)
+        old, new = proofs.results()
+    finally:
+        proofs.stop()
     fault = fault_of(old, new)
     same = " (before the series, too)" if new.unknown and old.unknown else ""
     return fault or f"{verdict_line(new)}{same}", not fault

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -19,7 +19,7 @@ import msgspec
 
 from patchgen.facts.body import Definitions
 from patchgen.model import AlreadyThere, FileFacts, Function, PatchPlan, Refusal
-from patchgen.outcome import UserError
+from patchgen.outcome import Done, Failed, UserError
 from patchgen.tree.describe import Tree
 
 
@@ -55,6 +55,10 @@ class State(Protocol):
     def facts(self, path: str) -> FileFacts:
         """Clang-checked facts of a file: operations tables, sites, diagnostics."""
 
+    def facts_of(self, paths: Sequence[str]) -> list[Done[FileFacts] | Failed]:
+        """As :meth:`facts`, of many files: parsed side by side, a failure for those that
+        cannot be."""
+
 
 StepResult: TypeAlias = PatchPlan | AlreadyThere | Refusal
 Step: TypeAlias = Callable[[State, "Options"], StepResult]
@@ -70,7 +74,8 @@ class Recipe(msgspec.Struct, frozen=True):
     """A recipe: ``steps`` make one patch each; ``needs`` names recipes it builds on.
 
     ``applies`` is an optional check before anything is planned, on the tree as
-    it is: a refusal there ends the plan, None lets it go on.
+    it is: a refusal there ends the plan, None lets it go on.  ``changes_kvm`` says that
+    a series with it changes KVM's callbacks, so that the proof will be wanted.
     """
 
     name: str
@@ -78,6 +83,7 @@ class Recipe(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
     needs: Callable[[State], tuple[str, ...]] = lambda state: ()
     applies: Callable[[State], Refusal | None] = lambda state: None
+    changes_kvm: bool = False
 
 
 def sound_facts(state: State, path: str) -> FileFacts:

@@ -269,4 +269,5 @@ RECIPE = Recipe(
     steps=(plan,),
     needs=_needs,
     applies=refuse_idiom,
+    changes_kvm=True,
 )

@@ -169,4 +169,5 @@ RECIPE = Recipe(
     summary="change_pte() flushes also for TLB flushes that others deferred (tlbs_dirty)",
     steps=(plan,),
     applies=lambda state: refuse_idiom(state, NAME),
+    changes_kvm=True,
 )

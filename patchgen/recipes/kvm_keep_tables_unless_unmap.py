@@ -316,4 +316,5 @@ RECIPE = Recipe(
     steps=(plan,),
     needs=needs,
     applies=applies,
+    changes_kvm=True,
 )

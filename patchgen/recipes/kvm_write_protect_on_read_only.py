@@ -290,4 +290,5 @@ RECIPE = Recipe(
     steps=(plan,),
     needs=needs,
     applies=applies,
+    changes_kvm=True,
 )

@@ -63,16 +63,15 @@ def plan(state: State, options: Options) -> StepResult:
         return _refusal("the tree has no mmu notifier header", HEADER, 1, "not there")
     if not range_carries_event(state):
         return _refusal("ranges carry no flags in this tree", HEADER, 1, "needs mmu-notifier-v05")
-    users = state.paths_mentioning("set_pte_at_notify")
+    users = [path for path in state.paths_mentioning("set_pte_at_notify") if path.endswith(".c")]
     if not any(f"define {word}".encode() in header for word in ("set_pte_at_notify",)):
         return _refusal("there is no set_pte_at_notify() in this tree", HEADER, 1, "no such macro")
     changes: list[Change] = []
     left: list[LeftAlone] = []
     flagged: list[tuple[str, Coverage]] = []
     present = 0
+    state.facts_of(users)  # side by side; below they are asked for one by one
     for path in users:
-        if not path.endswith(".c"):
-            continue
         for site in _sites_of(state, path):
             if isinstance(site, LeftAlone):
                 left.append(site)
