@@ -30,13 +30,13 @@ def command(
     """
     from patchgen.facts.inspection import inspect
     from patchgen.pipeline.inspect import kvm_of
+    from patchgen.report.headline import headline
     from patchgen.report.inspection import (
         inspection_data,
         inspection_lines,
         ledger_totals,
         printable,
     )
-    from patchgen.report.plan import headline
 
     show = progress(quiet)
     state = open_state(spec, build_dir, arch)

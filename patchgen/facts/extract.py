@@ -25,16 +25,20 @@ _INIT = re.compile(r"mmu_notifier_range_init(_\w+)?")
 
 
 def extract(
-    source: bytes, unit: ParsedUnit, names: frozenset[str], identity: str = "", tried: str = ""
+    source: bytes | Tokens,
+    unit: ParsedUnit,
+    names: frozenset[str],
+    identity: str = "",
+    tried: str = "",
 ) -> FileFacts:
-    """The facts of one parsed file.
+    """The facts of one parsed file, of which ``source`` is the content or all tokens.
 
     ``names`` are the API's names (:func:`patchgen.api.descriptor` knows them);
     ``identity`` identifies the content that the facts hold for, ``tried`` names the
     configuration for the ledger.
     """
     path = unit.path
-    raw = Tokens(source)
+    raw = Tokens(source) if isinstance(source, bytes) else source
     tokens = raw.active(unit.skipped)
     outlines = outline(tokens)
     ops = tables(tokens, path)

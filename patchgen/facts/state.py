@@ -65,7 +65,7 @@ class TreeState:
         self.snapshot = snapshot or Snapshot(self.root)
         self._digests = Digests(self.snapshot)
         self._functions: dict[str, tuple[Function, ...]] = {}
-        self._facts: dict[tuple[str, str | None], FileFacts] = {}
+        self._taken: dict[_ConfigKey, Done[Taken] | Failed] = {}
         self._by_content: dict[str, tuple[Function, ...]] = {}
         self._definitions: dict[str, Definitions] = {}
         self._found: Found | None = None
@@ -200,36 +200,28 @@ class TreeState:
         self, paths: Sequence[str], arch: str | None = None
     ) -> list[Done[FileFacts] | Failed]:
         """Facts of many files, parsed in parallel where they are not cached."""
-        missing = [p for p in dict.fromkeys(paths) if (p, arch) not in self._facts]
         nothing: frozenset[str] = frozenset()
-        failed: dict[str, Failed] = {}
-        jobs = [(path, arch or "", nothing, nothing) for path in missing]
-        for path, outcome in zip(missing, self.taken(jobs), strict=True):
-            if isinstance(outcome, Failed):
-                failed[path] = outcome
-            else:
-                self._facts[path, arch] = outcome.value.facts
-        return [failed.get(path) or Done(self._facts[path, arch]) for path in paths]
+        outcomes = self.taken([(path, arch or "", nothing, nothing) for path in paths])
+        return [o if isinstance(o, Failed) else Done(o.value.facts) for o in outcomes]
 
     def taken(
         self, jobs: Sequence[tuple[str, str, frozenset[str], frozenset[str]]]
     ) -> list[Done[Taken] | Failed]:
         """One parse each for (path, architecture or "", options on, options off)."""
-        tasks: list[Task] = []
-        results: dict[int, Done[Taken] | Failed] = {}
-        numbers: list[int] = []
-        names = api_names()
-        for number, (path, arch, on, off) in enumerate(jobs):
-            try:
-                config = self.config(path, arch or None, on, off)
-            except UserError as error:
-                results[number] = Failed(str(error))
+        keys = [(path, arch or self.arch, on, off) for path, arch, on, off in jobs]
+        tasks: dict[_ConfigKey, Task] = {}
+        for key in dict.fromkeys(keys):
+            if key in self._taken:
                 continue
-            turned = [f"+{name}" for name in sorted(on)] + [f"-{name}" for name in sorted(off)]
-            tried = " ".join([config.arch, *turned])
-            overrides = self.snapshot.overrides
-            tasks.append(Task(str(self.root), path, config, names, overrides, tried))
-            numbers.append(number)
-        for number, outcome in zip(numbers, facts_of(tasks, self._digests), strict=True):
-            results[number] = outcome
-        return [results[number] for number in range(len(jobs))]
+            try:
+                tasks[key] = self._task(*key)
+            except UserError as error:
+                self._taken[key] = Failed(str(error))
+        self._taken.update(zip(tasks, facts_of([*tasks.values()], self._digests), strict=True))
+        return [self._taken[key] for key in keys]
+
+    def _task(self, path: str, arch: str | None, on: frozenset[str], off: frozenset[str]) -> Task:
+        config = self.config(path, arch, on, off)
+        turned = [f"+{name}" for name in sorted(on)] + [f"-{name}" for name in sorted(off)]
+        tried = " ".join([config.arch, *turned])
+        return Task(str(self.root), path, config, api_names(), self.snapshot.overrides, tried)

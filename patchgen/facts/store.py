@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -18,11 +19,12 @@ import msgspec
 
 from patchgen import cache
 from patchgen.facts.extract import extract
+from patchgen.facts.lexer import Tokens
 from patchgen.model import FileFacts, Value
 from patchgen.outcome import Done, Failed, UserError
 from patchgen.parse import pool
 from patchgen.parse.confine import confine
-from patchgen.parse.unit import HeaderUse, ParsedUnit, parse
+from patchgen.parse.unit import HeaderUse, ParsedUnit, parse, settle
 from patchgen.tree.flags import ParseConfig
 from patchgen.tree.search import NEEDLES
 from patchgen.tree.snapshot import Snapshot
@@ -47,9 +49,24 @@ class Taken(Value, frozen=True):
     includes: tuple[str, ...]
 
 
+_Stamp = tuple[int, int, int, int]
+
+
 class _Stamped(msgspec.Struct, array_like=True):
-    stamp: tuple[int, int, int, int]
+    """``silent``: it is known that the file has no needle of the text search."""
+
+    stamp: _Stamp
     digest: str
+    silent: bool = False
+
+
+def _stamp(path: str) -> _Stamp | None:
+    """How a file looks without reading it; None where there is none."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
 
 
 class Digests:
@@ -80,11 +97,9 @@ class Digests:
         return self._checked[path]
 
     def _of_disk(self, path: str) -> str:
-        try:
-            state = os.stat(f"{self._root}/{path}")
-        except OSError:
+        stamp = _stamp(f"{self._root}/{path}")
+        if stamp is None:
             return ""
-        stamp = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
         known = self._known.get(path)
         if known is not None and known.stamp == stamp:
             return known.digest
@@ -97,6 +112,20 @@ class Digests:
     def combined(self, paths: Iterable[str], overrides: Mapping[str, bytes | None]) -> str:
         """One digest over several files."""
         return cache.digest(*(part for path in paths for part in (path, self.of(path, overrides))))
+
+    def heard(self, taken: Taken, overrides: Mapping[str, bytes | None]) -> None:
+        """Remember which headers of a parse turned out not to mention the API."""
+        loud = {header.path for header in taken.headers}
+        for path in taken.includes:
+            known = self._known.get(path)
+            if known is not None and path not in overrides and path not in loud:
+                self._dirty = self._dirty or not known.silent
+                known.silent = True
+
+    def silent(self) -> dict[str, _Stamp]:
+        """Absolute names of the files that are known not to mention the API."""
+        listed = self._known.items()
+        return {f"{self._root}/{path}": known.stamp for path, known in listed if known.silent}
 
     def save(self) -> None:
         """Remember what was hashed."""
@@ -125,15 +154,20 @@ def facts_of(tasks: list[Task], digests: Digests, workers: int = 0) -> list[Done
             results[number] = Done(hit)
     missing = [number for number in range(len(tasks)) if number not in results]
     chosen = [tasks[number] for number in missing]
-    for index, answer in pool.run(
-        take, chosen, workers, prepare=lambda: confine(_readable(chosen))
-    ):
+
+    def prepare() -> None:
+        _SILENT.update(digests.silent())
+        settle()
+        confine(_readable(chosen))
+
+    for index, answer in pool.run(take, chosen, workers, prepare=prepare):
         number = missing[index]
         if isinstance(answer, Failed):
             results[number] = answer
             continue
         try:
             combined = digests.combined(answer.value.includes, tasks[number].overrides)
+            digests.heard(answer.value, tasks[number].overrides)
         except UserError as error:
             results[number] = Failed(str(error))
             continue
@@ -219,14 +253,39 @@ def take(task: Task) -> Taken:
     if b"\0" in source:
         raise UserError("holds NUL bytes, so it is no C source", task.path)
 
-    def mentions_api(header: str) -> bool:
-        data = snapshot.read(header) or b""
-        return any(needle in data for needle in _NEEDLES)
-
-    unit = parse(Path(task.root), task.path, task.config, task.overrides, mentions_api)
+    # clang holds no lock of the interpreter: the file's own tokens are made meanwhile.
+    lexed: list[Tokens] = []
+    lexer = threading.Thread(target=lambda: lexed.append(Tokens(source)))
+    lexer.start()
+    root = os.path.realpath(task.root)
+    try:
+        unit = parse(
+            Path(task.root), task.path, task.config, task.overrides,
+            lambda header: _mentions_api(snapshot, root, header),
+        )  # fmt: skip
+    finally:
+        lexer.join()
     _nothing_denied(unit, snapshot)
-    facts = extract(source, unit, task.names, cache.digest(source), task.tried)
+    facts = extract(lexed[0], unit, task.names, cache.digest(source), task.tried)
     return Taken(facts, unit.headers, unit.includes)
+
+
+#: In a worker: headers that do not mention the API, by absolute name.
+_SILENT: dict[str, _Stamp] = {}
+
+
+def _mentions_api(snapshot: Snapshot, root: str, header: str) -> bool:
+    """Whether a header has a needle of the text search; each is read once a worker."""
+    name = f"{root}/{header}"
+    replaced = header in snapshot.overrides
+    stamp = None if replaced else _stamp(name)
+    if stamp is not None and _SILENT.get(name) == stamp:
+        return False
+    data = snapshot.read(header) or b""
+    found = any(needle in data for needle in _NEEDLES)
+    if stamp is not None and not found:
+        _SILENT[name] = stamp
+    return found
 
 
 _DENIED = re.compile(r"cannot open file '(.+)': Permission denied")

@@ -24,7 +24,8 @@ _SEVERITY = {2: "warning", 3: "error", 4: "fatal"}
 class ClangFunction(Value, frozen=True, array_like=True, order=True):
     """A function definition in the main file; ``offset`` of its name, in bytes.
 
-    Where a macro gives the name, ``offset`` is that of the macro's name.
+    Where a macro gives the name, ``offset`` is that of the macro's name.  One that
+    macros make as a whole, with no token of its own in the file, is not listed.
     """
 
     offset: int
@@ -103,7 +104,7 @@ def parse(
         diagnostics=_diagnostics(unit, real),
         skipped=_skipped(cindex, unit, file),
         includes=includes,
-        functions=_functions(cindex, unit, main),
+        functions=_functions(cindex, unit, file, _size(cindex, unit, file)),
         headers=tuple(
             HeaderUse(name, _skipped(cindex, unit, cindex.File.from_name(unit, f"{real}/{name}")))
             for name in includes
@@ -135,6 +136,21 @@ def _translate(
     if not pointer:
         raise cindex.TranslationUnitLoadError("no translation unit")
     return cindex.TranslationUnit(pointer, index=index)
+
+
+_M_TOP_PAD, _M_ARENA_MAX = -2, -8  # mallopt(3)
+
+
+def settle() -> None:
+    """Have this process's memory grow in few and large steps, as one parse needs 100 MB.
+
+    clang parses in a thread, whose own arena glibc would grow by a page or two at a time.
+    Call it before the first parse; without glibc it does nothing.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
+        mallopt(_M_TOP_PAD, 64 << 20)
 
 
 _INDEX: list[Any] = []
@@ -185,6 +201,15 @@ def _skipped(cindex: Any, unit: Any, file: Any) -> tuple[Span, ...]:
     return tuple(sorted(spans))
 
 
+def _size(cindex: Any, unit: Any, file: Any) -> int:
+    """Bytes of a file as clang read it."""
+    lib = cindex.conf.lib
+    lib.clang_getFileContents.restype = ctypes.c_void_p
+    size = ctypes.c_size_t()
+    lib.clang_getFileContents(unit, file, ctypes.byref(size))
+    return size.value
+
+
 def _includes(unit: Any, real: str, main: str, args: tuple[str, ...]) -> tuple[str, ...]:
     names = {_relative(include.include.name, real) for include in unit.get_includes()}
     folders = {os.path.normpath(arg[arg.index("/") :]) for arg in args if "/" in arg}
@@ -195,28 +220,36 @@ def _includes(unit: Any, real: str, main: str, args: tuple[str, ...]) -> tuple[s
     return tuple(sorted(n for n in names if not n.startswith("/") and f"{real}/{n}" != main))
 
 
-def _functions(cindex: Any, unit: Any, main: str) -> tuple[ClangFunction, ...]:
+_FUNCTION_DECL = 8  # CXCursor_FunctionDecl
+_CURSOR_INTS, _CURSOR_WORDS = 8, 4  # a CXCursor is 32 bytes: its kind, ..., the declaration
+
+
+def _functions(cindex: Any, unit: Any, file: Any, size: int) -> tuple[ClangFunction, ...]:
+    """The function definitions with a token among the first ``size`` bytes of ``file``.
+
+    Asked token by token: a walk over the unit would call back for each of the 16,000
+    declarations and 30,000 macros of the headers.
+    """
     lib = cindex.conf.lib
+    begin = cindex.SourceLocation.from_offset(unit, file, 0)
+    end = cindex.SourceLocation.from_offset(unit, file, size)
+    memory, count = ctypes.POINTER(cindex.Token)(), ctypes.c_uint()
+    whole = cindex.SourceRange.from_locations(begin, end)
+    lib.clang_tokenize(unit, whole, ctypes.byref(memory), ctypes.byref(count))
+    if not count.value:
+        return ()  # and no view of nothing can be cast
+    cursors = (cindex.Cursor * count.value)()
+    lib.clang_annotateTokens(unit, memory, count.value, cursors)
+    lib.clang_disposeTokens(unit, memory, count.value)
+    raw = memoryview(cursors).cast("B")
+    kinds = raw.cast("i")[::_CURSOR_INTS].tolist()
+    declarations = raw.cast("Q")[1::_CURSOR_WORDS].tolist()
+    first = {declarations[at]: at for at, kind in enumerate(kinds) if kind == _FUNCTION_DECL}
     found: list[ClangFunction] = []
-
-    def visit(cursor: Any, parent: Any, data: Any) -> int:
-        # The main file's definitions only: asked in C, before any Python object is made.
-        if cursor._kind_id != 8 or not lib.clang_isCursorDefinition(cursor):  # FunctionDecl
-            return 1  # continue
-        location = lib.clang_getCursorLocation(cursor)
+    for at in first.values():
+        cursor = cursors[at]
         cursor._tu = unit
-        # A name out of a macro is "from" no file; where the macro is used counts.
-        if lib.clang_Location_isFromMainFile(location) or (
-            not lib.clang_Location_isInSystemHeader(location)
-            and location.file is not None
-            and location.file.name == main
-        ):
-            found.append(
-                ClangFunction(location.offset, cursor.spelling, cursor.result_type.spelling)
-            )
-        return 1
-
-    lib.clang_Location_isFromMainFile.argtypes = [cindex.SourceLocation]
-    lib.clang_Location_isInSystemHeader.argtypes = [cindex.SourceLocation]
-    lib.clang_visitChildren(unit.cursor, cindex.callbacks["cursor_visit"](visit), None)
+        if lib.clang_isCursorDefinition(cursor):
+            offset = cursor.location.offset
+            found.append(ClangFunction(offset, cursor.spelling, cursor.result_type.spelling))
     return tuple(sorted(found))

@@ -16,7 +16,7 @@ def kvm_of(state: TreeState) -> KvmFacts | None:
 
 def tree_headline(state: TreeState) -> str:
     """``Linux 5.10.262 · KVM idiom: direct · API 5.10``."""
-    from patchgen.report.plan import headline
+    from patchgen.report.headline import headline
 
     kvm = kvm_of(state)
     idiom = kvm.idiom if kvm else "no KVM"

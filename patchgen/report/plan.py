@@ -10,11 +10,6 @@ from patchgen.recipes.planned import SeriesPlan
 from patchgen.verify.checked import PatchCheck
 
 
-def headline(version: str, idiom: str, generation: str) -> str:
-    """``Linux 5.10.262 · KVM idiom: direct · API 5.10``."""
-    return f"Linux {version} · KVM idiom: {idiom} · API {generation}"
-
-
 def plan_lines(plan: SeriesPlan) -> Iterator[str]:
     """The plan: patches with what they touch, what is there, what is refused."""
     for already in plan.already:

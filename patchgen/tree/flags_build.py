@@ -8,10 +8,8 @@ inside the tree.
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shlex
 from pathlib import Path
 
 from patchgen.outcome import UserError
@@ -55,6 +53,9 @@ def build_flags(root: Path, path: str, build_dir: Path | None) -> list[str] | No
 
 
 def _from_database(database: Path, root: Path, path: str, trusted: bool) -> list[str] | None:
+    import json
+    import shlex
+
     try:
         entries = json.loads(database.read_bytes())
         wanted = os.path.realpath(root / path)
@@ -77,6 +78,8 @@ def _saved_command(place: Path, path: str) -> list[str] | None:
         match = re.search(r"^(?:saved)?cmd_\S+ := (.*)$", text, re.M)
         if match is None:
             return None
+        import shlex
+
         return shlex.split(match[1].replace("$(pound)", "#").partition(" ; ")[0])
     except (OSError, ValueError):
         return None

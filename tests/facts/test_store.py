@@ -91,3 +91,15 @@ def test_a_header_that_becomes_a_link_out_of_the_tree_is_not_taken(tree, tmp_pat
     failed = dict(found.failed)
     assert "leads out of the tree" in failed["drivers/misc/scratch_engine.c"]
     assert "leads out of the tree" in failed["drivers/misc/scratch_engine.h"]
+
+
+def test_a_header_that_begins_to_mention_the_api_is_looked_at(tree, parsed):
+    header = tree / "include/linux/mutex.h"
+    assert "include/linux/mutex.h" not in {facts.path for facts in look(tree).files}
+    parsed.clear()
+    header.write_text(header.read_text() + "\nextern struct mmu_notifier_ops *more;\n")
+    found = look(tree)
+    listed = [m for m in found.mentions if m.path == "include/linux/mutex.h"]
+    assert [(m.name, m.state) for m in listed] == [("mmu_notifier_ops", "declaration")]
+    assert "drivers/misc/scratch_engine.c" in parsed
+    assert "include/linux/mutex.h" not in parsed, "seen by the files that include it"

@@ -95,3 +95,64 @@ def test_the_miniature_kernel(mini, path, least):
 @pytest.mark.parametrize("name", ["5.10", "6.1"])
 def test_real_kernels(kernel_tree, name, path, least):
     agree(kernel_tree(name), path, least)
+
+
+def functions_by_a_walk(root, path, config):
+    """Names and offsets of the main file's function definitions, by visiting everything."""
+    from clang import cindex
+
+    main = f"{root.resolve()}/{path}"
+    args = [*config.args, "-working-directory", str(root.resolve())]
+    unit = cindex.Index.create().parse(main, args=args)
+    return {
+        (top.location.offset, top.spelling, top.result_type.spelling)
+        for top in unit.cursor.get_children()
+        if top.kind.name == "FUNCTION_DECL" and top.is_definition()
+        and top.location.file is not None and top.location.file.name == main
+    }  # fmt: skip
+
+
+def functions_agree(root, path, least):
+    config = parse_config(root, path)
+    listed = {(f.offset, f.name, f.result) for f in parse(root, path, config).functions}
+    walked = functions_by_a_walk(root, path, config)
+    assert listed <= walked
+    source = (root / path).read_bytes()
+    # What macros make as a whole has no name of its own in the file.
+    lost = walked - listed
+    assert not any(source[at : at + len(name)] == name.encode() for at, name, _ in lost)
+    assert len(listed) >= least
+    return {name for _, name, _ in listed}
+
+
+@pytest.mark.parametrize(
+    ("path", "least"), [("virt/kvm/kvm_main.c", 20), ("mm/memory.c", 10), ("mm/ksm.c", 9)]
+)
+def test_functions_of_the_miniature_kernel(mini, path, least):
+    functions_agree(mini, path, least)
+
+
+def test_functions_written_in_odd_ways(tree):
+    (tree / "mm/odd.c").write_text(
+        "#define NAME(x) odd_##x\n#define MADE(x) static int x(void) { return 1; }\n"
+        "#define HEAD(x) static int x(void)\n#define same same\n"
+        "MADE(whole)\nHEAD(head) { return whole(); }\n"
+        "static long NAME(pasted)(int a) { return a; }\n"
+        "int (*returns_pointer(void))(int) { return 0; }\n"
+        "int old_style(a, b) int a; int b; { return a + b; }\n"
+        "void same(void) { head(); }\nint declared(void);\n"
+        "static inline __attribute__((unused)) void nested(int x) { ({ x++; }); }\n"
+    )
+    named = functions_agree(tree, "mm/odd.c", 6)
+    assert named >= {"head", "odd_pasted", "returns_pointer", "old_style", "same", "nested"}
+
+
+def test_a_file_of_nothing_has_no_functions(tree):
+    (tree / "mm/odd.c").write_text("")
+    assert parse(tree, "mm/odd.c", parse_config(tree, "mm/odd.c")).functions == ()
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(("path", "least"), [("virt/kvm/kvm_main.c", 200), ("mm/memory.c", 100)])
+def test_functions_of_a_real_kernel(kernel_tree, path, least):
+    functions_agree(kernel_tree("5.10"), path, least)
