@@ -14,7 +14,7 @@ from patchgen.commits.source import describe
 from patchgen.commits.target import Target, find_target
 from patchgen.facts.state import TreeState
 from patchgen.outcome import CheckFailed, UserError
-from patchgen.pipeline.check import check_patch, require
+from patchgen.pipeline.check import Job, checking, require
 from patchgen.verify.apply import AppliedSeries, apply_in
 from patchgen.verify.checked import PatchCheck
 
@@ -63,12 +63,13 @@ def verify_applied(state: TreeState, applied: AppliedSeries) -> tuple[PatchCheck
     the review, and does not stop a series that is to be tried.
     """
     before = state.after(applied.contents(0))
-    checks = []
+    jobs = []
     for number, patch in enumerate(applied.patches, 1):
         after = state.after(applied.contents(number))
-        changed = sorted(patch.files)
-        mail = patch.patch.mail
-        checks.append(check_patch(before, after, patch.patch.subject, changed, mail, False))
+        changed = tuple(sorted(patch.files))
+        jobs.append(Job(before, after, patch.patch.subject, changed, patch.patch.mail))
         before = after
-    require(checks)
-    return tuple(checks)
+    with checking(jobs, run_checkpatch=False) as checks:
+        found = checks()
+    require(found)
+    return tuple(found)

@@ -3,42 +3,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from patchgen.facts.state import TreeState
 from patchgen.outcome import CheckFailed
+from patchgen.pipeline.background import Background
 from patchgen.verify.checked import PatchCheck
-from patchgen.verify.checkpatch import StyleRun
-from patchgen.verify.lint_delta import lint_delta
-from patchgen.verify.parses import check_parses
+from patchgen.verify.checkpatch import StyleCheck, styles
+from patchgen.verify.lint_delta import LintDelta, lint_delta
+from patchgen.verify.parses import ParseCheck, check_parses
+
+#: Lints of patches that are under way at once, beside the parses of later ones.
+LINTS = 2
 
 
-def check_patch(
-    before: TreeState,
-    after: TreeState,
-    subject: str,
-    changed: Sequence[str],
-    mail: bytes,
-    run_checkpatch: bool = True,
-    begun: StyleRun | None = None,
-) -> PatchCheck:
-    """Check one patch whose result is the state ``after``; it was applied already.
+class Job(NamedTuple):
+    """A patch to check: the states around it, what it changes, its mail.
 
-    ``begun`` is checkpatch's run on it where that was started before.
+    Its result is the state ``after``: it was applied already.
     """
-    parses = check_parses(before, after, changed)
-    api, api_faults = _api(after, changed)
-    lint = lint_delta(before, after, parses.files)
-    style = "not run"
-    introduced = [f"{f.place}: {f.message} [{f.rule}]" for f in lint.introduced]
-    faults = [*parses.new, *api_faults, *introduced]
-    if run_checkpatch:
-        result = (begun or StyleRun(after.root, mail)).result()
-        style = result.state if result.state != "absent" else f"not run ({result.reason})"
-        faults += [f"checkpatch: {complaint}" for complaint in result.complaints]
-    return PatchCheck(
-        subject, True, len(parses.files), parses.new, api, lint, style, tuple(dict.fromkeys(faults))
-    )
+
+    before: TreeState
+    after: TreeState
+    subject: str
+    changed: tuple[str, ...]
+    mail: bytes
+
+
+class _Begun(NamedTuple):
+    job: Job
+    parses: ParseCheck
+    api: str
+    api_faults: tuple[str, ...]
+    style: StyleCheck | None
+    lint: Background[LintDelta]
+
+    def check(self) -> PatchCheck:
+        lint = self.lint.result()
+        style = "not run"
+        introduced = [f"{f.place}: {f.message} [{f.rule}]" for f in lint.introduced]
+        faults = [*self.parses.new, *self.api_faults, *introduced]
+        if self.style is not None:
+            absent = self.style.state == "absent"
+            style = f"not run ({self.style.reason})" if absent else self.style.state
+            faults += [f"checkpatch: {complaint}" for complaint in self.style.complaints]
+        return PatchCheck(
+            self.job.subject, True, len(self.parses.files), self.parses.new, self.api, lint,
+            style, tuple(dict.fromkeys(faults)),
+        )  # fmt: skip
+
+
+@contextlib.contextmanager
+def checking(
+    jobs: Sequence[Job],
+    run_checkpatch: bool = True,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Iterator[Callable[[], list[PatchCheck]]]:
+    """Check the patches of a series; the block can do other things before it asks.
+
+    All is parsed when the block begins, and findings are compared in processes beside
+    it.  What it is given waits for them and gives the checks, in the order of ``jobs``.
+    """
+    begun: list[_Begun] = []
+    mails = [job.mail for job in jobs] if run_checkpatch and jobs else []
+    root = jobs[0].after.root if jobs else Path()
+    with contextlib.ExitStack() as ending, styles(root, mails) as runs:
+        for number, job in enumerate(jobs, 1):
+            progress(f"verify {number}/{len(jobs)}: {job.subject}")
+            parses = check_parses(job.before, job.after, job.changed)
+            api = _api(job.after, job.changed)
+            run = next(runs, None)
+            if len(begun) >= LINTS:
+                begun[-LINTS].lint.wait()
+            lint = Background("lint", functools.partial(lint_delta, *job[:2], parses.files))
+            ending.callback(lint.stop)
+            begun.append(_Begun(job, parses, *api, run.result() if run else None, lint))
+        yield lambda: [one.check() for one in begun]
 
 
 def _api(after: TreeState, changed: Sequence[str]) -> tuple[str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from patchgen.facts.kvm import KVM_MAIN
 from patchgen.facts.state import TreeState
 from patchgen.model import Value
 from patchgen.outcome import CheckFailed, UserError
-from patchgen.pipeline.check import check_patch, require
+from patchgen.pipeline.check import Job, checking, require
 from patchgen.pipeline.plan import make_plan, refuse
 from patchgen.pipeline.prove import Proofs, fault_of
 from patchgen.recipes.base import Options, load
@@ -28,7 +28,6 @@ from patchgen.series.parts import cut, write_parts
 from patchgen.series.prepare import Prepared, prepare
 from patchgen.series.write import SeriesFiles, sender_or_placeholder, series_files, write_series
 from patchgen.verify.checked import PatchCheck
-from patchgen.verify.checkpatch import styles
 
 
 class Request(Value, frozen=True):
@@ -112,7 +111,6 @@ def generate(
         proof, fault = _proved(proofs, progress)
     if fault:
         raise CheckFailed(fault)
-    _idempotent(plan)
 
     def final(checks: Sequence[PatchCheck]) -> Cover:
         return msgspec.structs.replace(letter(checks), proof=proof)
@@ -130,20 +128,25 @@ def generate(
 def _checked(
     plan: SeriesPlan, draft: SeriesFiles, request: Request, progress: Callable[[str], None]
 ) -> list[PatchCheck]:
-    """Every patch's checks; CheckFailed where one must not ship."""
+    """Every patch's checks; CheckFailed where one must not ship, or the plan is not done."""
     mails = list(draft.files.values())[1:]
-    checks = []
-    with styles(plan.first.root, mails if request.checkpatch else ()) as runs:
-        for number, (planned, mail) in enumerate(zip(plan.planned, mails, strict=True), 1):
-            progress(f"verify {number}/{len(mails)}")
-            checks.append(
-                check_patch(
-                    planned.before, planned.after, planned.patch.subject,
-                    sorted(planned.patch.files), mail, request.checkpatch, next(runs, None),
-                )
-            )  # fmt: skip
-    require(checks)
-    return checks
+    jobs = [
+        Job(one.before, one.after, one.patch.subject, tuple(sorted(one.patch.files)), mail)
+        for one, mail in zip(plan.planned, mails, strict=True)
+    ]
+    with checking(jobs, request.checkpatch, progress) as checks:
+        left, failure = "", None
+        try:
+            left = _left_to_do(plan)
+        except UserError as error:  # what a patch broke is better said by its own checks
+            failure = error
+        found = checks()
+    require(found)
+    if failure is not None:
+        raise failure
+    if left:
+        raise CheckFailed(f"a second run on the result would not be empty: {left}")
+    return found
 
 
 @contextlib.contextmanager
@@ -179,15 +182,17 @@ def _proved(proofs: Proofs | None, progress: Callable[[str], None]) -> tuple[str
     return cover_section(after), fault_of(before, after)
 
 
-def _idempotent(plan: SeriesPlan) -> None:
-    """A second run on the result must plan nothing; mends of findings are no recipe."""
+def _left_to_do(plan: SeriesPlan) -> str:
+    """What a second run on the result would do first; "" as it must be.
+
+    Mends of findings are no recipe, and are not asked.
+    """
     if not plan.recipes:
-        return
+        return ""
     again = make_plan(plan.last, plan.recipes, Options(), Choice(only=plan.recipes))
-    if again.planned or again.refusals:
-        what = [planned.patch.subject for planned in again.planned]
-        what += [refusal.reason for refusal in again.refusals]
-        raise CheckFailed(f"a second run on the result would not be empty: {what[0]}")
+    what = [planned.patch.subject for planned in again.planned]
+    what += [refusal.reason for refusal in again.refusals]
+    return what[0] if what else ""
 
 
 def _write_parts(

@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import msgspec
@@ -15,10 +12,9 @@ from patchgen import cache
 from patchgen.facts.kvm import KVM_MAIN
 from patchgen.facts.state import TreeState
 from patchgen.facts.store import program
-from patchgen.outcome import CheckFailed
+from patchgen.pipeline.background import Background
 from patchgen.proof.prove import prove
 from patchgen.proof.result import ProofResult
-from patchgen.tree.child import die_with_parent
 from patchgen.tree.snapshot import Snapshot
 
 Reads = tuple[tuple[str, ...], ...]
@@ -60,47 +56,6 @@ def _identity(key: str, paths: tuple[str, ...], read: Callable[[str], bytes | No
     return cache.digest(key, *(part for path in paths for part in (path, read(path) or b"")))
 
 
-class _Proof:
-    """The proof of one state, made in a process of its own."""
-
-    def __init__(self, state: TreeState) -> None:
-        context = multiprocessing.get_context("fork")
-        self._answer, theirs = context.Pipe(duplex=False)
-        arguments = (str(state.root), state.snapshot.overrides, theirs)
-        self._process = context.Process(target=_serve, args=arguments, daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def result(self) -> ProofResult:
-        """Waits for it.  UserError as :func:`patchgen.proof.prove.prove` has it."""
-        try:
-            answer = self._answer.recv()
-        except EOFError:
-            self._process.join()
-            raise CheckFailed(f"the proof ended with status {self._process.exitcode}") from None
-        finally:
-            self.stop()
-        if isinstance(answer, Exception):
-            raise answer
-        assert isinstance(answer, ProofResult)
-        return answer
-
-    def stop(self) -> None:
-        """End it, whatever it does."""
-        self._process.kill()
-        self._process.join()
-        self._answer.close()
-
-
-def _serve(root: str, overrides: dict[str, bytes | None], answer: Connection) -> None:
-    die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    try:
-        answer.send(prove_state(root, overrides))
-    except Exception as error:
-        answer.send(error)
-
-
 class Proofs:
     """Proofs of the states before and behind a series, made while others work.
 
@@ -108,11 +63,11 @@ class Proofs:
     """
 
     def __init__(self, before: TreeState) -> None:
-        self._begun = [_Proof(before)]
+        self._begun = [_begin(before)]
 
     def go_on(self, after: TreeState) -> None:
         """Begin the proof of the state behind the series."""
-        self._begun.append(_Proof(after))
+        self._begun.append(_begin(after))
 
     def results(self) -> tuple[ProofResult, ProofResult]:
         """Before, behind; waits for both.  To be called once, after :meth:`go_on`."""
@@ -123,6 +78,11 @@ class Proofs:
         """End them, whatever they do; nothing where they are done."""
         for proof in self._begun:
             proof.stop()
+
+
+def _begin(state: TreeState) -> Background[ProofResult]:
+    root, overrides = str(state.root), state.snapshot.overrides
+    return Background("the proof", lambda: prove_state(root, overrides))
 
 
 def fault_of(before: ProofResult, after: ProofResult) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from patchgen.commits.patchset import Series
 from patchgen.facts.state import TreeState
 from patchgen.model import Value
-from patchgen.pipeline.check import check_patch
+from patchgen.pipeline.check import Job, checking
 from patchgen.verify.apply import apply_series
 from patchgen.verify.checked import PatchCheck
 from patchgen.verify.message import MessageFault, message_faults
@@ -70,23 +70,23 @@ def verify(
     applied = apply_series(state.root, series, engine=engine)
     before = state.after(applied.contents(0))
     last = before
-    found = []
+    jobs = []
     for number, patch in enumerate(applied.patches, 1):
-        check = None
         if patch.ok:
-            progress(f"verify {number}/{len(applied.patches)}: {patch.patch.subject}")
             after = state.after(applied.contents(number))
-            changed = sorted(patch.files)
-            mail = patch.patch.mail
-            check = check_patch(last, after, patch.patch.subject, changed, mail, checkpatch)
+            changed = tuple(sorted(patch.files))
+            jobs.append(Job(last, after, patch.patch.subject, changed, patch.patch.mail))
             last = after
-        found.append(
-            VerifiedPatch(
-                patch.patch.number, patch.patch.subject, patch.patch.where,
-                tuple(str(misfit) for misfit in patch.misfits), patch.ok or bool(patch.misfits),
-                check, message_faults(patch.patch.message),
-            )
-        )  # fmt: skip
+    with checking(jobs, checkpatch, progress) as checks:
+        checked = iter(checks())
+    found = [
+        VerifiedPatch(
+            patch.patch.number, patch.patch.subject, patch.patch.where,
+            tuple(str(misfit) for misfit in patch.misfits), patch.ok or bool(patch.misfits),
+            next(checked) if patch.ok else None, message_faults(patch.patch.message),
+        )
+        for patch in applied.patches
+    ]  # fmt: skip
     tried = {patch.number for patch in found}
     for patch_read in series.patches:
         if patch_read.number not in tried:

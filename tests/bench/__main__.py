@@ -66,6 +66,8 @@ def bench(folder: Path, runs: int, quick: bool) -> None:
     trees = os.environ.get("PATCHGEN_TREES") or str(
         Path(os.environ.get("PATCHGEN_CACHE") or Path.home() / ".cache/patchgen") / "trees"
     )
+    # As on a user's machine: what was imported once is not compiled again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PATCHGEN_TREES"] = trees
     os.environ["PATCHGEN_CACHE"] = str(folder / "cache")
     # An installed program has its bytecode; P's own modules have theirs too.
