@@ -84,7 +84,7 @@ def _entries(init: Expr) -> tuple[OpsEntry, ...]:
         value = field.args[0]
         while value.kind in ("cast", "unary") and value.args:
             value = value.args[0]
-        name = value.name if value.kind == "name" else ""
+        name = value.name if value.kind == "name" and value.name != "NULL" else ""
         entries.append(OpsEntry(field.name, name, field.line, field.span))
     return tuple(entries)
 
@@ -108,7 +108,8 @@ def filled_at_run_time(functions: Iterable[Function]) -> tuple[OpsTable, ...]:
             words = types.get(base, "").replace("*", " ").split()
             struct = next((word for word in words if word in OPS_STRUCTS), "")
             if struct and value.kind == "name":
-                entry = OpsEntry(target.name, value.name, expr.line, expr.span)
+                callback = value.name if value.name != "NULL" else ""
+                entry = OpsEntry(target.name, callback, expr.line, expr.span)
                 entries.setdefault((struct, base), []).append(entry)
         for (struct, base), filled in entries.items():
             found.append(

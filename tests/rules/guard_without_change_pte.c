@@ -23,6 +23,11 @@ static const struct mmu_notifier_ops without = { // EXPECT: MN022
 	.invalidate_range_start = start,
 };
 
+static const struct mmu_notifier_ops null = { // EXPECT: MN022
+	.invalidate_range_start = start,
+	.change_pte = NULL,
+};
+
 static const struct mmu_notifier_ops list[] = {
 	[0] = { .invalidate_range_start = start, .change_pte = change },
 	[1] = { .invalidate_range_start = start }, // EXPECT: MN022
