@@ -24,6 +24,7 @@ from patchgen.flow.locks import (
     lock_of,
     may_sleep,
     primitives,
+    reschedules,
 )
 from patchgen.flow.naming import Naming, meaning
 from patchgen.flow.program import Program, leaves
@@ -260,7 +261,7 @@ class _Checker(Checker[State]):
     ) -> State | Outcome[State] | tuple[State | Outcome[State], ...]:
         call = event.expr
         assert call is not None
-        if may_sleep(call):
+        if may_sleep(call) or (reschedules(call) and self._atomic(state)):
             self._slept(call.name, event, state, here.steps(event), self.function.name)
         primitive = primitives().get(call.name)
         if primitive is not None:

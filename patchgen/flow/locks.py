@@ -81,3 +81,8 @@ def may_sleep(call: Expr) -> bool:
             for part in subexpressions(argument)
         )
     return False
+
+
+def reschedules(call: Expr) -> bool:
+    """Whether this primitive gives up the processor if asked to: forbidden below a spinlock."""
+    return call.name in names("sleep", "resched", "functions")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The test for "may block" is inverted, or its -EAGAIN is lost in a shadow.
+"""The test for "may block" is inverted, or the refusal is lost: success is reported.
 
 Bad::
 
@@ -17,6 +17,13 @@ Bad (the inner variable hides the one that is returned)::
     }
     return ret;
 
+Bad (nothing is invalidated, and the caller frees the pages)::
+
+    if (!mmu_notifier_range_blockable(range))
+            return 0;
+    unmap(d);
+    return 0;
+
 Good: ``if (!mmu_notifier_range_blockable(range)) return -EAGAIN;``, and one
 variable for the result.
 """
@@ -25,21 +32,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.flow.blocking import inverted_exits, inverted_sleeps
+from patchgen.flow.blocking import idle_successes, inverted_exits, inverted_sleeps
+from patchgen.flow.subjects import constant_of
 from patchgen.flow.text import every, statements
-from patchgen.model import Block, Decl, Declarator, Finding, Function, Return, Stmt, Undecided
+from patchgen.model import Block, Decl, Declarator, Expr, Finding, Function, Return, Stmt, Undecided
 from patchgen.rules.base import END, ERROR, START, Context, Rule
 
 RULE = Rule(
     "MN029",
     "blockable-test-inverted",
     ERROR,
-    "the test for blockable is inverted, or its error is lost in a shadowed variable",
+    "the test for blockable is inverted, or where it fails success is reported",
 )
 
 
 def check(tree: Context) -> Iterator[Finding | Undecided]:
-    """Refusals and sleeps on the wrong side, and shadowed results."""
+    """Refusals and sleeps on the wrong side, refusals that are lost, shadowed results."""
     for handler in tree.invalidations():
         function = handler.function
         summary = tree.summary(function)
@@ -50,6 +58,9 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
                 yield tree.finding(
                     RULE, leaving.event, message, leaving.steps, function=function.name
                 )
+            for idle in idle_successes(function, interval):
+                message = f"where it must not block, {function.name}() does nothing and says it did"
+                yield tree.finding(RULE, idle.event, message, idle.steps, function=function.name)
         for sleep in inverted_sleeps(summary):
             message = f"{sleep.call}() is reached only where the range is not blockable"
             yield tree.finding(RULE, sleep.event, message, sleep.steps, function=sleep.function)
@@ -100,4 +111,11 @@ def _is_result(variable: Declarator, block: Block) -> bool:
         part.kind == "assign" and part.args[0].kind == "name" and part.args[0].name == variable.name
         for part in every(block)
     )
-    return assigned or (variable.init is not None and variable.init.kind == "call")
+    return assigned or (variable.init is not None and _is_failure(variable.init))
+
+
+def _is_failure(value: Expr) -> bool:
+    """What a call returned, or an error number."""
+    known = constant_of(value)
+    negative = known.startswith("-") if isinstance(known, str) else known is not None and known < 0
+    return value.kind == "call" or negative

@@ -65,10 +65,120 @@ static bool interval(struct mmu_interval_notifier *mni, const struct mmu_notifie
 	return true;
 }
 
+static int says_done(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dev *d = container_of(mn, struct dev, mn);
+
+	if (!mmu_notifier_range_blockable(range)) {
+		pr_debug("not now");
+		return 0; // EXPECT: MN029
+	}
+	mutex_lock(&d->lock);
+	unmap(d);
+	mutex_unlock(&d->lock);
+	return 0;
+}
+
+static int busy_is_done(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dev *d = container_of(mn, struct dev, mn);
+
+	if (mmu_notifier_range_blockable(range))
+		mutex_lock(&d->lock);
+	else if (!mutex_trylock(&d->lock))
+		return 0; // EXPECT: MN029
+	unmap(d);
+	mutex_unlock(&d->lock);
+	return 0;
+}
+
+/* Nothing is mapped yet: that is the reason, on both sides. */
+static int nothing_there(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dev *d = container_of(mn, struct dev, mn);
+
+	if (mmu_notifier_range_blockable(range))
+		mutex_lock(&d->lock);
+	else if (!mutex_trylock(&d->lock))
+		return -EAGAIN;
+	if (d->pages)
+		unmap(d);
+	mutex_unlock(&d->lock);
+	return 0;
+}
+
+/* No need to block: what is left to do is done without. */
+static int without_blocking(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dev *d = container_of(mn, struct dev, mn);
+
+	if (!mmu_notifier_range_blockable(range)) {
+		d->stale = true;
+		return 0;
+	}
+	unmap(d);
+	return 0;
+}
+
+/* Both sides wait: MN028's. */
+static int both_wait(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dev *d = container_of(mn, struct dev, mn);
+
+	if (mmu_notifier_range_blockable(range))
+		mutex_lock(&d->lock);
+	else
+		mutex_lock(&d->lock);
+	unmap(d);
+	mutex_unlock(&d->lock);
+	return 0;
+}
+
+static int lost(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dev *d = container_of(mn, struct dev, mn);
+	struct node *n;
+	int ret = 0;
+
+	list_for_each_entry(n, &d->nodes, list) {
+		if (!mmu_notifier_range_blockable(range)) {
+			int ret = -EAGAIN; // EXPECT: MN029
+			break;
+		}
+		if (n->dead) {
+			int ret = 1;
+
+			count(n, ret);
+			continue;
+		}
+		unmap_node(n);
+	}
+	return ret;
+}
+
+static bool interval_says_done(struct mmu_interval_notifier *mni,
+			       const struct mmu_notifier_range *range, unsigned long seq)
+{
+	struct dev *d = container_of(mni, struct dev, mni);
+
+	if (!mmu_notifier_range_blockable(range))
+		return true; // EXPECT: MN029
+	unmap(d);
+	return true;
+}
+
 static const struct mmu_notifier_ops ops[] = {
+	{ .invalidate_range_start = says_done },
+	{ .invalidate_range_start = busy_is_done },
+	{ .invalidate_range_start = nothing_there },
+	{ .invalidate_range_start = without_blocking },
+	{ .invalidate_range_start = both_wait },
+	{ .invalidate_range_start = lost },
 	{ .invalidate_range_start = refuses },
 	{ .invalidate_range_start = locks },
 	{ .invalidate_range_start = shadow },
 	{ .invalidate_range_start = good },
 };
-static const struct mmu_interval_notifier_ops iops = { .invalidate = interval };
+static const struct mmu_interval_notifier_ops iops[] = {
+	{ .invalidate = interval }, { .invalidate = interval_says_done },
+};

@@ -14,6 +14,7 @@ static void bad(struct mmu_notifier *mn, struct mm_struct *mm, unsigned long a, 
 	mutex_lock(&d->lock); // EXPECT: MN030
 	helper(d);
 	mutex_unlock(&d->lock);
+	cond_resched(); // EXPECT: MN030
 }
 
 static void good(struct mmu_notifier *mn, struct mm_struct *mm, unsigned long a, pte_t pte)
@@ -23,7 +24,6 @@ static void good(struct mmu_notifier *mn, struct mm_struct *mm, unsigned long a,
 	spin_lock(&d->spin);
 	if (mutex_trylock(&d->lock))
 		mutex_unlock(&d->lock);
-	cond_resched();
 	spin_unlock(&d->spin);
 }
 

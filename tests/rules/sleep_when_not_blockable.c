@@ -38,6 +38,29 @@ static int under_spinlock(struct mmu_notifier *mn, const struct mmu_notifier_ran
 	return 0;
 }
 
+static int both_sides(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dev *d = container_of(mn, struct dev, mn);
+
+	if (mmu_notifier_range_blockable(range))
+		mutex_lock(&d->lock);
+	else
+		mutex_lock(&d->lock); // EXPECT: MN028
+	cond_resched();
+	mutex_unlock(&d->lock);
+	return 0;
+}
+
+static int resched_under_spinlock(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dev *d = container_of(mn, struct dev, mn);
+
+	spin_lock(&d->spin);
+	cond_resched(); // EXPECT: MN028
+	spin_unlock(&d->spin);
+	return 0;
+}
+
 struct walk { void (*handler)(struct dev *d, bool may_block); bool may_block; };
 
 static void zap(struct dev *d, bool may_block)
@@ -104,6 +127,8 @@ static bool interval(struct mmu_interval_notifier *mni, const struct mmu_notifie
 static const struct mmu_notifier_ops ops[] = {
 	{ .invalidate_range_start = plain, .invalidate_range_end = end },
 	{ .invalidate_range_start = under_spinlock },
+	{ .invalidate_range_start = both_sides },
+	{ .invalidate_range_start = resched_under_spinlock },
 	{ .invalidate_range_start = asked },
 	{ .invalidate_range_start = lists },
 };
