@@ -22,10 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from patchgen.flow.interrupted import interruptible, unheeded
 from patchgen.flow.knowledge import names
 from patchgen.flow.text import statements
 from patchgen.model import Expr, ExprStmt, Finding, Function, Place, Step, Undecided
-from patchgen.rules.base import ERROR, Context, Handler, Rule
+from patchgen.rules.base import ERROR, INTERVAL, Context, Handler, Rule
 
 RULE = Rule(
     "MN034",
@@ -43,6 +44,8 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
         # The alloc and free callbacks run outside any notification.
         if handler.entry.member not in ("alloc_notifier", "free_notifier"):
             yield from _calls(tree, handler)
+    for handler in tree.invalidations():
+        yield from _unheeded(tree, handler)
 
 
 def _calls(tree: Context, handler: Handler) -> Iterator[Finding]:
@@ -71,6 +74,18 @@ def _who(handler: Handler) -> str:
     return f"{handler.function.name}()"
 
 
+def _goes_on(call: str, handler: Handler) -> str:
+    return f"{call}() may be interrupted, and {_who(handler)} goes on as if it were done"
+
+
+def _unheeded(tree: Context, handler: Handler) -> Iterator[Finding]:
+    """Interruptible waits of the callback whose result is looked at, and changes nothing."""
+    for one in unheeded(handler.function, handler.table.struct == INTERVAL):
+        assert one.wait.expr is not None
+        message = _goes_on(one.wait.expr.name, handler)
+        yield tree.finding(RULE, one.wait, message, one.steps, function=handler.function.name)
+
+
 def _ignored(
     tree: Context, function: Function, chain: tuple[Step, ...], handler: Handler
 ) -> Iterator[Finding]:
@@ -81,10 +96,8 @@ def _ignored(
         call: Expr = stmt.expr
         while call.kind == "cast":
             call = call.args[0]
-        if call.kind == "call" and call.name in names("sleep", "interruptible", "functions"):
-            message = (
-                f"{call.name}() may be interrupted, and {_who(handler)} goes on as if it were done"
-            )
+        if call.kind == "call" and interruptible(call):
+            message = _goes_on(call.name, handler)
             step = Step(Place(function.path, call.line), f"{call.name}()")
             yield tree.finding(RULE, call, message, (*chain, step),
                                path=function.path, function=function.name)  # fmt: skip
