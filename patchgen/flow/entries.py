@@ -16,6 +16,7 @@ import msgspec
 from patchgen.facts.body import Definitions
 from patchgen.flow.events import Event
 from patchgen.flow.knowledge import load, names
+from patchgen.flow.subjects import constant_of
 from patchgen.flow.text import bare, text
 from patchgen.flow.value import NONZERO, ZERO
 from patchgen.flow.walk import Checker, Here, Outcome, walk
@@ -174,7 +175,8 @@ class EntryWalk(Checker[_State]):
             only = names("entries", "read_only_protections")
             write = READ_ONLY if protection.name in only else UNKNOWN
             return Pte(_made(call), NEW, write, True, False)
-        if name in names("entries", "no_page"):
+        empty = name in names("entries", "of_bits") and constant_of(args[0]) == 0
+        if empty or name in names("entries", "no_page"):
             return Pte(_made(call), NEW, READ_ONLY, False, False)
         inner = self.value(state, args[0])
         if name in names("entries", "same"):

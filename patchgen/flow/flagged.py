@@ -37,6 +37,8 @@ FLAG = "MMU_NOTIFIER_USE_CHANGE_PTE"
 #: transition that change_pte() cannot follow.
 UNTOLD, MISFIT, FORBIDDEN = "untold", "misfit", "forbidden"
 
+_NO_PAGE = "the new entry maps no page (it is empty, or a swap or migration entry)"
+
 #: Constants by the kernel's habit: capitals and numbers.
 _CONSTANT = re.compile(r"[A-Z0-9_ *<()]+|\d+[uUlL]* \* [A-Z_]+")
 
@@ -114,14 +116,36 @@ def faults(
     return tuple(found)
 
 
+def pageless(function: Function, known: Mapping[str, Function]) -> tuple[SectionFault, ...]:
+    """Notified changes of ``function`` after which the entry maps no page, flag or not.
+
+    Not sure where only some of the paths to the notification have such an entry.
+    """
+    checker = EntryWalk(known)
+    complete = walk(function, checker).complete
+    found = []
+    for transition in sorted(checker.transitions):
+        if not transition.page:
+            same = [t for t in checker.transitions if t.line == transition.line]
+            witness = checker.witnesses[transition]
+            assert witness.event.expr is not None
+            sure = complete and not any(other.page for other in same)
+            reason = _NO_PAGE if sure else f"on some path {_NO_PAGE}"
+            found.append(SectionFault(FORBIDDEN, witness.event.expr, reason, witness.steps, sure))
+    return tuple(found)
+
+
 # -- changes without a notification ------------------------------------------
+
+
+def notifies(program: Program, function: Function) -> bool:
+    """Whether the function itself calls set_pte_at_notify()."""
+    return any(call.name in names("entries", "notifies") for call in program.calls(function))
 
 
 def _notified(program: Program, function: Function) -> bool:
     """Whether the function, or what it calls, has a call of set_pte_at_notify()."""
-    wanted = names("entries", "notifies")
-    reached = program.reachable((function,), 4)
-    return any(call.name in wanted for one in reached for call in program.calls(one))
+    return any(notifies(program, one) for one in program.reachable((function,), 4))
 
 
 def _untold(section: Flagged, checker: EntryWalk) -> Iterator[SectionFault]:
@@ -187,7 +211,7 @@ def _forbidden(
         return SectionFault(FORBIDDEN, where, reason, (*witness.steps, *more), sure)
 
     if not found.page:
-        return fault("the new entry maps no page (a swap or migration entry)", True)
+        return fault(_NO_PAGE, True)
     if found.frame == OLD:
         return None  # the permission of one and the same page changes
     if found.write not in (READ_ONLY, WRITABLE, MAYBE):

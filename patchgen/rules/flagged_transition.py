@@ -21,6 +21,18 @@ Good: the entry is still the write-protected one::
     ptep_clear_flush(vma, address, ptep);
     set_pte_at_notify(mm, address, ptep, mk_pte(page, vma->vm_page_prot));
 
+Whether the section is flagged or not, change_pte() must not be told of an entry that
+maps no page: it takes a page frame from the entry's bits.
+
+Bad: the entry is empty, and change_pte() gives page frame 0 to the guest::
+
+    ptep_clear_flush(vma, address, ptep);
+    set_pte_at_notify(mm, address, ptep, __pte(0));
+
+Good: an entry that goes away is cleared, with nothing set::
+
+    ptep_clear_flush_notify(vma, address, ptep);
+
 Where the old entry comes from callers that are not known, the rule does not decide.
 """
 
@@ -29,45 +41,65 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.api.features import ApiFeatures
-from patchgen.flow.flagged import FORBIDDEN, faults, flagged
-from patchgen.model import Finding, Place, Undecided
+from patchgen.flow.flagged import (
+    FORBIDDEN,
+    SectionFault,
+    faults,
+    flagged,
+    notifies,
+    pageless,
+)
+from patchgen.model import Finding, Function, Place, Undecided
 from patchgen.rules.base import CORE, ERROR, Context, Rule, undecided
 
 
 def _applies(api: ApiFeatures) -> bool:
-    return api.has_flag_use_change_pte
+    return api.has_set_pte_at_notify
 
 
 RULE = Rule(
     "MN015",
     "flagged-transition",
     ERROR,
-    "a flagged section changes an entry in a way that change_pte() cannot follow",
+    "an entry changes, under the flag or to no page, in a way that change_pte() cannot follow",
     _applies,
-    "trees with MMU_NOTIFIER_USE_CHANGE_PTE",
+    "trees with set_pte_at_notify()",
 )
 
 
 def check(tree: Context) -> Iterator[Finding | Undecided]:
-    """Notified changes in flagged sections that are none of change_pte()'s."""
+    """Notified changes that are none of change_pte()'s."""
     for function in tree.functions():
         if function.path in CORE:
             continue
-        for section in flagged(tree.program, function):
+        found: list[SectionFault] = []
+        for section in flagged(tree.program, function) if tree.api.has_flag_use_change_pte else ():
             if section.unclear:
                 place = Place(function.path, section.init.line)
                 yield undecided(RULE, place, section.unclear)
-                continue
-            known = {one.name: one for one in tree.whole(function.path)}
-            for fault in faults(section, tree.program, known):
-                if fault.kind != FORBIDDEN:
-                    continue
-                if not fault.sure:
-                    place = Place(function.path, fault.where.line)
-                    yield undecided(RULE, place, fault.text)
-                    continue
-                message = f"{fault.text}"
-                yield tree.finding(
-                    RULE, fault.where, message, fault.steps,
-                    path=function.path, function=function.name,
-                )  # fmt: skip
+            else:
+                found += faults(section, tree.program, _known(tree, function))
+        if notifies(tree.program, function):
+            told = {fault.where.line for fault in found if fault.kind == FORBIDDEN}
+            empty = pageless(function, _known(tree, function))
+            found += (fault for fault in empty if fault.where.line not in told)
+        yield from _told(tree, function, found)
+
+
+def _known(tree: Context, function: Function) -> dict[str, Function]:
+    return {one.name: one for one in tree.whole(function.path)}
+
+
+def _told(
+    tree: Context, function: Function, found: list[SectionFault]
+) -> Iterator[Finding | Undecided]:
+    for fault in found:
+        if fault.kind != FORBIDDEN:
+            continue
+        if not fault.sure:
+            yield undecided(RULE, Place(function.path, fault.where.line), fault.text)
+            continue
+        yield tree.finding(
+            RULE, fault.where, fault.text, fault.steps,
+            path=function.path, function=function.name,
+        )  # fmt: skip
