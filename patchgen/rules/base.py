@@ -47,6 +47,9 @@ ERROR, WARNING, NOTE = "error", "warning", "note"
 NOTIFIER, INTERVAL = "mmu_notifier_ops", "mmu_interval_notifier_ops"
 START, END = "invalidate_range_start", "invalidate_range_end"
 
+#: What pairs a driver's page faults with its interval callbacks.
+RETRY = "mmu_interval_read_retry"
+
 #: The API itself: its own code is not held to the contract of its users.
 CORE = ("mm/mmu_notifier.c", "include/linux/mmu_notifier.h")
 
@@ -101,7 +104,8 @@ class Context:
 
     ``facts`` are the files that matter, by path; ``sources`` gives a file's
     bytes.  ``broken`` are facts of files with errors: names in them mean something,
-    silence does not.
+    silence does not.  ``beside`` are other files, by path, that the interval callbacks
+    of ``facts`` may be paired with.
     """
 
     def __init__(
@@ -110,11 +114,13 @@ class Context:
         api: ApiFeatures,
         sources: Callable[[str], bytes | None] = lambda path: None,
         broken: Mapping[str, FileFacts] | None = None,
+        beside: Mapping[str, bytes] | None = None,
     ) -> None:
         self.facts = facts
         self.broken = broken or {}
         self.api = api
         self._sources = sources
+        self._beside = beside or {}
 
     @cached_property
     def program(self) -> Program:
@@ -175,6 +181,12 @@ class Context:
         for facts in self.facts.values():
             if facts.path not in CORE:
                 yield from facts.functions
+
+    @cached_property
+    def beside(self) -> tuple[Function, ...]:
+        """All functions of the files beside the facts."""
+        found = self._beside.items()
+        return tuple(one for path, source in found for one in functions_in(source, path))
 
     def whole(self, path: str) -> tuple[Function, ...]:
         """All functions of a file, where its bytes are at hand; else those of the facts."""

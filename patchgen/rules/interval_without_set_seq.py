@@ -24,17 +24,20 @@ Good::
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from patchgen.api.features import ApiFeatures
 from patchgen.flow import events
+from patchgen.flow.blocking import is_idle
 from patchgen.flow.events import Event
 from patchgen.flow.locks import lock_of, primitives
-from patchgen.flow.text import bare, every, root, subexpressions, text
+from patchgen.flow.naming import Naming
+from patchgen.flow.text import bare, every, root, statements, subexpressions, text
 from patchgen.flow.value import show, truth
 from patchgen.flow.walk import Checker, Here, walk
-from patchgen.model import Expr, Finding, Function, Step, Undecided
-from patchgen.rules.base import ERROR, INTERVAL, Context, Handler, Rule, undecided
+from patchgen.model import Decl, Expr, Finding, Function, Step, Undecided
+from patchgen.rules.base import ERROR, INTERVAL, RETRY, Context, Handler, Rule, undecided
 
 
 def _applies(api: ApiFeatures) -> bool:
@@ -50,25 +53,67 @@ RULE = Rule(
     "trees with interval notifiers",
 )
 
-_SET, _RETRY = "mmu_interval_set_seq", "mmu_interval_read_retry"
+_SET = "mmu_interval_set_seq"
+
+#: What a state says besides the locks: set; only asked for event or owner; perhaps locked.
+_DONE, _FILTERED, _PERHAPS = "=", "?", "~"
+_MARKS = frozenset({_DONE, _FILTERED, _PERHAPS})
 
 
 def check(tree: Context) -> Iterator[Finding | Undecided]:
     """Interval callbacks of the drivers that read with begin and retry."""
-    for handler in tree.handlers(struct=INTERVAL):
-        if handler.entry.member not in ("invalidate", "invalidate_start"):
-            continue
-        folder = handler.function.path.rpartition("/")[0]
-        mine = [f for f in tree.functions() if f.path.rpartition("/")[0] == folder]
+    handlers = [h for h in tree.handlers(struct=INTERVAL) if h.entry.member in _INVALIDATE]
+    # Begin alone is no pairing.
+    retrying = [f for f in _known(tree) if _retries(tree, f)] if handlers else []
+    for handler in handlers:
         container = _container(handler.function)
-        # Begin alone is no pairing; a reader of another folder names the struct.
-        readers = [f for f in mine if _reads(tree, f, container)] or [
-            f for f in tree.functions() if container and container in _read_structs(tree, f)
-        ]
-        if not readers:
-            continue
-        locks = {lock for function in readers for lock in _locks_at(tree, function, _RETRY)}
-        yield from _callback(tree, handler, frozenset(locks))
+        readers = _readers(tree, handler, container, retrying)
+        if readers:
+            locks = {lock for function in readers for lock in _locks_at(tree, function, RETRY)}
+            yield from _callback(tree, handler, frozenset(locks))
+
+
+_INVALIDATE = ("invalidate", "invalidate_start")
+
+
+def _known(tree: Context) -> Iterator[Function]:
+    yield from tree.functions()
+    yield from tree.beside
+
+
+def _retries(tree: Context, function: Function) -> bool:
+    return any(call.name == RETRY and len(call.args) > 1 for call in tree.program.calls(function))
+
+
+def _readers(
+    tree: Context, handler: Handler, container: str, retrying: list[Function]
+) -> list[Function]:
+    """Functions that retry for the callback's notifier.
+
+    Those of its folder; where there are none those that name its struct, or that take the
+    notifier from where a pointer leads (amdgpu's, from hmm_range) and that its file calls.
+    """
+    folder = handler.function.path.rpartition("/")[0]
+    mine = [f for f in retrying if f.path.rpartition("/")[0] == folder]
+    return (
+        [f for f in mine if _reads(tree, f, container)]
+        or [f for f in retrying if container and container in _read_structs(tree, f)]
+        or [f for f in retrying if _left(tree, f) and _calls(tree, handler.function.path, f.name)]
+    )
+
+
+def _left(tree: Context, function: Function) -> bool:
+    """Whether the function retries for a notifier that a pointer leads to."""
+    return any(
+        call.name == RETRY and bare(call.args[1]).kind in ("arrow", "member", "name")
+        for call in tree.program.calls(function)
+    )
+
+
+def _calls(tree: Context, path: str, name: str) -> bool:
+    """Whether the file's text has a call of ``name``; not all its functions are facts."""
+    source = tree.read(path) or b""
+    return re.search(rb"\b" + re.escape(name.encode()) + rb"\s*\(", source) is not None
 
 
 def _container(callback: Function) -> str:
@@ -84,7 +129,7 @@ def _container(callback: Function) -> str:
 def _reads(tree: Context, function: Function, container: str) -> bool:
     """Whether the function calls retry, for a notifier of this struct if known."""
     for call in tree.program.calls(function):
-        if call.name != _RETRY or len(call.args) < 2:
+        if call.name != RETRY or len(call.args) < 2:
             continue
         subject = bare(call.args[1])
         if subject.kind == "unary" and subject.name == "&":
@@ -101,7 +146,7 @@ def _read_structs(tree: Context, function: Function) -> set[str]:
     """The structs whose own notifier the function passes to retry."""
     found = set()
     for call in tree.program.calls(function):
-        if call.name != _RETRY or len(call.args) < 2:
+        if call.name != RETRY or len(call.args) < 2:
             continue
         subject = bare(call.args[1])
         if subject.kind == "unary" and subject.name == "&" and _is_plain(subject.args[0]):
@@ -141,10 +186,16 @@ def _callback(
             continue
         message = f"{name}() returns true without {_SET}(): a racing reader keeps the old page"
         yield tree.finding(RULE, event, message, steps, function=name)
-    for event, held, steps in checker.sets:
+    for event, state, steps in checker.sets:
+        held = state - _MARKS
         if locks and not {_member(lock) for lock in held} & locks:
             shown = ", ".join(sorted(locks))
             message = f"{_SET}() outside the lock that readers hold around retry ({shown})"
+            yield tree.finding(RULE, event, message, steps, function=name)
+        elif not locks and not held and _PERHAPS not in state:
+            message = (
+                f"{_SET}() under no lock: a reader may retry just before, and map the old page"
+            )
             yield tree.finding(RULE, event, message, steps, function=name)
 
 
@@ -162,6 +213,8 @@ class _Checker(Checker[frozenset[str]]):
     def __init__(self, tree: Context, function: Function) -> None:
         self.tree = tree
         self.function = function
+        self.sequence = function.params[2].name if len(function.params) > 2 else ""
+        self.objects = frozenset(_objects(function))
         self.held_at: dict[str, set[frozenset[str]]] = {}
         self.sets: list[tuple[Event, frozenset[str], tuple[Step, ...]]] = []
         self.unset: list[tuple[Event, tuple[Step, ...], bool]] = []
@@ -173,34 +226,61 @@ class _Checker(Checker[frozenset[str]]):
         call = event.expr
         assert call is not None
         if event.kind == events.BRANCH:
-            return state | {"?"} if _filters(call) else state
-        state -= {"?"}  # it does something, so it does not just filter
+            return state | {_FILTERED} if _filters(call) else state
+        state -= {_FILTERED}  # it does something, so it does not just filter
         primitive = primitives().get(call.name)
         if primitive is not None:
             lock = text(lock_of(call, primitive))
             return state | {lock} if primitive.acquires else state - {lock}
-        if call.name in (_SET, _RETRY):
-            self.held_at.setdefault(call.name, set()).add(state - {"="})
+        if call.name in (_SET, RETRY):
+            self.held_at.setdefault(call.name, set()).add(state - _MARKS)
         if call.name == _SET:
             self.sets.append((event, state, here.steps(event)))
-            return state | {"="}
-        if "=" not in state and self._sets_inside(event):
-            return state | {"="}
+            return state | {_DONE}
+        targets = self.tree.program.targets(call, self.function)
+        if _DONE not in state and self._sets_inside(call, targets):
+            state |= {_DONE}
+        if state <= _MARKS and self._may_lock(call, targets):
+            state |= {_PERHAPS}
         return state
 
-    def _sets_inside(self, event: Event) -> bool:
-        """Whether a helper that is called here sets the sequence."""
-        assert event.expr is not None
-        targets = self.tree.program.targets(event.expr, self.function)
+    def _sets_inside(self, call: Expr, targets: tuple[Function, ...]) -> bool:
+        """Whether a helper that is called here sets the sequence, or may: it is given it."""
+        if not targets:
+            given = (bare(argument) for argument in call.args[1:])
+            return any(one.kind == "name" and one.name == self.sequence for one in given)
         return any(
-            call.name == _SET
+            inner.name == _SET
             for function in self.tree.program.reachable(targets, 4)
-            for call in self.tree.program.calls(function)
+            for inner in self.tree.program.calls(function)
         )
 
+    def _may_lock(self, call: Expr, targets: tuple[Function, ...]) -> bool:
+        """Whether a helper may return with a lock held; one that gives an object does not."""
+        if is_idle(call) or id(call) in self.objects:
+            return False
+        if not targets:
+            return True
+        summaries = [self.tree.effects.of(target) for target in targets]
+        return any(s.incomplete or any(e.state.held for e in s.exits) for s in summaries)
+
     def at_exit(self, state: frozenset[str], event: Event, here: Here) -> None:
-        if "=" in state or event.expr is None:
+        if _DONE in state or event.expr is None:
             return
         value = here.value(event.expr)
         if truth(value) is True or show(value) == "1":
-            self.unset.append((event, here.steps(event), "?" in state))
+            self.unset.append((event, here.steps(event), _FILTERED in state))
+
+
+def _objects(function: Function) -> Iterator[int]:
+    """Calls whose values initialise pointers, or are parts of other expressions."""
+    types = Naming(function).types
+    for stmt in statements(function.body):
+        for variable in stmt.variables if isinstance(stmt, Decl) else ():
+            if variable.init is not None and "*" in variable.type:
+                yield id(bare(variable.init))
+    for part in every(function.body):
+        if part.kind == "assign" and "*" in types.get(bare(part.args[0]).name, ""):
+            yield id(bare(part.args[1]))
+        elif part.kind in ("call", "arrow", "member"):
+            yield from (id(bare(inner)) for inner in part.args)

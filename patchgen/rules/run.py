@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ from patchgen.facts.kvm import KVM_MAIN, kvm_facts
 from patchgen.facts.state import TreeState
 from patchgen.facts.store import program
 from patchgen.model import Diagnostic, FileFacts, Finding, Undecided, Value
-from patchgen.rules.base import Context, Rule, modules, run
+from patchgen.rules.base import CORE, INTERVAL, RETRY, Context, Rule, modules, run
 from patchgen.rules.suppress import Suppressed, suppress
 
 
@@ -44,14 +44,16 @@ def lint(
     sound = {path: one for path, one in facts.items() if _error(one) is None}
     broken = {path: one for path, one in facts.items() if path not in sound}
     features = api_features(state)
+    beside = _beside(state, sound)
     chosen = ",".join(rule for rule, module in modules().items() if select(module.RULE))
     key = cache.digest(
         program("flow", "rules", "api"), chosen, repr(features),
         *sorted(f"{path} {one.digest} {path in sound}" for path, one in facts.items()),
+        *(part for path, source in beside.items() for part in (path, source)),
     )  # fmt: skip
     answer = _remembered(key)
     if answer is None:
-        answer = run(Context(sound, features, state.read, broken), select)
+        answer = run(Context(sound, features, state.read, broken, beside), select)
         cache.write("lint", key, msgspec.msgpack.encode(answer))
     findings, undecided = answer
     wanted = set(paths) or set(facts)
@@ -59,6 +61,14 @@ def lint(
     kept, suppressed = suppress(findings, state.read)
     errors = [error for one in found.files if (error := _error(one)) is not None]
     return LintResult(kept, undecided, suppressed, tuple(facts), tuple(errors), found.failed)
+
+
+def _beside(state: TreeState, facts: Mapping[str, FileFacts]) -> dict[str, bytes]:
+    """Files outside ``facts`` with the other half of what its interval callbacks rely on."""
+    if not any(table.struct == INTERVAL for one in facts.values() for table in one.ops):
+        return {}
+    paths = [p for p in state.paths_mentioning(RETRY) if p.endswith(".c") and p not in CORE]
+    return {path: state.read(path) or b"" for path in paths if path not in facts}
 
 
 _Answer = tuple[tuple[Finding, ...], tuple[Undecided, ...]]

@@ -96,6 +96,74 @@ static bool good(struct mmu_interval_notifier *mni, const struct mmu_notifier_ra
 	return true;
 }
 
+struct user { struct mmu_interval_notifier notifier; struct rw_semaphore sem; };
+
+/* Whether this one is called under a lock is not seen here. */
+int still_valid(struct user *u, unsigned long seq)
+{
+	return !mmu_interval_read_retry(&u->notifier, seq);
+}
+
+static bool too_early(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		      unsigned long seq)
+{
+	struct user *u = container_of(mni, struct user, notifier);
+	struct device *d = device_of(u);
+
+	mmu_interval_set_seq(mni, seq); // EXPECT: MN035
+	down_write(&u->sem);
+	unmap(d);
+	up_write(&u->sem);
+	return true;
+}
+
+static bool too_late(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		     unsigned long seq)
+{
+	struct user *u = container_of(mni, struct user, notifier);
+
+	down_write(&u->sem);
+	unmap(u);
+	up_write(&u->sem);
+	mmu_interval_set_seq(mni, seq); // EXPECT: MN035
+	return true;
+}
+
+/* lock_user() is not seen, and locked() takes the lock. */
+static bool by_helper(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		      unsigned long seq)
+{
+	struct user *u = container_of(mni, struct user, notifier);
+
+	lock_user(u);
+	mmu_interval_set_seq(mni, seq);
+	unlock_user(u);
+	return true;
+}
+
+static void locked(struct user *u)
+{
+	down_write(&u->sem);
+}
+
+static bool by_known_helper(struct mmu_interval_notifier *mni,
+			    const struct mmu_notifier_range *range, unsigned long seq)
+{
+	struct user *u = container_of(mni, struct user, notifier);
+
+	locked(u);
+	mmu_interval_set_seq(mni, seq);
+	up_write(&u->sem);
+	return true;
+}
+
+static bool passed_on(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		      unsigned long seq)
+{
+	evict(container_of(mni, struct user, notifier), seq);
+	return true;
+}
+
 /* Pages are pinned: no reader retries on this struct's notifier. */
 static bool unread(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
 		   unsigned long seq)
@@ -109,4 +177,6 @@ static bool unread(struct mmu_interval_notifier *mni, const struct mmu_notifier_
 static const struct mmu_interval_notifier_ops ops[] = {
 	{ .invalidate = forgets }, { .invalidate = outside }, { .invalidate = wrong_lock },
 	{ .invalidate = filters }, { .invalidate = half }, { .invalidate = good }, { .invalidate = unread },
+	{ .invalidate = too_early }, { .invalidate = too_late }, { .invalidate = by_helper },
+	{ .invalidate = by_known_helper }, { .invalidate = passed_on },
 };
