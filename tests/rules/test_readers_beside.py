@@ -3,10 +3,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from patchgen.facts.state import TreeState
 from patchgen.model import Finding
 from patchgen.rules.base import Context, by_id
+from patchgen.rules.run import lint
+from patchgen.tree.registry import resolve
 from tests.rules.harness import facts_from, features
 
 CALLBACK = b"""
@@ -73,3 +79,18 @@ def test_a_reader_in_another_file_counts(callback: bytes, path: str, reader: byt
 )
 def test_a_reader_of_something_else_does_not(path: str, reader: bytes) -> None:
     assert _lines(CALLBACK, {path: reader}) == []
+
+
+def test_lint_of_one_file_follows_its_readers(tree: Path) -> None:
+    """Taking the reader into another file hides nothing; taking it away does."""
+    path, other = (tree / f"drivers/gpu/drm/tiny/tiny_{name}.c" for name in ("userptr", "reader"))
+    head, validate, rest = re.split(
+        rb"(?ms)^(int tiny_userptr_validate.*?^})", path.read_bytes(), maxsplit=1
+    )
+    path.write_bytes(head.replace(b"\tmmu_interval_set_seq(mni, cur_seq);\n", b"") + rest)
+    includes = b"#include <linux/mm.h>\n#include <linux/mmu_notifier.h>\n"
+    for reader, rules in ((includes + validate, ["MN035"]), (includes, [])):
+        other.write_bytes(reader)
+        state = TreeState(resolve(str(tree)))
+        found = lint(state, [str(path.relative_to(tree))]).findings
+        assert [finding.rule for finding in found] == rules
