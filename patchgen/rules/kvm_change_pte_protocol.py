@@ -8,7 +8,8 @@ write barrier between (mmu_notifier_retry() reads them the other way round); and
 a range_start() that returns early for flagged ranges needs a change_pte() that
 bumps the sequence by itself.  What start raises, end lowers by as much.  Where
 the callbacks go through the hva-range walker, an early return is never safe:
-change_pte() there does nothing unless range_start() raised the counts first.
+change_pte() there does nothing unless range_start() raised the counts first, and
+leaves to range_start() what it does not replace: a walk without a handler is not, either.
 
 Bad::
 
@@ -30,6 +31,7 @@ from patchgen.flow.effects import Exit
 from patchgen.flow.events import Event
 from patchgen.flow.guard import NORMAL, guard_of
 from patchgen.flow.knowledge import names
+from patchgen.flow.program import leaves
 from patchgen.flow.text import bare, every
 from patchgen.flow.walk import Checker, Here, walk
 from patchgen.model import Expr, Finding, Function, OpsTable, Step, Undecided
@@ -51,6 +53,7 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
         if start is None or not _counts(tree, start):
             continue
         yield from _guarded(tree, table, start)
+        yield from _unzapped(tree, table, start)
         yield from _unlocked(tree, start)
         if end is not None:
             yield from _unlocked(tree, end)
@@ -105,6 +108,30 @@ def _through_walker(tree: Context, start: Function) -> bool:
     return tree.api.idiom == "hva-range" or any(
         _stepped(part, "++") in active for part in every(start.body)
     )
+
+
+def _unzapped(tree: Context, table: OpsTable, start: Function) -> Iterator[Finding]:
+    """A walk of start's that may have no handler, where change_pte() relies on the zap.
+
+    kvm_change_spte_gfn() leaves slots that are going away to start, and the architectures'
+    kvm_set_spte_gfn() takes the entry for zapped (virt/kvm/kvm_main.c, 5.15 to 6.9).
+    """
+    change = tree.callback(table, "change_pte")
+    if change is None or not _through_walker(tree, start):
+        return
+    for part in every(start.body):
+        if part.kind == "field" and part.name in names("kvm", "members", "zap"):
+            value = part.args[0]
+        elif part.kind == "assign" and bare(part.args[0]).name in names("kvm", "members", "zap"):
+            value = part.args[1]
+        else:
+            continue
+        if any(leaf.name in names("kvm", "null", "functions") for leaf in leaves(value)):
+            message = (
+                f"{start.name}() may leave the entries of a range as they are, and "
+                f"{change.name}() relies on them being zapped"
+            )
+            yield tree.finding(RULE, part, message, path=start.path, function=start.name)
 
 
 def _unlocked(tree: Context, function: Function) -> Iterator[Finding]:

@@ -162,6 +162,42 @@ static int range_start_guarded(struct mmu_notifier *mn, const struct mmu_notifie
 	return 0;
 }
 
+static int range_start_zaps(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct kvm *kvm = mmu_notifier_to_kvm(mn);
+	const struct kvm_hva_range hva_range = {
+		.start = range->start,
+		.end = range->end,
+		.on_lock = inc_count,
+		.handler = range->event ? unmap_some : unmap_all,
+		.on_unlock = (void *)kvm_null_fn,
+	};
+
+	spin_lock(&kvm->mn_invalidate_lock);
+	kvm->mn_active_invalidate_count++;
+	spin_unlock(&kvm->mn_invalidate_lock);
+	walker(kvm, &hva_range);
+	return 0;
+}
+
+static int range_start_unzapped(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct kvm *kvm = mmu_notifier_to_kvm(mn);
+	const struct kvm_hva_range hva_range = {
+		.start = range->start,
+		.end = range->end,
+		.on_lock = inc_count,
+		.handler = mmu_notifier_range_use_change_pte(range) ? // EXPECT: MN023
+			   (void *)kvm_null_fn : (void *)unmap_all,
+	};
+
+	spin_lock(&kvm->mn_invalidate_lock);
+	kvm->mn_active_invalidate_count++;
+	spin_unlock(&kvm->mn_invalidate_lock);
+	walker(kvm, &hva_range);
+	return 0;
+}
+
 static int unpaired(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
 	struct kvm *kvm = mmu_notifier_to_kvm(mn);
@@ -223,4 +259,6 @@ static const struct mmu_notifier_ops tables[] = {
 	{ .invalidate_range_start = guarded_well, .change_pte = change },
 	{ .invalidate_range_start = range_start, .change_pte = change },
 	{ .invalidate_range_start = range_start_guarded, .change_pte = change },
+	{ .invalidate_range_start = range_start_zaps, .change_pte = change },
+	{ .invalidate_range_start = range_start_unzapped, .change_pte = change },
 };
