@@ -81,7 +81,10 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
                 found += faults(section, tree.program, _known(tree, function))
         if notifies(tree.program, function):
             told = {fault.where.line for fault in found if fault.kind == FORBIDDEN}
-            empty = pageless(function, _known(tree, function))
+            # Functions of the file that are no facts may change anything: no harm here.
+            empty = pageless(
+                function, {one.name: one for one in tree.facts[function.path].functions}
+            )
             found += (fault for fault in empty if fault.where.line not in told)
         yield from _told(tree, function, found)
 
