@@ -193,10 +193,20 @@ def _callback(
             message = f"{_SET}() outside the lock that readers hold around retry ({shown})"
             yield tree.finding(RULE, event, message, steps, function=name)
         elif not locks and not held and _PERHAPS not in state:
+            if not _locks(tree, handler.function):
+                reason = f"{_SET}() under no lock, and none is seen around retry: are pages pinned?"
+                yield undecided(RULE, event.place, reason)
+                continue
             message = (
                 f"{_SET}() under no lock: a reader may retry just before, and map the old page"
             )
             yield tree.finding(RULE, event, message, steps, function=name)
+
+
+def _locks(tree: Context, function: Function) -> bool:
+    """Whether the callback itself takes a lock: then it is the one its readers rely on."""
+    taken = (primitives().get(call.name) for call in tree.program.calls(function))
+    return any(primitive is not None and primitive.acquires for primitive in taken)
 
 
 def _filters(test: Expr) -> bool:

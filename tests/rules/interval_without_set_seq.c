@@ -129,6 +129,16 @@ static bool too_late(struct mmu_interval_notifier *mni, const struct mmu_notifie
 	return true;
 }
 
+static bool lockless(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		     unsigned long seq)
+{
+	struct user *u = container_of(mni, struct user, notifier);
+
+	u->stale = true;
+	mmu_interval_set_seq(mni, seq); // UNDECIDED: MN035
+	return true;
+}
+
 /* lock_user() is not seen, and locked() takes the lock. */
 static bool by_helper(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
 		      unsigned long seq)
@@ -178,5 +188,6 @@ static const struct mmu_interval_notifier_ops ops[] = {
 	{ .invalidate = forgets }, { .invalidate = outside }, { .invalidate = wrong_lock },
 	{ .invalidate = filters }, { .invalidate = half }, { .invalidate = good }, { .invalidate = unread },
 	{ .invalidate = too_early }, { .invalidate = too_late }, { .invalidate = by_helper },
+	{ .invalidate = lockless },
 	{ .invalidate = by_known_helper }, { .invalidate = passed_on },
 };
