@@ -1,77 +1,74 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """``make build-test``: gcc builds the touched objects of the series after every patch.
 
-defconfig plus KVM and KSM, out of tree, on a copy of the tree in a git repository of
-its own to which `git am` applies the mails.  Takes some minutes.
+``patchgen verify --build`` on the series that is generated for a real tree; and once
+more with an error that only gcc sees in the last patch, which must be told with its
+file and line.  The first run builds the kernel's tools, and takes some minutes.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import json
+import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from patchgen.tree.registry import resolve
-
-OBJECTS = ("virt/kvm/kvm_main.o", "mm/ksm.o", "mm/memory.o")
-OPTIONS = ("VIRTUALIZATION", "KVM", "KVM_INTEL", "KVM_AMD", "KSM", "TRANSPARENT_HUGEPAGE",
-           "MIGRATION", "UPROBES")  # fmt: skip
+_ERROR = re.compile(r"build: (\S+\.c):\d+: '__clang_major__' undeclared")
 
 
-def run(*command: str, cwd: Path | None = None) -> str:
-    """Run a command; its last lines and an exit when it fails."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stdout + done.stderr).strip().splitlines()[-15:]
-        sys.exit("\n".join([f"failed: {' '.join(command)}", *said]))
-    return done.stdout
+def patchgen(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run patchgen; nothing is read from stdin."""
+    command = [sys.executable, "-m", "patchgen", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def verified(mails: Path, tree: str, status: int) -> list[dict[str, Any]]:
+    """The patches of ``verify --build --json``; an exit when it ends with another status."""
+    done = patchgen("verify", str(mails), "--tree", tree, "--build", "--json", "--no-checkpatch")
+    if done.returncode != status:
+        sys.exit(f"status {done.returncode}, not {status}\n{done.stdout[-3000:]}{done.stderr}")
+    patches: list[dict[str, Any]] = json.loads(done.stdout)["patches"]
+    return patches
 
 
 def main() -> None:
-    """Copy, commit, generate, then build after each `git am`."""
+    """Generate, build, then spoil and build again."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--tree", default="5.10")
-    options = arguments.parse_args()
-    tree = resolve(options.tree)
+    tree = arguments.parse_args().tree
     with tempfile.TemporaryDirectory(prefix="patchgen-build-") as name:
-        folder = Path(name)
-        source, out, mails = folder / "src", folder / "obj", folder / "mails"
-        shutil.copytree(tree.path, source, symlinks=True)
-        git = ("git", "-C", str(source), "-c", "user.name=t", "-c", "user.email=t@example.org")
-        for command in (("init", "-q"), ("add", "-A", "-f"), ("commit", "-q", "-m", "base")):
-            run(*git, *command)
-        run(sys.executable, "-m", "patchgen", "generate", "kvm-change-pte", "--tree",
-            str(tree.path), "-o", str(mails))  # fmt: skip
-        make = ("make", "-C", str(source), f"O={out}", "-s", f"-j{jobs()}")
-        run(*make, "x86_64_defconfig")
-        enable = [word for option in OPTIONS for word in ("-e", option)]
-        run(str(source / "scripts/config"), "--file", str(out / ".config"), *enable)
-        run(*make, "olddefconfig")
-        run(*make, "prepare", "modules_prepare")
-        for number, mail in enumerate([None, *sorted(mails.glob("000[1-9]-*.patch"))]):
-            if mail is not None:
-                run(*git, "am", "-q", str(mail))
-            targets = ["mm/ksm.o", "mm/memory.o", "arch/x86/kvm/"]
-            run(*make, *targets)
-            built = sorted(
-                str(path.relative_to(out))
-                for path in out.rglob("*.o")
-                if str(path.relative_to(out)).endswith(OBJECTS)
-            )
-            print(f"{number}: {mail.name if mail else 'the tree as it is'}: {', '.join(built)}")
-            if len(built) != len(OBJECTS):
-                sys.exit("an object is missing")
-    print("every object was built after every patch")
+        mails = Path(name) / "mails"
+        done = patchgen("generate", "kvm-change-pte", "--tree", tree, "-o", str(mails))
+        if done.returncode:
+            sys.exit(done.stdout + done.stderr)
+        for patch in verified(mails, tree, 0):
+            print(f"{patch['number']}/{patch['total']}: {', '.join(patch['build']['built'])}")
+            if not patch["build"]["built"] or patch["build"]["left_out"]:
+                sys.exit(f"not everything was built: {patch['build']}")
+        spoil(max(mails.glob("000[1-9]-*.patch")))
+        found = [fault for patch in verified(mails, tree, 1) for fault in patch["faults"]]
+        told = [fault for fault in found if _ERROR.search(fault)]
+        if not told:
+            sys.exit(f"gcc's error was not told: {found}")
+        print(f"spoiled: {told[0]}")
 
 
-def jobs() -> int:
-    """Processors that may be used."""
-    import os
-
-    return len(os.sched_getaffinity(0))
+def spoil(mail: Path) -> None:
+    """Add to the first added statement what clang takes and gcc does not."""
+    text = mail.read_text()
+    new = re.sub(
+        r"^(\+\t.*;)$",
+        r"\1 _Static_assert(__clang_major__ > 0, " + r'"");',
+        text,
+        count=1,
+        flags=re.M,
+    )
+    assert new != text
+    mail.write_text(new)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ objects, the finished images are kept by content.  ``boot/work/<key>`` holds ``s
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import time
@@ -17,8 +16,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from patchgen import cache
-from patchgen.boot import config, process
-from patchgen.boot.farm import Farm
+from patchgen.boot import config
+from patchgen.kbuild import process
+from patchgen.kbuild.farm import Farm
+from patchgen.kbuild.folder import locked
 from patchgen.outcome import Refused, UserError
 
 Say = Callable[[str], None]
@@ -99,20 +100,9 @@ def builder(root: Path, jobs: int, say: Say) -> Iterator[Builder]:
     """The tree's build folder, locked: a second run waits for the first."""
     compiler = process.output(["gcc", "--version"])[1].partition("\n")[0]
     key = cache.digest(os.fsencode(root), compiler, config.fragment())[:16]
-    folder = cache.cache_dir() / "boot" / "work" / key
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
-    except OSError as error:
-        raise UserError(f"cannot be written: {error.strerror}", str(folder)) from error
-    with lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                say("waiting for another patchgen boot of this tree")
-                time.sleep(1)
+    with locked(
+        "boot/work", key, lambda: say("waiting for another patchgen boot of this tree")
+    ) as folder:
         yield Builder(root, folder, jobs)
 
 

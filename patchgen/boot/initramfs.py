@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from patchgen import cache
-from patchgen.boot import process
+from patchgen.kbuild import process
 from patchgen.outcome import UserError
 
 _SOURCES = ("layout.h", "guest.c", "guest.lds", "payload.S", "init.c")

@@ -12,10 +12,10 @@ import selectors
 import time
 from pathlib import Path
 
-from patchgen.boot import process
 from patchgen.boot.build import Say
 from patchgen.boot.console import Console
 from patchgen.boot.evidence import Boot
+from patchgen.kbuild import process
 
 QEMU = (
     "qemu-system-x86_64 -M pc -accel tcg,thread=multi -cpu EPYC -m 512 -nodefaults "

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from patchgen import cache
-from patchgen.boot import machine, needs, process
+from patchgen.boot import machine, needs
 from patchgen.boot.build import Builder, BuildFailed, Say, builder, disk_use
 from patchgen.boot.config import fragment
 from patchgen.boot.evidence import (
@@ -24,6 +24,7 @@ from patchgen.boot.evidence import (
 from patchgen.boot.initramfs import initramfs
 from patchgen.boot.variants import VARIANTS, spoil
 from patchgen.boot.verdict import judge
+from patchgen.kbuild import process
 from patchgen.model import Value
 from patchgen.outcome import Exit, Refused
 from patchgen.tree.describe import Tree

@@ -26,6 +26,12 @@ from patchgen.outcome import Exit
 @click.option("--allow", multiple=True, metavar="PATH", help="let odd modes through for PATH")
 @click.option("--no-checkpatch", is_flag=True, help="do not run the tree's scripts/checkpatch.pl")
 @click.option("--no-proof", is_flag=True, help="do not explore the protocol")
+@click.option(
+    "--build",
+    is_flag=True,
+    help="compile the touched objects with the tree's kbuild, after each patch; this runs "
+    "makefiles and tools of the tree and of the series",
+)
 @click.option("--b4", "as_b4", is_flag=True, help="answer as b4's per-patch check command")
 def command(
     series: tuple[str, ...],
@@ -40,6 +46,7 @@ def command(
     allow: tuple[str, ...],
     no_checkpatch: bool,
     no_proof: bool,
+    build: bool,
     as_b4: bool,
 ) -> Exit:
     """Verify SERIES: an mbox, a maildir, a folder, patch files, or - for stdin.
@@ -56,7 +63,7 @@ def command(
     mails = read_series(series, version=only_version, allow=allow)
     found = verify(
         state, mails, engine=engine, checkpatch=not no_checkpatch,
-        prove=not (no_proof or as_b4), progress=show,
+        prove=not (no_proof or as_b4), build=build, progress=show,
     )  # fmt: skip
     show("")
     if as_json:

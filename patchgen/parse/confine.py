@@ -17,15 +17,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 # System call numbers are the same on every architecture (include/uapi/asm-generic/unistd.h).
-_CREATE, _ADD_RULE, _RESTRICT = 444, 445, 446
-_PR_SET_NO_NEW_PRIVS = 38
+CREATE, ADD_RULE, RESTRICT = 444, 445, 446
+PR_SET_NO_NEW_PRIVS = 38
 #: LANDLOCK_ACCESS_FS_*: execute, read_file, read_dir; all rights of the first version.
 _READ = 1 << 0 | 1 << 2 | 1 << 3
 _ALL = (1 << 13) - 1
-_PATH_BENEATH = 1
+PATH_BENEATH = 1
 
 
-class _Beneath(ctypes.Structure):
+class Beneath(ctypes.Structure):
     _pack_ = 1
     _fields_ = [("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32)]
 
@@ -37,15 +37,15 @@ def confine(folders: Iterable[Path]) -> bool:
     """
     libc = ctypes.CDLL(None, use_errno=True)
     handled = ctypes.c_uint64(_ALL)
-    rules = libc.syscall(_CREATE, ctypes.byref(handled), ctypes.sizeof(handled), 0)
+    rules = libc.syscall(CREATE, ctypes.byref(handled), ctypes.sizeof(handled), 0)
     if rules < 0:
         return False
     try:
         for folder in (*folders, *_program()):
             _allow(libc, rules, folder)
-        if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
             return False
-        return bool(libc.syscall(_RESTRICT, rules, 0) == 0)
+        return bool(libc.syscall(RESTRICT, rules, 0) == 0)
     finally:
         os.close(rules)
 
@@ -64,7 +64,7 @@ def _allow(libc: ctypes.CDLL, rules: int, folder: Path) -> None:
         return
     try:
         if folder.is_dir():
-            rule = _Beneath(_READ, handle)
-            libc.syscall(_ADD_RULE, rules, _PATH_BENEATH, ctypes.byref(rule), 0)
+            rule = Beneath(_READ, handle)
+            libc.syscall(ADD_RULE, rules, PATH_BENEATH, ctypes.byref(rule), 0)
     finally:
         os.close(handle)

@@ -3,21 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 from patchgen.commits.patchset import Series
 from patchgen.facts.state import TreeState
+from patchgen.kbuild.built import Built
 from patchgen.model import Value
 from patchgen.pipeline.check import Job, checking
-from patchgen.verify.apply import apply_series
+from patchgen.verify.apply import AppliedSeries, apply_series
 from patchgen.verify.checked import PatchCheck
 from patchgen.verify.message import MessageFault, message_faults
+from patchgen.verify.parses import dependents
 
 
 class VerifiedPatch(Value, frozen=True):
     """One patch: why it does not apply, or what its checks say.
 
-    ``check`` is None for a patch that was not tried or does not apply.
+    ``check`` is None for a patch that was not tried or does not apply, ``built`` also
+    where no build was asked for.
     """
 
     number: int
@@ -27,6 +32,7 @@ class VerifiedPatch(Value, frozen=True):
     tried: bool
     check: PatchCheck | None
     message: tuple[MessageFault, ...]
+    built: Built | None = None
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -36,6 +42,8 @@ class VerifiedPatch(Value, frozen=True):
             found.append("not tried: a patch before it does not apply")
         if self.check is not None:
             found += self.check.faults
+        if self.built is not None:
+            found += [f"build: {error}" for error in self.built.errors]
         found += [fault.text for fault in self.message if not fault.note]
         return tuple(found)
 
@@ -63,9 +71,13 @@ def verify(
     engine: str = "index",
     checkpatch: bool = True,
     prove: bool = True,
+    build: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Verified:
-    """Verify every patch of ``series`` at its own commit; the tree is only read."""
+    """Verify every patch of ``series`` at its own commit; the tree is only read.
+
+    ``build`` has gcc compile what each patch touches (see :func:`_builds`).
+    """
     progress("apply")
     applied = apply_series(state.root, series, engine=engine)
     before = state.after(applied.contents(0))
@@ -87,6 +99,13 @@ def verify(
         )
         for patch in applied.patches
     ]  # fmt: skip
+    if build and jobs:
+        sources = [_compiled(job.before, job.after, job.changed) for job in jobs]
+        built = _builds(state, applied, sources, progress)
+        found[: len(built)] = [
+            msgspec.structs.replace(patch, built=one)
+            for patch, one in zip(found, built, strict=False)
+        ]
     tried = {patch.number for patch in found}
     for patch_read in series.patches:
         if patch_read.number not in tried:
@@ -100,6 +119,42 @@ def verify(
         progress("prove")
         line, holds = _proof(before, last)
     return Verified(tuple(found), series.total, applied.base, series.notes, line, holds)
+
+
+def _compiled(before: TreeState, after: TreeState, changed: Sequence[str]) -> list[str]:
+    """The sources that a patch concerns: those it touches, and users of its headers."""
+    found = [p for p in dependents(before, after, changed) if p.endswith(".c")]
+    return found + [p for p in changed if p.endswith(".S") and after.read(p) is not None]
+
+
+def _builds(
+    state: TreeState,
+    applied: AppliedSeries,
+    sources: list[list[str]],
+    progress: Callable[[str], None],
+) -> list[Built]:
+    """Each patch's ``sources`` compiled at its commit, with the tree's own kbuild.
+
+    An object that does not compile without the series either is no fault of it.
+    """
+    from patchgen.kbuild.objects import object_builder
+
+    count = len(sources)
+    names = list(dict.fromkeys(path for paths in sources for path in paths))
+    before = applied.contents(0)
+    version = state.tree.version
+    with object_builder(state.root, version, state.build_dir, progress) as builder:
+        builder.prepare(before, applied.contents(count), names)
+        found = [
+            builder.build(f"{number}/{count}", applied.contents(number), paths)
+            for number, paths in enumerate(sources, 1)
+        ]
+        if any(built.errors for built in found):
+            bad = [path for built in found for path in built.failed]
+            there = [path for path in dict.fromkeys(bad) if state.after(before).read(path)]
+            old = builder.build("without the series", before, there)
+            found = [built.without(old) for built in found]
+    return found
 
 
 def _proof(before: TreeState, after: TreeState) -> tuple[str, bool]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from patchgen.kbuild.built import Built
 from patchgen.verify.checked import PatchCheck
 from patchgen.verify.message import MessageFault
 
@@ -28,6 +29,8 @@ class VerifiedPatch(Protocol):
     @property
     def message(self) -> tuple[MessageFault, ...]: ...
     @property
+    def built(self) -> Built | None: ...
+    @property
     def faults(self) -> tuple[str, ...]: ...
 
 
@@ -40,6 +43,10 @@ def verified_lines(
     ]
     for patch in patches:
         rows.append((f"  {patch.number}/{total}", *_cells(patch)))
+    if any(patch.built for patch in patches):
+        rows = [
+            (*row, cell) for row, cell in zip(rows, ["build", *map(_build, patches)], strict=True)
+        ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -53,6 +60,8 @@ def verified_lines(
             yield from (f"     note: {fault.text}" for fault in patch.message if fault.note)
             if patch.check is not None:
                 yield from (f"     fixed: {f.place}: {f.message}" for f in patch.check.lint.fixed)
+            if patch.built is not None:
+                yield from (f"     not built: {why}" for why in patch.built.left_out)
 
 
 def _cells(patch: VerifiedPatch) -> tuple[str, ...]:
@@ -66,6 +75,15 @@ def _cells(patch: VerifiedPatch) -> tuple[str, ...]:
     if check.lint.fixed:
         lint += f", {len(check.lint.fixed)} fixed"
     return ("yes", parsed, check.api, lint, check.style, message)
+
+
+def _build(patch: VerifiedPatch) -> str:
+    """Objects that compiled, of those that the patch concerns."""
+    if patch.built is None:
+        return "-"
+    built = patch.built
+    asked = len(built.built) + len(built.failed) + len(built.left_out)
+    return f"{len(built.built)}/{asked}" if asked or built.errors else "none"
 
 
 def b4_lines(patches: Sequence[VerifiedPatch]) -> Iterator[str]:
@@ -92,6 +110,7 @@ def verified_data(
                 "applies": patch.check is not None,
                 "misfits": list(patch.misfits),
                 "check": patch.check,
+                "build": patch.built,
                 "notes": [fault.text for fault in patch.message if fault.note],
                 "faults": list(patch.faults),
             }

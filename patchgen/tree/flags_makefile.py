@@ -51,6 +51,20 @@ def file_flags(inputs: Inputs, path: str, arch: str, base: frozenset[str]) -> Fi
     return FileFlags(*unique, module or PurePosixPath(path).stem.replace("-", "_"))
 
 
+def object_of(inputs: Inputs, path: str, arch: str, base: frozenset[str]) -> str:
+    """kbuild's name of a source's object: from the folder whose Makefile lists it.
+
+    ``arch/x86/kvm/../../../virt/kvm/kvm_main.o`` is such a name.
+    """
+    own = str(PurePosixPath(path).with_suffix(".o"))
+    folder = f"arch/{arch}/kvm" if path.startswith("virt/kvm/") else ""
+    for place, lines in _makefiles(inputs, path, arch):
+        if gates(lines, path, place, base)[1]:
+            folder = place
+            break
+    return f"{folder}/{os.path.relpath(own, folder)}" if folder else own
+
+
 def _unique(args: list[str]) -> tuple[str, ...]:
     """The arguments without repeats; an option and its path are one argument."""
     pairs: dict[tuple[str, ...], None] = {}

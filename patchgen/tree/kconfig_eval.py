@@ -211,6 +211,26 @@ class Evaluator:
         return {"<": a < b, ">": a > b, "<=": a <= b, ">=": a >= b}[operator]
 
 
+def enablers(kconfig: Kconfig, names: frozenset[str]) -> frozenset[str]:
+    """``names`` with what must be set for them: their plain dependencies, and selectors.
+
+    A symbol that nobody can set, and that has no default, gets the first of those that
+    select it.  Whether that is enough only the tree's own Kconfig can say.
+    """
+    found = Evaluator(kconfig, frozenset(), frozenset())
+    for name in sorted(names):
+        found._enable(name, set())
+    for name in sorted(found.on):
+        symbol = kconfig.symbols.get(name)
+        if symbol is None or symbol.prompt or symbol.defaults:
+            continue
+        ways = [one[0] for one in found._selectors.get(name, ()) if not one[3]]
+        settable = [way for way in sorted(ways) if kconfig.symbols[way].prompt]
+        if settable and not found.on & set(ways):
+            found._enable(settable[0], set())
+    return frozenset(found.on)
+
+
 @cache
 def _names(text: str) -> frozenset[str]:
     """Every symbol that an expression mentions."""

@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -40,16 +40,23 @@ def running(
     cwd: Path | None = None,
     stdout: IO[bytes] | int = subprocess.PIPE,
     stderr: IO[bytes] | int = subprocess.STDOUT,
+    more: Mapping[str, str] | None = None,
+    first: Callable[[], None] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start ``command``, stderr joined to ``stdout`` by default; its group ends with the block."""
+    """Start ``command``, stderr joined to ``stdout`` by default; its group ends with the block.
+
+    ``more`` are further environment variables, ``first`` is called in the child before
+    the command (see :mod:`patchgen.kbuild.fence`).
+    """
     process = subprocess.Popen(
         command,
         cwd=cwd,
-        env=environment(),
+        env={**environment(), **(more or {})},
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,
         start_new_session=True,
+        preexec_fn=first,
     )
     try:
         yield process

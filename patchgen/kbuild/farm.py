@@ -39,6 +39,7 @@ class Farm:
         self.root = root
         self.place = place
         self._file = place.parent / "farm.json"
+        self._state: _State | None = None
 
     def sync(self, files: Mapping[str, bytes | None]) -> str:
         """Show the tree's present state with ``files`` (path → bytes, None: removed).
@@ -56,6 +57,20 @@ class Farm:
         self._place(state, stamps, {**wanted, **files})
         text = "\n".join(f"{path} {stamp}" for path, stamp in sorted(stamps.items()))
         return cache.digest(os.fsencode(text))
+
+    def replace(self, files: Mapping[str, bytes | None]) -> None:
+        """After :meth:`sync`: show ``files`` in place of what it showed replaced.
+
+        The tree is not looked at again; this is for the next patch of a series.
+        """
+        assert self._state is not None
+        stamps = self._state.stamps
+        before = {
+            path: read_inside(str(self.root), path) if path in stamps else None
+            for path in self._state.placed
+            if path not in files
+        }
+        self._place(self._state, stamps, {**before, **files})
 
     def _load(self) -> _State:
         try:
@@ -89,6 +104,8 @@ class Farm:
             for path, data in wanted.items()
             if state.placed.get(path) != _mark(data) or path not in state.placed
         }
+        if not due and state is self._state:
+            return
         # A killed run must not leave a replaced file that the state does not know of.
         self._save(_State(stamps, {**state.placed, **dict.fromkeys(due, _UNSURE)}))
         for path, data in due.items():
@@ -97,8 +114,11 @@ class Farm:
             if data is not None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data)
+                if os.access(self.root / path, os.X_OK):  # a script that make calls
+                    target.chmod(0o755)
         placed = {**state.placed, **{path: _mark(data) for path, data in due.items()}}
-        self._save(_State(stamps, placed))
+        self._state = _State(stamps, placed)
+        self._save(self._state)
 
 
 def _mark(data: bytes | None) -> str:

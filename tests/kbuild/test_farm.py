@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.boot.farm import Farm
+from patchgen.kbuild.farm import Farm
 
 
 @pytest.fixture
