@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -50,6 +51,12 @@ def find_target(source: TreeSource, branch: str | None) -> Target:
             f"is no git checkout ({why}): there is no branch to apply to",
             source.root,
             "patchgen verify checks the series against it",
+        )
+    if not os.access(source.objects, os.W_OK):
+        raise UserError(
+            "the repository cannot be written by this user",
+            source.git_dir,
+            "patchgen verify only reads it",
         )
     committer = user_identity()
     if committer is None:
