@@ -15,7 +15,7 @@ from patchgen.cache import digest
 from patchgen.facts.body import parse_function
 from patchgen.facts.lexer import Tokens
 from patchgen.facts.mentions import mentions
-from patchgen.facts.ops import filled_at_run_time, tables
+from patchgen.facts.ops import WALK_OPS, filled_at_run_time, tables
 from patchgen.facts.outline import Outline, names_between, outline
 from patchgen.facts.walk import calls
 from patchgen.model import Diagnostic, FileFacts, Function, InitSite, OpsTable, Place
@@ -41,8 +41,7 @@ def extract(
     raw = Tokens(source) if isinstance(source, bytes) else source
     tokens = raw.active(unit.skipped)
     outlines = outline(tokens)
-    ops = tables(tokens, path)
-    functions = _relevant(tokens, outlines, ops, names, path)
+    ops, functions = _relevant(tokens, outlines, tables(tokens, path), names, path)
     run_time = filled_at_run_time(functions)
     error = next((str(found) for found in unit.errors), "")
     return FileFacts(
@@ -66,14 +65,21 @@ def _relevant(
     ops: tuple[OpsTable, ...],
     names: frozenset[str],
     path: str,
-) -> tuple[Function, ...]:
-    """Functions that mention the API or are callbacks, and all they reach here."""
+) -> tuple[tuple[OpsTable, ...], tuple[Function, ...]]:
+    """Functions that mention the API or are callbacks, and all they reach here.
+
+    Through a table of a page table walk too: such a table is given if one of them
+    mentions it, or is in it.
+    """
     words = {found: names_between(tokens, found.first, found.last) for found in outlines}
     by_name: dict[str, list[Outline]] = {}
     for found in outlines:
         by_name.setdefault(found.name, []).append(found)
-    callbacks = {entry.function for table in ops for entry in table.entries}
+    walks = {table.name: table for table in ops if table.struct == WALK_OPS}
+    own = [table for table in ops if table.struct != WALK_OPS]
+    callbacks = {entry.function for table in own for entry in table.entries}
     wanted: set[Outline] = set()
+    used: set[str] = set()
     todo = [found for found in outlines if found.name in callbacks or words[found] & names]
     while todo:
         found = todo.pop()
@@ -82,7 +88,15 @@ def _relevant(
         wanted.add(found)
         for word in words[found]:
             todo += by_name.get(word, ())
-    return tuple(parse_function(tokens, found, path) for found in outlines if found in wanted)
+        for name, table in walks.items():
+            callees = {entry.function for entry in table.entries}
+            if name not in used and (name in words[found] or found.name in callees):
+                used.add(name)
+                todo += (one for callee in callees for one in by_name.get(callee, ()))
+    shown = tuple(table for table in ops if table.struct != WALK_OPS or table.name in used)
+    return shown, tuple(
+        parse_function(tokens, found, path) for found in outlines if found in wanted
+    )
 
 
 def _sites(functions: Iterable[Function]) -> Iterable[InitSite]:
@@ -132,8 +146,7 @@ def extract_header(
     raw = Tokens(source)
     tokens = raw.active(use.skipped)
     outlines = outline(tokens)
-    ops = tables(tokens, path)
-    functions = _relevant(tokens, outlines, ops, names, path)
+    ops, functions = _relevant(tokens, outlines, tables(tokens, path), names, path)
     return FileFacts(
         path=path,
         arch=tried,

@@ -20,6 +20,8 @@ OPS_STRUCTS = (
     "hmm_mirror_ops",
     "drm_gpusvm_ops",
 )
+#: The struct of a page table walk's callbacks (include/linux/pagewalk.h, from 5.4 on).
+WALK_OPS = "mm_walk_ops"
 
 
 def tables(tokens: Tokens, path: str) -> tuple[OpsTable, ...]:
@@ -27,7 +29,7 @@ def tables(tokens: Tokens, path: str) -> tuple[OpsTable, ...]:
     found: list[OpsTable] = []
     texts, kinds = tokens.texts, tokens.kinds
     for at, text in enumerate(texts):
-        if text not in OPS_STRUCTS or at == 0 or texts[at - 1] != "struct":
+        if (text not in OPS_STRUCTS and text != WALK_OPS) or at == 0 or texts[at - 1] != "struct":
             continue
         name_at = at + 1
         while name_at < len(texts) and texts[name_at] in ("const", "__ro_after_init"):

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from patchgen.facts.kvm import KvmFacts
+from patchgen.facts.ops import WALK_OPS
 from patchgen.facts.walk import text_of
-from patchgen.model import FileFacts, Mention
+from patchgen.model import FileFacts, Mention, OpsTable
 
 STATES = ("analysed", "macro", "inactive", "unparsed", "declaration")
 
@@ -51,7 +52,7 @@ def _lines(
         yield "  " + ", ".join(f"{key} {value}" for key, value in named.items() if value)
         if verbose:
             yield from (f"  {evidence}" for evidence in kvm.evidence)
-    tables = [table for facts in files for table in facts.ops]
+    tables = _notifier_tables(files)
     if tables:
         yield "callbacks"
         for table in tables:
@@ -75,6 +76,11 @@ def _lines(
             yield f"  {mention.state}  {mention.path}:{mention.line}  {mention.name}{detail}"
     for path, error in failed:
         yield f"  not read  {error if path in error else f'{path}: {error}'}"
+
+
+def _notifier_tables(files: Sequence[FileFacts]) -> list[OpsTable]:
+    """The tables of notifiers' callbacks; those of page table walks call nobody back here."""
+    return [table for facts in files for table in facts.ops if table.struct != WALK_OPS]
 
 
 def printable(text: str) -> str:
@@ -118,7 +124,7 @@ def inspection_data(
                 "name": table.name, "filled_at_run_time": table.filled,
                 "callbacks": {entry.member: entry.function for entry in table.entries},
             }
-            for facts in files for table in facts.ops
+            for table in _notifier_tables(files)
         ],
         "sites": [
             {"file": site.path, "line": site.line, "function": site.function,
