@@ -8,7 +8,7 @@ what the callers pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from patchgen.flow.knowledge import names
@@ -19,7 +19,14 @@ from patchgen.model import Decl, Expr, Function, OpsTable, Stmt
 class Program:
     """A set of functions with look-up by name and by call."""
 
-    def __init__(self, functions: Iterable[Function], tables: Iterable[OpsTable] = ()) -> None:
+    def __init__(
+        self,
+        functions: Iterable[Function],
+        tables: Iterable[OpsTable] = (),
+        whole: Callable[[str], Iterable[Function]] = lambda path: (),
+    ) -> None:
+        """``whole`` gives all functions of a file, whatever the configuration."""
+        self.whole = whole
         self.functions = tuple(functions)
         self.tables = tuple(tables)
         self._by_name: dict[str, list[Function]] = {}

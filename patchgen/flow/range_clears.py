@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which functions take page table entries away, and whether a secondary TLB hears of it.
+"""Which functions change page table entries, and whether a secondary TLB hears of it.
 
 Up to 6.1 a removal by a ``_notify`` primitive, or a call of
 mmu_notifier_invalidate_range(), flushes what shares the CPU's page tables (an
@@ -14,6 +14,8 @@ from patchgen.flow.events import Event
 from patchgen.flow.knowledge import names
 from patchgen.flow.program import Program
 from patchgen.flow.range_paths import Observer
+from patchgen.flow.range_reach import alters as changes_entry
+from patchgen.flow.range_reach import reaches_of, walk_arguments
 from patchgen.flow.range_sites import role
 from patchgen.flow.range_state import OPEN, Range
 from patchgen.flow.range_walk import Ranges
@@ -21,7 +23,7 @@ from patchgen.flow.text import bare, every, subexpressions, text
 from patchgen.flow.walk import Here
 from patchgen.model import Expr, Function, Place, Step
 
-_DEPTH = 4
+_DEPTH = 10
 #: The zero page in place of an entry: read-only to everyone, who faults before it is
 #: written (mm/huge_memory.c, __split_huge_zero_page_pmd()).
 _ZERO_PAGE = frozenset({"my_zero_pfn"})
@@ -35,6 +37,11 @@ def removes(call: Expr) -> bool:
 def notifies(call: Expr) -> bool:
     """Whether secondary TLBs are flushed by the call."""
     return call.name in names("ranges", "removes", "notifies")
+
+
+def alters(call: Expr) -> bool:
+    """Whether the call takes an entry away, or takes a permission from it, flush or not."""
+    return changes_entry(call) and not notifies(call)
 
 
 def put_back(program: Program, function: Function, removal: Expr) -> bool:
@@ -58,25 +65,44 @@ def put_back(program: Program, function: Function, removal: Expr) -> bool:
     )
 
 
-def silent_removal(program: Program, function: Function, depth: int = 0) -> Place | None:
-    """Where ``function``, or what it calls, removes an entry without telling.
+class Silent:
+    """Changes of entries, by function, that secondary TLBs are not told of."""
 
-    None also where it tells as well, puts the zero page in place, or has a section
-    of its own.
-    """
-    calls = program.calls(function)
-    if any(notifies(c) or role(c) for c in calls) or any(c.name in _ZERO_PAGE for c in calls):
-        return None
-    for call in calls:
-        if removes(call):
-            return Place(function.path, call.line)
-    for call in calls if depth < _DEPTH else ():
-        for callee in program.named(call.name, function.path) if call.name else ():
-            if callee is not function:
-                found = silent_removal(program, callee, depth + 1)
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._found: dict[int, Place | None] = {}
+
+    def of(self, function: Function, depth: int = 0) -> Place | None:
+        """Where ``function``, or what it calls, changes an entry without telling.
+
+        None also where it tells as well, puts the zero page in place, or has a section
+        of its own.
+        """
+        if id(function) in self._found:
+            return self._found[id(function)]
+        self._found[id(function)] = None
+        calls = self.program.calls(function)
+        if any(notifies(c) or role(c) for c in calls) or any(c.name in _ZERO_PAGE for c in calls):
+            return None
+        found = next((Place(function.path, c.line) for c in calls if alters(c)), None)
+        for call in calls if depth < _DEPTH else ():
+            found = found or self.at(call, function, depth + 1)
+        self._found[id(function)] = found
+        return found
+
+    def at(self, call: Expr, caller: Function, depth: int = 0) -> Place | None:
+        """The same for what a call enters: a function, or a walk's callbacks."""
+        if not call.name:
+            return None
+        if walk_arguments(call):
+            silent = reaches_of(self.program).walk_alters(caller, call)
+            return Place(caller.path, call.line) if silent else None
+        for callee in self.program.named(call.name, caller.path):
+            if callee is not caller:
+                found = self.of(callee, depth)
                 if found is not None:
                     return found
-    return None
+        return None
 
 
 class OnlyEnds(Observer):
@@ -86,20 +112,18 @@ class OnlyEnds(Observer):
         self.ranges = ranges
         self.function = function
         self.found: dict[Place, tuple[Event, str, tuple[Step, ...]]] = {}
-        self._silent: dict[str, Place | None] = {}
+        self.silent = Silent(ranges.program)
+        self._callees: dict[int, Place | None] = {}
 
     def watches(self, call: Expr) -> bool:
-        if removes(call) or notifies(call) or call.name in names("ranges", "section", "only_end"):
+        if alters(call) or notifies(call) or call.name in names("ranges", "section", "only_end"):
             return True
         return not role(call) and self._callee(call) is not None
 
     def _callee(self, call: Expr) -> Place | None:
-        if call.name not in self._silent:
-            found: Place | None = None
-            for callee in self.ranges.program.named(call.name, self.function.path):
-                found = found or silent_removal(self.ranges.program, callee)
-            self._silent[call.name] = found
-        return self._silent[call.name]
+        if call.span.start not in self._callees:
+            self._callees[call.span.start] = self.silent.at(call, self.function)
+        return self._callees[call.span.start]
 
     def call(
         self, notes: frozenset[str], ranges: Mapping[str, Range], event: Event, here: Here
@@ -114,7 +138,7 @@ class OnlyEnds(Observer):
             return frozenset()
         if not any_open(ranges):
             return notes
-        if removes(call):
+        if alters(call):
             return notes | {f"{call.name}() at {event.place}"}
         return notes | {f"{call.name}() at {self._callee(call)}"}
 

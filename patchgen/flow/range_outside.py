@@ -9,6 +9,7 @@ import msgspec
 
 from patchgen.flow.events import Event
 from patchgen.flow.range_paths import Observer
+from patchgen.flow.range_reach import reaches_of, walk_callbacks
 from patchgen.flow.range_sites import role
 from patchgen.flow.range_state import OPEN, Range
 from patchgen.flow.range_walk import Ranges
@@ -77,6 +78,7 @@ def _above(ranges: Ranges, function: Function, depth: int) -> tuple[tuple[Step, 
         for caller in ranges.callers(name)
         if caller is not function and function in ranges.program.named(name, caller.path)
     ]
+    callers += reaches_of(ranges.program).walkers(function)
     if not callers:
         return (), f"the callers of {name}() are not known"
     if depth >= _DEPTH:
@@ -84,7 +86,11 @@ def _above(ranges: Ranges, function: Function, depth: int) -> tuple[tuple[Step, 
     why = ""
     covered = True
     for caller in callers:
-        for one in outside(ranges, caller, lambda call: call.name == name, depth + 1):
+
+        def enters(call: Expr, caller: Function = caller) -> bool:
+            return call.name == name or function in walk_callbacks(ranges.program, caller, call)
+
+        for one in outside(ranges, caller, enters, depth + 1):
             covered = False
             if not one.unsure:
                 return one.steps, ""

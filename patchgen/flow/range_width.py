@@ -9,6 +9,7 @@ import msgspec
 
 from patchgen.flow.events import Event
 from patchgen.flow.knowledge import load, names
+from patchgen.flow.range_beyond import Beyond
 from patchgen.flow.range_bounds import Bounds, Sum
 from patchgen.flow.range_changes import Change, change_of, changes_in, unshares_in
 from patchgen.flow.range_paths import Observer
@@ -17,7 +18,7 @@ from patchgen.flow.range_state import OPEN, Range
 from patchgen.flow.range_walk import Ranges
 from patchgen.flow.text import bare, every, statements, subexpressions, substitute, text
 from patchgen.flow.walk import Here
-from patchgen.model import Expr, For, Function, If, Place, Step
+from patchgen.model import Block, Expr, ExprStmt, For, Function, If, Place, Return, Step
 
 _ADJUSTED = "adjusted"
 _MASKS = {"PAGE_SIZE": " & PAGE_MASK", "HPAGE_PMD_SIZE": " & HPAGE_PMD_MASK",
@@ -41,7 +42,8 @@ class Widths(Observer):
         self.function = function
         self.bounds = Bounds(function)
         self.naming = ranges.naming(function)
-        self.inits: dict[int, dict[str, Expr]] = {}
+        self.beyond = Beyond(ranges, function)
+        self.inits: dict[int, Expr] = {}
         self.found: dict[tuple[Place, str], Narrow] = {}
         self.open_questions: dict[Place, str] = {}
         self._inner: dict[str, tuple[tuple[Change, ...], bool]] = {}
@@ -57,7 +59,7 @@ class Widths(Observer):
         if role(call) or not name:
             return False
         changes, unshares = self._callee(name)
-        return unshares or bool(changes)
+        return unshares or bool(changes) or bool(self.beyond.of(call))
 
     def call(
         self, notes: frozenset[str], ranges: Mapping[str, Range], event: Event, here: Here
@@ -69,25 +71,77 @@ class Widths(Observer):
             if target is None:
                 return notes
             key = self.naming.key(target)
-            self.inits[call.span.start] = arguments(call)
+            self.inits[call.span.start] = call
             kept = {note for note in notes if not note.startswith(f"{key}@")}
             return frozenset(kept | {f"{key}@{call.span.start}"})
         if call.name in names("ranges", "adjust", "functions"):
             return notes | {_ADJUSTED}
-        covering = dict(self._open(notes, ranges))
+        opened = dict(self._open(notes, ranges))
+        self._as_far(call, event, here, opened)
+        covering = {key: arguments(init) if init else {} for key, init in opened.items()}
         if covering and _ADJUSTED not in notes and not self._adjusted_for_hugetlb(call):
             self._held_against(call, event, here, covering)
         return notes
 
     def _open(
         self, notes: frozenset[str], ranges: Mapping[str, Range]
-    ) -> Iterator[tuple[str, dict[str, Expr]]]:
-        """Open ranges with the arguments of their initialisation ({} if unknown)."""
+    ) -> Iterator[tuple[str, Expr | None]]:
+        """Open ranges with their initialisation (None if unknown)."""
         for key, known in ranges.items():
             if known.state == OPEN:
                 at = next((n for n in notes if n.startswith(f"{key}@")), "")
                 offset = at.rpartition("@")[2]
-                yield key, self.inits.get(int(offset), {}) if offset else {}
+                yield key, self.inits.get(int(offset)) if offset else None
+
+    def leaves(
+        self, notes: frozenset[str], ranges: Mapping[str, Range], event: Event, here: Here
+    ) -> None:
+        """An entry for the caller to change, and a section that does not cover all it maps."""
+        size = self._handed_out(event)
+        for key, init in self._open(notes, ranges) if size else ():
+            given = arguments(init) if init is not None else {}
+            if "start" not in given or not key.startswith("*"):
+                continue
+            length = self.bounds.sum(given["end"]).minus(self.bounds.sum(given["start"])).number
+            if length is not None and 0 < length < int(load("ranges")["sizes"][size]):
+                message = (
+                    f"the caller gets an entry that maps {size}, and the range from "
+                    f"{text(given['start'])} to {text(given['end'])} for it"
+                )
+                self._add(event, message, here)
+
+    def _handed_out(self, event: Event) -> str:
+        """The size that an entry maps which is stored for the caller just above a return."""
+        maps: dict[str, str] = {f"{kind} **": size for kind, size in load("ranges")["maps"].items()}
+        types = {param.name: param.type for param in self.function.params}
+        for block in statements(self.function.body):
+            body = block.body if isinstance(block, Block) else ()
+            if not any(isinstance(s, Return) and s.span.start <= event.span.start < s.span.end
+                       for s in body):  # fmt: skip
+                continue
+            for stmt in body:
+                stored = bare(stmt.expr) if isinstance(stmt, ExprStmt) else None
+                if stored is None or stored.kind != "assign":
+                    continue
+                left = bare(stored.args[0])
+                if left.kind == "unary" and left.name == "*" and stmt.span.start < event.span.start:
+                    return maps.get(types.get(bare(left.args[0]).name, ""), "")
+        return ""
+
+    def _as_far(
+        self, call: Expr, event: Event, here: Here, opened: Mapping[str, Expr | None]
+    ) -> None:
+        """A call that goes further than every open range, also where they are adjusted.
+
+        Adjusting covers shared tables; where none can be shared, the bounds stay.
+        """
+        said = ""
+        for key, init in opened.items():
+            said = self.beyond.message(call, key, init) if init is not None else ""
+            if not said:
+                return
+        if said:
+            self._add(event, said, here)
 
     def _held_against(
         self, call: Expr, event: Event, here: Here, covering: dict[str, dict[str, Expr]]
@@ -177,7 +231,7 @@ class Widths(Observer):
         address = _members_replaced(one.address, members)
         if not all(self.bounds.steady(part) for part in (address, start, end)):
             return False
-        mask = _MASKS[one.size]
+        mask = _MASKS.get(one.size, "")
         at, low, high = (_aligned(self.bounds.sum(e), mask) for e in (address, start, end))
         below = at.minus(low).number
         above = high.minus(at.plus(int(load("ranges")["sizes"][one.size]))).number

@@ -128,6 +128,7 @@ class Context:
         return Program(
             (function for facts in self.facts.values() for function in facts.functions),
             (table for facts in self.facts.values() for table in facts.ops),
+            self.whole,
         )
 
     @cached_property

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A section ends with only_end although an entry was removed without a notifying flush.
+"""A section ends with only_end although an entry changed without a notifying flush.
 
 mmu_notifier_invalidate_range_only_end() leaves out the invalidate_range() call that
 the full end makes.  An IOMMU that shares the page tables keeps the old translation
-unless the entry went with a ``_notify`` flush, or the range was invalidated.
+unless the entry went with a ``_notify`` flush, or the range was invalidated.  The same
+holds for an entry that loses a permission: what is written through the old translation
+bypasses copy on write.
 
 Bad::
 
@@ -38,7 +40,7 @@ RULE = Rule(
     "MN012",
     "only-end-without-flush",
     ERROR,
-    "only_end follows a removal that secondary TLBs were not told of",
+    "only_end follows a change that secondary TLBs were not told of",
     _applies,
     "trees with mmu_notifier_invalidate_range_only_end()",
 )

@@ -3,7 +3,8 @@
 
 Secondary MMUs keep what lies outside.  A huge entry needs the range of the whole
 huge page, and hugetlb, which may unshare a table that spans PUD_SIZE, needs the
-bounds adjusted between init and start.
+bounds adjusted between init and start.  A loop, a walk or a callee that is given an end
+of its own needs a range up to that end.
 
 Bad::
 
@@ -16,6 +17,14 @@ Good::
     mmu_notifier_range_init(&range, mm, haddr, haddr + HPAGE_PMD_SIZE);
     mmu_notifier_invalidate_range_start(&range);
     pmdp_huge_clear_flush(vma, haddr, pmd);
+
+Bad (a walk up to another end)::
+
+    mmu_notifier_range_init(&range, mm, addr, addr + PAGE_SIZE);
+    mmu_notifier_invalidate_range_start(&range);
+    do {
+        ptep_get_and_clear(mm, addr, ptep);
+    } while (ptep++, addr += PAGE_SIZE, addr != end);
 
 Good (hugetlb)::
 
@@ -59,5 +68,7 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
             yield tree.finding(
                 RULE, found.event, found.message, found.steps, function=function.name
             )
+        for init, message in observer.beyond.before_walk():
+            yield tree.finding(RULE, init, message, path=function.path, function=function.name)
         for place, reason in observer.open_questions.items():
             yield undecided(RULE, place, reason)

@@ -123,3 +123,29 @@ static void writes_into(struct vm_area_struct *vma, unsigned long addr, pte_t *p
 	if (!keep)
 		mmu_notifier_invalidate_range_end(&range);
 }
+
+static int covered_entry(pte_t *ptep, unsigned long addr, unsigned long end, struct mm_walk *walk)
+{
+	ptep_clear_flush(walk->vma, addr, ptep);
+	return 0;
+}
+
+static int bare_entry(pte_t *ptep, unsigned long addr, unsigned long end, struct mm_walk *walk)
+{
+	ptep_clear_flush(walk->vma, addr, ptep); // EXPECT: MN007
+	return 0;
+}
+
+static const struct mm_walk_ops covered_ops = { .pte_entry = covered_entry, };
+static const struct mm_walk_ops bare_ops = { .pte_entry = bare_entry, };
+
+static void walks_in_a_section(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct mmu_notifier_range range;
+
+	mmu_notifier_range_init(&range, mm, start, end);
+	mmu_notifier_invalidate_range_start(&range);
+	walk_page_range(mm, start, end, &covered_ops, NULL);
+	mmu_notifier_invalidate_range_end(&range);
+	walk_page_range(mm, start, end, &bare_ops, NULL);
+}
