@@ -26,6 +26,7 @@ from patchgen.flow.entries import (
 from patchgen.flow.knowledge import load, names
 from patchgen.flow.program import Program
 from patchgen.flow.range_bounds import Bounds
+from patchgen.flow.range_reach import is_walk
 from patchgen.flow.range_sites import END, INIT, NONBLOCK, START, arguments, range_of, role
 from patchgen.flow.text import bare, subexpressions, text
 from patchgen.flow.walk import walk
@@ -133,6 +134,49 @@ def pageless(function: Function, known: Mapping[str, Function]) -> tuple[Section
             reason = _NO_PAGE if sure else f"on some path {_NO_PAGE}"
             found.append(SectionFault(FORBIDDEN, witness.event.expr, reason, witness.steps, sure))
     return tuple(found)
+
+
+def never_told(section: Flagged, program: Program) -> SectionFault | None:
+    """For a section that is not followed: that nobody who can have it open tells of a change.
+
+    These are the function itself, its callers that give it a range, and where a page table
+    walk calls it, the other callbacks of the walk.  None where one tells, or none is known.
+    """
+    function = section.function
+    calls = program.calls(function)
+    own = any(role(c) == END and _name(c) == section.name for c in calls)
+    holders = [*_callers(section, program), *_beside(function, program)]
+    if not holders and not (own and section.name not in {p.name for p in function.params}):
+        return None
+    if any(_notified(program, one) for one in (function, *holders)):
+        return None
+    reason = "set_pte_at_notify() is never called in this section"
+    return SectionFault(UNTOLD, section.init, reason)
+
+
+def _callers(section: Flagged, program: Program) -> Iterator[Function]:
+    """Functions that give the section's function the range that it initialises."""
+    params = [param.name for param in section.function.params]
+    if section.name not in params:
+        return
+    place = params.index(section.name) + 1
+    for caller in program.functions:
+        given = (
+            text(call.args[place])
+            for call in program.calls(caller)
+            if call.name == section.function.name and len(call.args) > place
+        )
+        if any(argument != "NULL" for argument in given):
+            yield caller
+
+
+def _beside(function: Function, program: Program) -> Iterator[Function]:
+    """The other callbacks of the page table walks that call the function."""
+    for table in program.tables:
+        members = {entry.function for entry in table.entries}
+        if is_walk(table) and table.path == function.path and function.name in members:
+            for name in sorted(members - {function.name, ""}):
+                yield from program.named(name, function.path)
 
 
 # -- changes without a notification ------------------------------------------

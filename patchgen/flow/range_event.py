@@ -26,11 +26,16 @@ from patchgen.model import Evidence, Function, Place, Step
 
 #: What each event admits, by the kinds of changes (patchgen/flow/section_effects.py).
 #: include/linux/mmu_notifier.h, enum mmu_notifier_event: SOFT_DIRTY is accounting,
-#: PROTECTION_PAGE and PROTECTION_VMA leave the pages where they are.
+#: PROTECTION_PAGE and PROTECTION_VMA leave the pages where they are.  Who passes over
+#: SOFT_DIRTY writes on without setting the dirty bit again, if the section took that.
 _ADMITS = {
     "MMU_NOTIFY_SOFT_DIRTY": frozenset({"soft-dirty", "kept", "unknown"}),
-    "MMU_NOTIFY_PROTECTION_PAGE": frozenset({"soft-dirty", "protect", "kept", "unknown"}),
-    "MMU_NOTIFY_PROTECTION_VMA": frozenset({"soft-dirty", "protect", "pgprot", "kept", "unknown"}),
+    "MMU_NOTIFY_PROTECTION_PAGE": frozenset(
+        {"soft-dirty", "protect", "cleaned", "kept", "unknown"}
+    ),
+    "MMU_NOTIFY_PROTECTION_VMA": frozenset(
+        {"soft-dirty", "protect", "pgprot", "cleaned", "kept", "unknown"}
+    ),
 }
 _WORDS = {
     "removed": "takes entries away",
@@ -38,10 +43,11 @@ _WORDS = {
     "moved": "moves entries to another address",
     "protect": "write-protects entries",
     "pgprot": "gives entries another protection",
+    "cleaned": "takes the dirty bit from entries",
 }
 _NEEDS = {"removed": "MMU_NOTIFY_CLEAR", "replaced": "MMU_NOTIFY_CLEAR",
           "moved": "MMU_NOTIFY_UNMAP", "protect": "MMU_NOTIFY_PROTECTION_PAGE",
-          "pgprot": "MMU_NOTIFY_PROTECTION_VMA"}  # fmt: skip
+          "pgprot": "MMU_NOTIFY_PROTECTION_VMA", "cleaned": "MMU_NOTIFY_CLEAR"}  # fmt: skip
 
 
 class Weaker(msgspec.Struct, frozen=True):
@@ -112,7 +118,7 @@ def _too_weak(event: str, site: RangeInit, found: Iterable[Effect], code: Code) 
     found = tuple(found)
     protects = any(one.kind == "pgprot" for one in found)
     certain = [one for one in found if _counts(one, code, protects)]
-    for kind in ("moved", "removed", "replaced", "pgprot", "protect"):
+    for kind in ("moved", "removed", "replaced", "pgprot", "protect", "cleaned"):
         shown = [one for one in certain if one.kind == kind]
         if shown and kind not in _ADMITS[event]:
             message = f"{event}, and the section {_WORDS[kind]}: that is {_NEEDS[kind]}"

@@ -145,6 +145,14 @@ class Code:
             yield from local.get(name, ())
             yield from self._file_tables(function.path).get(name, ())
 
+    def walked_with(self, function: Function) -> set[str]:
+        """The other callbacks of the file's walks that call ``function``."""
+        found: set[str] = set()
+        for callbacks in self._file_tables(function.path).values():
+            if function.name in callbacks:
+                found |= set(callbacks) - {function.name}
+        return found
+
     def _local_tables(self, function: Function) -> dict[str, list[str]]:
         """Per local structure: the names that its members are set to."""
         key = (function.path, function.span)
@@ -199,10 +207,24 @@ def pieces(site: Site, code: Code) -> tuple[Piece, ...]:
     ]
     limit = min(later, default=site.function.span.end)
     found = [_piece(site.function, site.range, site.call.span.end, limit)]
+    found += _walked(site, code)
     names = [param.name for param in site.function.params]
     if site.range in names:
         found += _outer(site.function, names.index(site.range), code, 0)
     return tuple(piece for piece in found if piece.spans)
+
+
+def _walked(site: Site, code: Code) -> Iterator[Piece]:
+    """The other callbacks of a walk, where one callback opens the section and leaves it open."""
+    on_range = {
+        call.name
+        for call in calls(site.function)
+        if len(call.args) > 1 and text(bare(call.args[1])) == site.range
+    }
+    if on_range & _STARTS and not on_range & _ENDS:
+        for name in sorted(code.walked_with(site.function)):
+            for callee in code.called(name, site.path):
+                yield Piece(callee, (callee.body.span,))
 
 
 def _piece(function: Function, range_text: str, begin: int, limit: int) -> Piece:

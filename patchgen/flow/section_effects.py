@@ -17,9 +17,11 @@ from patchgen.flow.text import bare, every, root, statements, subexpressions, te
 from patchgen.model import Decl, Expr, Function, Place, Span, Value
 
 VMA = "struct vm_area_struct *"
-#: What happens to an entry.  "kept" alters bits or puts the old value back; in
-#: "unknown" code anything may happen.
-KINDS = ("soft-dirty", "pgprot", "protect", "moved", "removed", "replaced", "kept", "unknown")
+#: What happens to an entry.  "kept" alters bits or puts the old value back, "cleaned"
+#: takes the dirty bit from it; in "unknown" code anything may happen.
+KINDS = (
+    "soft-dirty", "pgprot", "protect", "moved", "removed", "replaced", "cleaned", "kept", "unknown",
+)  # fmt: skip
 
 
 class Primitives(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,8 +78,9 @@ def _all_calls(function: Function) -> tuple[Expr, ...]:
 
 
 def argument(call: Expr, index: int) -> Expr | None:
-    """Argument ``index`` of a call (from 0), without casts; None when it has fewer."""
-    return bare(call.args[index + 1]) if len(call.args) > index + 1 else None
+    """Argument ``index`` of a call (from 0; -1 the last), without casts; None if it has fewer."""
+    at = index + 1 if index >= 0 else len(call.args) + index
+    return bare(call.args[at]) if 0 < at < len(call.args) else None
 
 
 def vma_variables(function: Function) -> frozenset[str]:
@@ -182,7 +185,9 @@ def _store(
     sources = {source for source in map(_read_from, made) if source}
     if sources & cleared - {pointer}:
         return "moved"
-    return "kept" if pointer in sources else "replaced"
+    if pointer not in sources:
+        return "replaced"
+    return "cleaned" if through & known["clean"] else "kept"
 
 
 def _by_pgprot(modify: Expr, function: Function) -> bool:

@@ -36,7 +36,7 @@ def infer(site: Site, code: Code) -> Inferred:
     if "unknown" in kinds:
         reason = "code that was not understood, so the safe default"
         return Inferred(UNMAP, reason, _evidence(found, "unknown"), unsure=True)
-    telling = kinds - {"kept"}
+    telling = kinds - {"kept", "cleaned"}
     if telling == {"soft-dirty"}:
         return _because(SOFT_DIRTY, "only soft-dirty bits are cleared", found, "soft-dirty")
     if "pgprot" in kinds and not kinds & {"replaced", "moved"}:
@@ -56,6 +56,7 @@ def infer(site: Site, code: Code) -> Inferred:
     for kind, reason in (
         ("replaced", "entries are replaced"),
         ("removed", "entries are cleared while the mapping stays"),
+        ("cleaned", "entries are cleared and written again"),
         ("kept", "entries are cleared and written again"),
     ):
         if kind in kinds:

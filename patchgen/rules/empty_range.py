@@ -16,6 +16,18 @@ Good::
 
     mmu_notifier_range_init(&range, mm, address, address + PAGE_SIZE);
 
+Bad (both rounded inward, which leaves nothing of a small area)::
+
+    start = ALIGN(vma->vm_start, PUD_SIZE);
+    end = ALIGN_DOWN(vma->vm_end, PUD_SIZE);
+    mmu_notifier_range_init(&range, mm, start, end);
+
+Good::
+
+    if (start >= end)
+        return;
+    mmu_notifier_range_init(&range, mm, start, end);
+
 A length that comes from outside and is never tested stays undecided.
 """
 
@@ -24,9 +36,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from patchgen.flow.knowledge import names
 from patchgen.flow.range_bounds import Bounds, Sum
 from patchgen.flow.range_sites import RangeInit, inits
-from patchgen.flow.text import text
+from patchgen.flow.range_walk import ranges_of
+from patchgen.flow.text import bare, subexpressions, text
 from patchgen.model import Expr, Finding, Undecided
 from patchgen.rules.base import CORE, ERROR, Context, Rule, undecided
 
@@ -53,6 +67,12 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
         length = last.minus(first)
         message = "" if last.number is not None and length.terms else _fault(length, start, end)
         if message:
+            yield tree.finding(RULE, site.call, message, path=function.path, function=function.name)
+            continue
+        inward = _rounded_inward(site, bounds, tree)
+        if inward:
+            shown = f"the range from {text(start)} to {text(end)}"
+            message = f"{shown} may be empty or inverted: {inward} its start up and its end down"
             yield tree.finding(RULE, site.call, message, path=function.path, function=function.name)
         elif _untested(length, bounds, site):
             name = length.terms[0][0]
@@ -83,6 +103,41 @@ def _is_end(bound: Expr) -> bool:
     """Whether a bound is named as an end: ``end``, ``vm_end``, ``old_end``."""
     words = {word for name in re.findall(r"\w+", text(bound)) for word in name.split("_")}
     return "end" in words
+
+
+def _rounded_inward(site: RangeInit, bounds: Bounds, tree: Context) -> str:
+    """Who rounds the start up and the end down, and nobody compares the two; or ""."""
+    pair = (site.arguments["start"], site.arguments["end"])
+    if _compared(pair, bounds, site.call.span.start):
+        return ""
+    if _inward(pair, bounds):
+        return "it rounds"
+    params = [param.name for param in site.function.params]
+    if not all(bound.kind == "name" and bound.name in params for bound in pair):
+        return ""
+    places = [params.index(bound.name) + 1 for bound in pair]
+    for caller in ranges_of(tree.program).callers(site.function.name):
+        if site.function not in tree.program.named(site.function.name, caller.path):
+            continue
+        above = Bounds(caller)
+        for call in tree.program.calls(caller):
+            if call.name == site.function.name and len(call.args) > max(places):
+                given = (call.args[places[0]], call.args[places[1]])
+                if _inward(given, above) and not _compared(given, above, call.span.start):
+                    return f"{caller.name}() rounds"
+    return ""
+
+
+def _inward(pair: tuple[Expr, Expr], bounds: Bounds) -> bool:
+    first, last = (bare(bounds.resolved(bound)) for bound in pair)
+    up, down = (names("ranges", "arithmetic", way) for way in ("up", "down"))
+    return first.kind == last.kind == "call" and first.name in up and last.name in down
+
+
+def _compared(pair: tuple[Expr, Expr], bounds: Bounds, before: int) -> bool:
+    """Whether a condition above asks about a variable of the bounds."""
+    used = {part.name for bound in pair for part in subexpressions(bound) if part.kind == "name"}
+    return any(bounds.tested(name, before) for name in used)
 
 
 def _untested(length: Sum, bounds: Bounds, site: RangeInit) -> bool:

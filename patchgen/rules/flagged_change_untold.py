@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.api.features import ApiFeatures
-from patchgen.flow.flagged import UNTOLD, faults, flagged
+from patchgen.flow.flagged import UNTOLD, faults, flagged, never_told
 from patchgen.model import Finding, Place, Undecided
 from patchgen.rules.base import CORE, ERROR, Context, Rule, undecided
 
@@ -51,8 +51,15 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
             continue
         for section in flagged(tree.program, function):
             if section.unclear:
-                place = Place(function.path, section.init.line)
-                yield undecided(RULE, place, section.unclear)
+                silent = never_told(section, tree.program)
+                if silent is None:
+                    place = Place(function.path, section.init.line)
+                    yield undecided(RULE, place, section.unclear)
+                else:
+                    yield tree.finding(
+                        RULE, silent.where, f"in a flagged section, {silent.text}",
+                        path=function.path, function=function.name,
+                    )  # fmt: skip
                 continue
             known = {one.name: one for one in tree.whole(function.path)}
             for fault in faults(section, tree.program, known):

@@ -62,3 +62,43 @@ static void tested_length(struct mm_struct *mm, unsigned long start, unsigned lo
 		return;
 	mmu_notifier_range_init(&range, mm, start, start + len);
 }
+
+static void tables_unchecked(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	struct mmu_notifier_range range;
+
+	mmu_notifier_range_init(&range, vma->vm_mm, start, end); // EXPECT: MN005
+	mmu_notifier_invalidate_range_start(&range);
+	mmu_notifier_invalidate_range_end(&range);
+}
+
+static void tables_checked(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	struct mmu_notifier_range range;
+
+	if (start >= end)
+		return;
+	mmu_notifier_range_init(&range, vma->vm_mm, start, end);
+	mmu_notifier_invalidate_range_start(&range);
+	mmu_notifier_invalidate_range_end(&range);
+}
+
+static void tables_checked_above(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	struct mmu_notifier_range range;
+
+	mmu_notifier_range_init(&range, vma->vm_mm, start, end);
+	mmu_notifier_invalidate_range_start(&range);
+	mmu_notifier_invalidate_range_end(&range);
+}
+
+static void rounds_inward(struct vm_area_struct *vma)
+{
+	unsigned long start = ALIGN(vma->vm_start, PUD_SIZE);
+	unsigned long end = ALIGN_DOWN(vma->vm_end, PUD_SIZE);
+
+	tables_unchecked(vma, ALIGN(vma->vm_start, PUD_SIZE), ALIGN_DOWN(vma->vm_end, PUD_SIZE));
+	tables_checked(vma, ALIGN(vma->vm_start, PUD_SIZE), ALIGN_DOWN(vma->vm_end, PUD_SIZE));
+	if (start < end)
+		tables_checked_above(vma, start, end);
+}

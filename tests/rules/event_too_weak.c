@@ -98,3 +98,61 @@ static void by_variable(struct mm_struct *mm, unsigned long addr, pte_t *ptep, i
 	ptep_get_and_clear(mm, addr, ptep);
 	mmu_notifier_invalidate_range_end(&range);
 }
+
+static int clear_entry(pte_t *ptep, unsigned long addr, unsigned long end, struct mm_walk *walk)
+{
+	pte_t entry = ptep_modify_prot_start(walk->vma, addr, ptep);
+
+	ptep_modify_prot_commit(walk->vma, addr, ptep, entry, pte_wrprotect(entry));
+	return 0;
+}
+
+static int soft_pre_vma(unsigned long start, unsigned long end, struct mm_walk *walk)
+{
+	struct my_walk *mine = walk->private;
+
+	mmu_notifier_range_init(&mine->range, MMU_NOTIFY_SOFT_DIRTY, 0, walk->mm, start, end); // EXPECT: MN011
+	mmu_notifier_invalidate_range_start(&mine->range);
+	return 0;
+}
+
+static int strong_pre_vma(unsigned long start, unsigned long end, struct mm_walk *walk)
+{
+	struct my_walk *mine = walk->private;
+
+	mmu_notifier_range_init(&mine->range, MMU_NOTIFY_PROTECTION_PAGE, 0, walk->mm, start, end);
+	mmu_notifier_invalidate_range_start(&mine->range);
+	return 0;
+}
+
+static void both_post_vma(struct mm_walk *walk)
+{
+	struct my_walk *mine = walk->private;
+
+	mmu_notifier_invalidate_range_end(&mine->range);
+}
+
+static const struct mm_walk_ops soft_ops = {
+	.pte_entry = clear_entry, .pre_vma = soft_pre_vma, .post_vma = both_post_vma,
+};
+static const struct mm_walk_ops strong_ops = {
+	.pte_entry = clear_entry, .pre_vma = strong_pre_vma, .post_vma = both_post_vma,
+};
+
+static void cleans(struct mm_struct *mm, unsigned long addr, pte_t *ptep)
+{
+	struct mmu_notifier_range range;
+	pte_t entry;
+
+	mmu_notifier_range_init(&range, MMU_NOTIFY_SOFT_DIRTY, 0, mm, addr, addr + PAGE_SIZE); // EXPECT: MN011
+	mmu_notifier_invalidate_range_start(&range);
+	entry = ptep_get_and_clear_full(mm, addr, ptep, 0);
+	set_pte_at(mm, addr, ptep, pte_mkclean(pte_mkold(entry)));
+	mmu_notifier_invalidate_range_end(&range);
+
+	mmu_notifier_range_init(&range, MMU_NOTIFY_PROTECTION_PAGE, 0, mm, addr, addr + PAGE_SIZE);
+	mmu_notifier_invalidate_range_start(&range);
+	entry = ptep_get_and_clear_full(mm, addr, ptep, 0);
+	set_pte_at(mm, addr, ptep, pte_mkclean(pte_mkold(entry)));
+	mmu_notifier_invalidate_range_end(&range);
+}

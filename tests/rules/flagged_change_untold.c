@@ -116,3 +116,67 @@ static void opened(struct mmu_notifier_range *range, struct vm_area_struct *vma,
 	mmu_notifier_range_init(range, MMU_NOTIFY_CLEAR, MMU_NOTIFIER_USE_CHANGE_PTE, vma, vma->vm_mm, addr, addr + PAGE_SIZE); // UNDECIDED: MN013
 	mmu_notifier_invalidate_range_start(range);
 }
+
+static int follow_flagged(struct mm_struct *mm, unsigned long address,
+			  struct mmu_notifier_range *range, pte_t *ptep)
+{
+	mmu_notifier_range_init(range, MMU_NOTIFY_CLEAR, MMU_NOTIFIER_USE_CHANGE_PTE, NULL, mm, address, address + PAGE_SIZE); // EXPECT: MN013
+	mmu_notifier_invalidate_range_start(range);
+	return pte_present(*ptep);
+}
+
+static void follows(struct vm_area_struct *vma, unsigned long address, pte_t *ptep)
+{
+	struct mmu_notifier_range range;
+
+	if (!follow_flagged(vma->vm_mm, address, &range, ptep))
+		return;
+	ptep_clear_flush(vma, address, ptep);
+	mmu_notifier_invalidate_range_end(&range);
+}
+
+static int follow_told(struct mm_struct *mm, unsigned long address,
+		       struct mmu_notifier_range *range, pte_t *ptep)
+{
+	mmu_notifier_range_init(range, MMU_NOTIFY_CLEAR, MMU_NOTIFIER_USE_CHANGE_PTE, NULL, mm, address, address + PAGE_SIZE); // UNDECIDED: MN013
+	mmu_notifier_invalidate_range_start(range);
+	return pte_present(*ptep);
+}
+
+static void follows_and_tells(struct vm_area_struct *vma, unsigned long address, pte_t *ptep)
+{
+	struct mmu_notifier_range range;
+	pte_t entry;
+
+	if (!follow_told(vma->vm_mm, address, &range, ptep))
+		return;
+	entry = ptep_clear_flush(vma, address, ptep);
+	set_pte_at_notify(vma->vm_mm, address, ptep, pte_wrprotect(entry));
+	mmu_notifier_invalidate_range_end(&range);
+}
+
+static int protect_entry(pte_t *ptep, unsigned long addr, unsigned long end, struct mm_walk *walk)
+{
+	ptep_set_wrprotect(walk->mm, addr, ptep);
+	return 0;
+}
+
+static int flagged_pre_vma(unsigned long start, unsigned long end, struct mm_walk *walk)
+{
+	struct my_walk *mine = walk->private;
+
+	mmu_notifier_range_init(&mine->range, MMU_NOTIFY_CLEAR, MMU_NOTIFIER_USE_CHANGE_PTE, walk->vma, walk->mm, start, start + PAGE_SIZE); // EXPECT: MN013
+	mmu_notifier_invalidate_range_start(&mine->range);
+	return 0;
+}
+
+static void flagged_post_vma(struct mm_walk *walk)
+{
+	struct my_walk *mine = walk->private;
+
+	mmu_notifier_invalidate_range_end(&mine->range);
+}
+
+static const struct mm_walk_ops flagged_ops = {
+	.pte_entry = protect_entry, .pre_vma = flagged_pre_vma, .post_vma = flagged_post_vma,
+};
