@@ -24,7 +24,9 @@ import patchgen
 from patchgen import cache
 from patchgen.facts.state import TreeState
 from patchgen.facts.store import Taken
-from patchgen.model import FileFacts, Finding
+from patchgen.facts.walk import calls
+from patchgen.flow.program import declared_type
+from patchgen.model import Expr, FileFacts, Finding, Function
 from patchgen.outcome import Done, Failed
 from tests.mutants import reparse
 from tests.mutants.bases import Base, errors
@@ -173,7 +175,7 @@ def _one(
     state, error, header = _compiled(base, mutant, facts, taken, reparser)
     if error:
         return Result(mutant, error)
-    paths = concerned(base.state, mutant, facts)
+    paths = concerned(base, mutant, facts)
     if paths not in before:
         before[paths] = keys(lint(base.state, paths).findings)
     try:
@@ -214,17 +216,42 @@ def new_error(before: FileFacts, after: FileFacts) -> str:
     return next(iter(sorted((Counter(errors(after)) - Counter(errors(before))).elements())), "")
 
 
-def concerned(state: TreeState, mutant: Mutant, facts: FileFacts) -> tuple[str, ...]:
-    """The mutant's file, and for an opener of sections the files of its callers."""
+def concerned(base: Base, mutant: Mutant, facts: FileFacts) -> tuple[str, ...]:
+    """The mutant's file, and those that have a part of its function's sections.
+
+    For an opener of sections the files of its callers; and the files of what the function
+    gives a range, or the bounds of one, to.
+    """
     path = mutant.site.path
     function = facts.function(mutant.site.function)
-    if function is None or function.static:
+    if function is None:
         return (path,)
+    given = {
+        call.name
+        for call in calls(function.body)
+        if any(_of_range(argument, function) for argument in call.args[1:])
+    }
+    others = [
+        subject.path
+        for subject in base.subjects
+        if any(f.name in given and not f.static for f in subject.facts.functions)
+    ]
     opens = [p for p in function.params if "mmu_notifier_range" in p.type and "const" not in p.type]
-    if not opens:
-        return (path,)
-    callers = (p for p in state.paths_mentioning(function.name) if p.endswith(".c"))
-    return tuple(dict.fromkeys((path, *callers)))
+    if opens and not function.static:
+        named = base.state.paths_mentioning(function.name)
+        others += (p for p in named if p.endswith(".c"))
+    return tuple(dict.fromkeys((path, *others)))
+
+
+def _of_range(argument: Expr, function: Function) -> bool:
+    """``&range``, ``range``, or ``range.start`` and ``range.end`` themselves."""
+    if (argument.kind == "unary" and argument.name == "&") or (
+        argument.kind in ("member", "arrow") and argument.name in ("start", "end")
+    ):
+        argument = argument.args[0]
+    return argument.kind == "name" and "mmu_notifier_range" in declared_type(
+        function, argument.name
+    )
 
 
 def keys(findings: Sequence[Finding]) -> Counter[Key]:

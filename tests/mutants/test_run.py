@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.model import Finding, Place, Span
+from patchgen.facts.body import functions_in
+from patchgen.model import FileFacts, Finding, Place, Span
 from patchgen.outcome import UserError
 from tests.mutants.__main__ import main
 from tests.mutants.bases import Base, bases
@@ -16,8 +17,8 @@ from tests.mutants.mutant import Mutant, Result, behind_includes, mutate
 from tests.mutants.operator import all_operators
 from tests.mutants.reparse import Reparser
 from tests.mutants.report import Peers, Run, missed, page, share
-from tests.mutants.run import keys, mutants, new_error
-from tests.mutants.subject import Site
+from tests.mutants.run import concerned, keys, mutants, new_error
+from tests.mutants.subject import Site, Subject
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,26 @@ _ABSENT = (
 def test_guards_are_found_in_the_series(found: list[Base]) -> None:
     sites = {m.operator for m in mutants(found, all_operators()) if m.base.endswith("+flag")}
     assert {"guard_in_one_callback_only", "guard_behind_lock", "change_pte_entry_dropped"} <= sites
+
+
+def _subject(path: str, source: str) -> Subject:
+    functions = functions_in(source.encode(), path)
+    return Subject(source.encode(), FileFacts(path, "", "", functions, (), (), (), ()))
+
+
+def test_files_that_a_section_goes_through_are_linted(found: list[Base]) -> None:
+    user = _subject("fs/user.c", "void user(void) { struct mmu_notifier_range range; open(&range); "
+                                 "zap(range.end); look(&range.start); other(); }")  # fmt: skip
+    files = {
+        "mm/open.c": "int open(struct mmu_notifier_range *range) { return 0; }",
+        "mm/zap.c": "void zap(unsigned long end) { }",
+        "mm/look.c": "void look(unsigned long *start) { }",
+        "mm/other.c": "void other(void) { }",
+    }
+    others = tuple(_subject(path, source) for path, source in files.items())
+    base = Base("x", "x", (), found[0].state, (user, *others))
+    mutant = Mutant("end_removed", (1,), "x", Site("fs/user.c", "user", 1, ()))
+    assert concerned(base, mutant, user.facts) == ("fs/user.c", "mm/open.c", "mm/zap.c")
 
 
 def test_an_error_of_a_mutant_is_noticed(found: list[Base]) -> None:

@@ -77,7 +77,7 @@ def flagged_range_of_two_pages(s: Subject) -> Iterator[Site]:
     one stays mapped."""
     for section, init, _ in _sites(s, with_flag=True):
         end, start = init.args[7], init.args[6]
-        new = f"{section.code.text(start)} + 2 * PAGE_SIZE"
+        new = f"({section.code.text(start)}) + 2 * PAGE_SIZE"
         yield s.site(section.code, init, section.code.replace(end, new))
 
 

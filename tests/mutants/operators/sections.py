@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from patchgen.facts.walk import callees
@@ -279,14 +280,28 @@ def _adjusts(s: Subject) -> Iterator[tuple[Code, ExprStmt]]:
 @operator(8)
 def range_narrowed(s: Subject) -> Iterator[Site]:
     """Only the first page of a larger range is announced: the others stay mapped.  Not where
-    the range is a page already."""
+    the range is a page already, nor where what changes the entries is given the range's own
+    end: it then stops there too."""
     for section, init in _initialised(s):
         bounds = _bounds(init)
         code = section.code
-        if bounds and "PAGE_SIZE" not in code.text(bounds[1]):
+        if bounds and "PAGE_SIZE" not in code.text(bounds[1]) and not _ends_with_range(section):
             yield s.site(
                 code, init, code.replace(bounds[1], f"({code.text(bounds[0])}) + PAGE_SIZE")
             )
+
+
+def _ends_with_range(section: Section) -> bool:
+    """Whether a call between start and end works up to the range's end.
+
+    What maintains caches and TLBs over it says nothing of what is changed.
+    """
+    end = f"{_dotted(section)}end"
+    return any(
+        any(section.code.text(arg) == end for arg in call.args[1:])
+        and not call.name.startswith(("flush_", "tlb_", "mmu_notifier_"))
+        for call in section.between()
+    )
 
 
 # -- context ----------------------------------------------------------------
@@ -403,14 +418,47 @@ def _notifies(s: Subject, code: Code, depth: int = 3) -> bool:
 @operator(12)
 def end_that_skips_secondary_tlbs(s: Subject) -> Iterator[Site]:
     """The end leaves out invalidate_range(), and nothing inside the section calls it: an
-    IOMMU keeps the old translation."""
+    IOMMU keeps the old translation.  Not where nothing but looking up and locking entries
+    comes before the end, nor where entries that mapped nothing are set and none is taken
+    away: there is nothing to flush."""
     for section in _whole(s):
-        if _notifies(s, section.code):
+        if _notifies(s, section.code) or _only_sets(s, section.code):
             continue
         for end in section.ends:
-            if end.name == END:
+            if end.name == END and not _only_looks(section, end):
                 code = section.code
                 yield s.site(code, end, code.replace(end.args[0], ONLY_END))
+
+
+#: Calls that find an entry, look at it or lock it.
+_LOOK = re.compile(
+    r"(un)?likely|spin_(un)?lock|mmu_notifier_\w+|"
+    r"(pgd|p4d|pud|pmd|pte)_(none|bad|huge|present|lock|offset\w*|unmap\w*)"
+)
+
+
+def _only_looks(section: Section, end: Expr) -> bool:
+    """Whether the function, up to this end, changes no entry, and calls nobody who might."""
+    calls = (c for c in section.between() if c.span.start < end.span.start)
+    return all(_LOOK.fullmatch(call.name) for call in calls)
+
+
+#: Calls that take an entry away, or a permission from it; or that walk a page table.
+_TAKE = re.compile(
+    r"(huge_)?(pte|pmd|pud)p?_\w*(clear|wrprotect|invalidate|modify|collapse|unshare)\w*|walk_\w+"
+)
+
+
+def _only_sets(s: Subject, code: Code) -> bool:
+    """The code, and what it calls in this file, sets entries and takes none away."""
+    names, todo = set(callees(code.function)), [code]
+    while todo:
+        inner = [s.code(name) for name in callees(todo.pop().function)]
+        for other in inner:
+            if other is not None and not callees(other.function) <= names:
+                names |= callees(other.function)
+                todo.append(other)
+    return "set_pte_at" in names and not any(_TAKE.fullmatch(name) for name in names)
 
 
 @operator(12)
