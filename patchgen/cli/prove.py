@@ -85,9 +85,9 @@ def command(
     if with_spin:
         from patchgen.proof.check import compare
 
-        for line, same in compare(read, bounds, result, cases):
-            good &= same
-            click.echo(line, err=as_json)
+        for row in compare(read, bounds, result, cases):
+            good &= row.same
+            click.echo(row.line(), err=as_json)
     if promela is not None:
         from patchgen.proof.check import write_models
 

@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from patchgen.model import Value
 from patchgen.outcome import UserError
 from patchgen.proof.cases import CASES, Case
 from patchgen.proof.locate import Read
-from patchgen.proof.promela import promela, spin
+from patchgen.proof.promela import SpinAnswer, promela, spin
 from patchgen.proof.protocol import Bounds
 from patchgen.proof.prove import rows, understand
-from patchgen.proof.result import ProofResult
+from patchgen.proof.result import Explored, ProofResult
 from patchgen.proof.system import System
 
 
@@ -28,32 +29,52 @@ def systems(
         yield case, understood.systems(case, bounds)
 
 
-def compare(
-    read: Read, bounds: Bounds, result: ProofResult, keys: Sequence[str] = ()
-) -> Iterator[tuple[str, bool]]:
-    """A line for each row of the table, and whether Spin says the same of all properties.
+class Comparison(Value, frozen=True):
+    """One row of the table: the properties violated here (``ours``), and by Spin (``theirs``).
 
-    Spin's seconds are those for writing, compiling and running its verifier.
+    ``spin`` are Spin's answers to the row's systems; its seconds are those for writing,
+    compiling and running its verifier.
     """
-    for case, parts in systems(read, bounds, keys):
-        mine = {
-            v.property
-            for v in result.verdicts
-            if (v.case, v.flagged) == (case.key, case.flagged) and not v.holds
-        }
-        took = next(e for e in result.explored if (e.case, e.flagged) == (case.key, case.flagged))
-        answers = [spin(system) for system in parts]
-        theirs = {name for answer in answers for name in answer.violated}
-        word = "agrees" if theirs == mine else "DIFFERS"
-        flag = ", flagged" if case.flagged else ""
-        seconds = sum(answer.seconds for answer in answers)
-        states = sum(answer.states for answer in answers)
-        violated = f" (violated: {', '.join(sorted(theirs))})" if theirs else ""
-        yield (
-            f"spin {word}: {case.name}{flag}{violated}; {states:,} states in {seconds:.1f} s, "
-            f"here {took.states:,} in {took.seconds:.1f} s",
-            theirs == mine,
+
+    case: Case
+    ours: frozenset[str]
+    theirs: frozenset[str]
+    took: Explored
+    spin: tuple[SpinAnswer, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether Spin says the same of all properties."""
+        return self.ours == self.theirs
+
+    def line(self) -> str:
+        """The row for people."""
+        word = "agrees" if self.same else "DIFFERS"
+        flag = ", flagged" if self.case.flagged else ""
+        seconds = sum(answer.seconds for answer in self.spin)
+        states = sum(answer.states for answer in self.spin)
+        violated = f" (violated: {', '.join(sorted(self.theirs))})" if self.theirs else ""
+        return (
+            f"spin {word}: {self.case.name}{flag}{violated}; {states:,} states in {seconds:.1f} s, "
+            f"here {self.took.states:,} in {self.took.seconds:.1f} s"
         )
+
+
+def compare(
+    read: Read,
+    bounds: Bounds,
+    result: ProofResult,
+    keys: Sequence[str] = (),
+    ask: Callable[[System], SpinAnswer] = spin,
+) -> Iterator[Comparison]:
+    """Each row of ``result``'s table beside Spin's answers, which ``ask`` gives."""
+    for case, parts in systems(read, bounds, keys):
+        row = (case.key, case.flagged)
+        ours = {v.property for v in result.verdicts if (v.case, v.flagged) == row and not v.holds}
+        took = next(e for e in result.explored if (e.case, e.flagged) == row)
+        answers = tuple(ask(system) for system in parts)
+        theirs = frozenset(name for answer in answers for name in answer.violated)
+        yield Comparison(case, frozenset(ours), theirs, took, answers)
 
 
 def write_models(read: Read, bounds: Bounds, folder: Path, keys: Sequence[str] = ()) -> list[Path]:

@@ -17,7 +17,7 @@ from patchgen.proof.diagram import to_html
 from patchgen.proof.protocol import Bounds
 from patchgen.proof.prove import prove
 from patchgen.proof.result import ProofResult
-from tests.proof.variants import END, MAIN, START, guard, insert, reader, series, variant
+from tests.proof.variants import END, MAIN, START, guard_both, insert, reader, series, variant
 
 SMALL = Bounds(1, 1)
 
@@ -49,10 +49,6 @@ SCHEMA = {
         }
     },
 }
-
-
-def guard_both(source: bytes) -> bytes:
-    return guard(source, START, END)
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,18 @@ from tests.proof.variants import (
     END,
     MAIN,
     START,
+    change_before_clear,
     guard,
+    guard_behind,
+    guard_both,
     honour_deferred,
     insert,
+    leak_lock,
     reader,
     series,
     variant,
     without_bump,
+    without_rollback,
 )
 
 #: One faulting vCPU shows every mistake; the default bounds are for what must hold.
@@ -100,10 +105,6 @@ def test_without_honouring_deferred_flushes(tree: Path) -> None:
     assert not result.verdict("rw-ro-same", "S2", True).holds
 
 
-def guard_both(source: bytes) -> bytes:
-    return guard(source, START, END)
-
-
 @pytest.mark.parametrize("name", [START, END])
 def test_guard_in_one_callback_only(tree: Path, name: str) -> None:
     read = variant(tree, honour_deferred, lambda source: guard(source, name))
@@ -124,20 +125,9 @@ def test_change_pte_without_the_bump_installs_what_is_outdated(tree: Path) -> No
 
 
 def test_change_pte_before_the_primary_pte_is_cleared(tree: Path) -> None:
-    ksm = (tree / "mm/ksm.c").read_bytes()
-    at = ksm.index(b"replace_page(struct vm_area_struct")
-    head, body = ksm[:at], ksm[at:]
-    clear = body.index(b"ptep_clear_flush(")
-    line = body[clear : body.index(b"\n", clear)]
-    notify = body.index(b"set_pte_at_notify(")
-    call = body[notify : body.index(b";", notify) + 1]
-    early = b"mmu_notifier_change_pte" + call[call.index(b"(") :].replace(b"ptep, ", b"")
-    late = b"set_pte_at" + call[call.index(b"(") :]
-    changed = body.replace(call, late, 1).replace(line, early + b"\n\t" + line, 1)
     main = series((tree / MAIN).read_bytes())
-    result = prove(
-        reader(tree, {MAIN: main, "mm/ksm.c": head + changed}), NARROW, keys=("ro-ro-new",)
-    )
+    ksm = change_before_clear((tree / "mm/ksm.c").read_bytes())
+    result = prove(reader(tree, {MAIN: main, "mm/ksm.c": ksm}), NARROW, keys=("ro-ro-new",))
     assert not result.verdict("ro-ro-new", "S1", True).holds
     run = result.verdict("ro-ro-new", "S1", True).runs[0]
     order = texts(run)
@@ -158,12 +148,7 @@ def test_an_unknown_helper_is_not_taken_for_safe(tree: Path) -> None:
 
 
 def test_the_lock_that_is_not_dropped_is_a_deadlock(tree: Path) -> None:
-    def leak(source: bytes) -> bytes:
-        start = source.index(b"static int " + START.encode())
-        unlock = source.index(b"spin_unlock(&kvm->mmu_lock);", start)
-        return source[:unlock] + source[unlock:].replace(b"spin_unlock(&kvm->mmu_lock);", b"", 1)
-
-    result = prove(variant(tree, leak), NARROW, keys=("removed",))
+    result = prove(variant(tree, leak_lock), NARROW, keys=("removed",))
     assert violated(result, "removed", False) >= {"S4"}
 
 
@@ -171,14 +156,7 @@ def test_the_lock_that_is_not_dropped_is_a_deadlock(tree: Path) -> None:
     ("taken", "broken"), [("srcu_read_lock", {"S3"}), ("spin_lock", {"S3", "S4"})]
 )
 def test_guard_behind_what_was_taken_leaks_it(tree: Path, taken: str, broken: set[str]) -> None:
-    def late(source: bytes) -> bytes:
-        source = guard(honour_deferred(source), END)
-        start = source.index(b"static int " + START.encode())
-        at = source.index(b";", source.index(taken.encode() + b"(", start)) + 1
-        test = b"\n\tif (mmu_notifier_range_use_change_pte(range))\n\t\treturn 0;\n"
-        return source[:at] + test + source[at:]
-
-    result = prove(variant(tree, late), NARROW, keys=("rw-ro-same",))
+    result = prove(variant(tree, guard_behind(taken)), NARROW, keys=("rw-ro-same",))
     assert violated(result, "rw-ro-same") >= broken
     held = {"an SRCU section is still open at rest", "a lock is still held at rest"}
     causes = {run.cause for run in result.verdict("rw-ro-same", "S3", True).runs}
@@ -188,11 +166,7 @@ def test_guard_behind_what_was_taken_leaks_it(tree: Path, taken: str, broken: se
 
 @pytest.mark.kernel
 def test_5_10_without_the_rollback_of_a_failed_start(kernel_tree: Callable[[str], Path]) -> None:
-    def forget(source: bytes) -> bytes:
-        old = b"subscription->ops->invalidate_range_end(subscription,"
-        return source.replace(old, b"ignore(subscription,", 1)
-
-    read = variant(kernel_tree("5.10"), forget, path="mm/mmu_notifier.c")
+    read = variant(kernel_tree("5.10"), without_rollback, path="mm/mmu_notifier.c")
     result = prove(read, NARROW, keys=("refused", "removed"))
     assert violated(result, "refused", False) == {"S3", "S4"}
     assert violated(result, "removed", False) == set()

@@ -17,14 +17,18 @@ from patchgen.proof.packing import Packing, step
 from patchgen.proof.protocol import Bounds
 from patchgen.proof.prove import Understood, prove, understand
 from patchgen.proof.system import System
-from tests.proof.variants import END, START, Read, guard, reader, series, variant, without_bump
+from tests.proof.variants import (
+    Read,
+    guard_both,
+    guard_start,
+    reader,
+    series,
+    variant,
+    without_bump,
+)
 
 SMALL = Bounds(1, 1)
 needs_spin = pytest.mark.skipif(shutil.which("spin") is None, reason="spin is not installed")
-
-
-def guard_both(source: bytes) -> bytes:
-    return guard(source, START, END)
 
 
 def system(
@@ -123,27 +127,23 @@ def unbumped(source: bytes) -> bytes:
     return without_bump(series(source))
 
 
-def guard_start(source: bytes) -> bytes:
-    return guard(source, START)
-
-
 @needs_spin
 @pytest.mark.parametrize("change", [guard_both, unbumped, guard_start])
 def test_spin_gives_the_same_verdicts(mini: Path, change) -> None:
     read = variant(mini, change)
     bounds, keys = Bounds(1, 2), ("rw-ro-new",)
     result = prove(read, bounds, keys)
-    lines = list(compare(read, bounds, result, keys))
-    assert len(lines) == 2
-    assert all(same for _, same in lines), lines
+    rows = list(compare(read, bounds, result, keys))
+    assert len(rows) == 2
+    assert all(row.same for row in rows), rows
 
 
 @needs_spin
 def test_spin_gives_the_same_verdicts_within_the_default_bounds(mini: Path) -> None:
     read = variant(mini, series)
     result = prove(read, Bounds(), ("ro-ro-new",))
-    lines = list(compare(read, Bounds(), result, ("ro-ro-new",)))
-    assert all(same for _, same in lines), lines
+    rows = list(compare(read, Bounds(), result, ("ro-ro-new",)))
+    assert all(row.same for row in rows), rows
 
 
 @needs_spin
@@ -153,7 +153,7 @@ def test_spin_notices_a_verdict_that_is_wrong(mini: Path) -> None:
     wrong = msgspec.structs.replace(
         result, verdicts=tuple(msgspec.structs.replace(v, holds=True) for v in result.verdicts)
     )
-    assert not all(same for _, same in compare(read, SMALL, wrong, ("ro-ro-new",)))
+    assert not all(row.same for row in compare(read, SMALL, wrong, ("ro-ro-new",)))
 
 
 @needs_spin

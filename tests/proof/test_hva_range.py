@@ -14,7 +14,16 @@ from patchgen.proof.check import compare
 from patchgen.proof.protocol import Bounds
 from patchgen.proof.prove import prove, understand
 from patchgen.proof.result import Run
-from tests.proof.variants import CHANGE, END, START, guard, reader, variant
+from tests.proof.variants import (
+    CHANGE,
+    START,
+    guard_both,
+    keep_mapped,
+    reader,
+    unmap_invalid,
+    variant,
+    without_early_return,
+)
 
 NARROW = Bounds(1, 2)
 pytestmark = pytest.mark.kernel
@@ -23,34 +32,6 @@ pytestmark = pytest.mark.kernel
 @pytest.fixture
 def tree(kernel_tree: Callable[[str], Path]) -> Path:
     return kernel_tree("6.1")
-
-
-def plain_guard(source: bytes) -> bytes:
-    return guard(source, START, END)
-
-
-def without_early_return(source: bytes) -> bytes:
-    old = b"if (!READ_ONCE(kvm->mmu_invalidate_in_progress))\n\t\treturn;"
-    assert source.count(old) == 1
-    return source.replace(old, b"")
-
-
-def keep_mapped(source: bytes) -> bytes:
-    """Start keeps everything but the zap for flagged ranges, as the recipe does."""
-    stub = (
-        b"static bool kvm_keep_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range)\n"
-        b"{\n\treturn false;\n}\n\n"
-    )
-    at = source.index(b"static int " + START.encode())
-    head, body = source[:at], source[at:]
-    flag = b"mmu_notifier_range_use_change_pte(range)"
-    handler = b"\t\t.handler	= kvm_unmap_gfn_range,"
-    assert body.count(handler) == 1
-    body = body.replace(
-        handler,
-        b"\t\t.handler	= " + flag + b" ?\n\t\t\tkvm_keep_gfn_range : kvm_unmap_gfn_range,",
-    )
-    return head + stub + body
 
 
 def causes(runs: tuple[Run, ...]) -> str:
@@ -78,18 +59,18 @@ def test_as_it_is_everything_holds(tree: Path) -> None:
 
 
 def test_plain_guard_returns_early_and_maps_what_is_outdated(tree: Path) -> None:
-    result = prove(variant(tree, plain_guard), NARROW, keys=("ro-ro-new",))
+    result = prove(variant(tree, guard_both), NARROW, keys=("ro-ro-new",))
     assert result.exit == Exit.FINDINGS
     runs = result.verdict("ro-ro-new", "S1", True).runs
     kept = next(run for run in runs if run.cause.endswith("through the SPTE"))
     early = next(s for s in kept.steps if s.text == "an invalidation is in progress: no")
-    source = (variant(tree, plain_guard)("virt/kvm/kvm_main.c") or b"").splitlines()
+    source = (variant(tree, guard_both)("virt/kvm/kvm_main.c") or b"").splitlines()
     assert b"READ_ONCE(kvm->mmu_invalidate_in_progress)" in source[early.place.line - 1]
     assert "installed from an outdated lookup" in causes(runs)
 
 
 def test_plain_guard_without_the_early_return_lacks_the_bump(tree: Path) -> None:
-    read = variant(tree, plain_guard, without_early_return)
+    read = variant(tree, guard_both, without_early_return)
     result = prove(read, NARROW, keys=("ro-ro-new",))
     runs = result.verdict("ro-ro-new", "S1", True).runs
     assert "installed from an outdated lookup" in causes(runs)
@@ -99,7 +80,7 @@ def test_plain_guard_without_the_early_return_lacks_the_bump(tree: Path) -> None
 
 
 def test_plain_guard_leaves_the_pfn_cache_valid(tree: Path) -> None:
-    result = prove(variant(tree, plain_guard), NARROW, keys=("rw-ro-same",))
+    result = prove(variant(tree, guard_both), NARROW, keys=("rw-ro-same",))
     runs = result.verdict("rw-ro-same", "S2", True).runs
     run = next(run for run in runs if "through the pfn cache" in run.cause)
     assert "the pfn cache is valid again" in [step.text for step in run.steps]
@@ -111,13 +92,6 @@ def test_keeping_everything_but_the_zap_forgets_memslots_that_are_removed(tree: 
     words = [step.text for step in run.steps]
     assert "mark the memslot as being removed" in words
     assert "the memslot is being removed: yes" in words
-
-
-def unmap_invalid(source: bytes) -> bytes:
-    """change_pte() unmaps what lies in a memslot that is being removed."""
-    old = b"if (range->slot->flags & KVM_MEMSLOT_INVALID)\n\t\treturn false;"
-    assert source.count(old) == 1
-    return source.replace(old, old.replace(b"false", b"kvm_unmap_gfn_range(kvm, range)"))
 
 
 def test_keeping_everything_but_the_zap_is_safe(tree: Path) -> None:
@@ -132,10 +106,10 @@ def test_keeping_everything_but_the_zap_is_safe(tree: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("spin") is None, reason="spin is not installed")
 def test_spin_gives_the_same_verdicts(tree: Path) -> None:
-    read, bounds = variant(tree, plain_guard), Bounds(1, 1)
+    read, bounds = variant(tree, guard_both), Bounds(1, 1)
     result = prove(read, bounds, keys=("ro-ro-new",))
-    lines = list(compare(read, bounds, result, ("ro-ro-new",)))
-    assert len(lines) == 2 and all(same for _, same in lines), lines
+    rows = list(compare(read, bounds, result, ("ro-ro-new",)))
+    assert len(rows) == 2 and all(row.same for row in rows), rows
 
 
 def test_a_function_that_cannot_be_told_is_unknown(tree: Path) -> None:
