@@ -9,7 +9,7 @@ makes known, so that programs need no variables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from patchgen.flow.text import text
 from patchgen.model import Expr, Function, Place
@@ -42,7 +42,7 @@ class Frame:
 class Evaluator:
     """Follows expressions."""
 
-    def __init__(self, functions: dict[str, Function]) -> None:
+    def __init__(self, functions: Mapping[str, Function]) -> None:
         self.functions = functions
         self.build = Builder()
         self.frames = 0

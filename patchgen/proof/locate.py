@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
-from patchgen.facts.body import functions_in
+from patchgen.facts.body import parse_function
+from patchgen.facts.lexer import Tokens
+from patchgen.facts.outline import Outline, outline
 from patchgen.flow.text import every
 from patchgen.model import Expr, Function, Place, Value
 from patchgen.proof.cases import Case
@@ -89,36 +92,84 @@ class Misplaced(Value, frozen=True):
     reason: str
 
 
+class _Defined(NamedTuple):
+    """Where a function is defined."""
+
+    path: str
+    tokens: Tokens
+    outline: Outline
+
+    @property
+    def static(self) -> bool:
+        """Whether it is its file's own."""
+        return "static" in self.tokens.texts[self.outline.first : self.outline.name_at]
+
+
+class Functions(Mapping[str, Function]):
+    """Functions by name, each parsed when it is first asked for: few of a file's are.
+
+    ``tokens`` are those of each file, by its path.
+    """
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self.tokens = {path: Tokens(data) for path, data in files.items()}
+        # Of two definitions under opposite conditions the first is the full one.
+        self._defined = {
+            found.name: _Defined(path, tokens, found)
+            for path, tokens in self.tokens.items()
+            for found in reversed(outline(tokens))
+        }
+        self._parsed: dict[str, Function] = {}
+
+    @classmethod
+    def merged(cls, common: Functions, arch: Sequence[Functions]) -> Functions:
+        """``common`` and ``arch``, the first of which counts; all before what is not static."""
+        made = cls({})
+        made._defined = dict(common._defined)
+        for functions in reversed(arch):
+            for name, defined in functions._defined.items():
+                if name not in common or not common._defined[name].static:
+                    made._defined[name] = defined
+        return made
+
+    def __getitem__(self, name: str) -> Function:
+        if name not in self._parsed:
+            path, tokens, found = self._defined[name]
+            self._parsed[name] = parse_function(tokens, found, path)
+        return self._parsed[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._defined
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._defined)
+
+    def __len__(self) -> int:
+        return len(self._defined)
+
+
 class Source:
     """The files of one state of a tree, parsed when first asked for."""
 
     def __init__(self, read: Read) -> None:
         self.read = read
-        self._files: dict[str, Mapping[str, Function]] = {}
+        self._files: dict[str, Functions] = {}
 
-    def file(self, path: str) -> Mapping[str, Function]:
+    def file(self, path: str) -> Functions:
         """The functions of ``path`` by name; none where there is no such file."""
         if path not in self._files:
-            data = self.read(path)
-            found = functions_in(data, path) if data is not None else ()
-            # Of two definitions under opposite conditions the first is the full one.
-            self._files[path] = {f.name: f for f in reversed(found)}
+            self._files[path] = Functions({path: self.read(path) or b""})
         return self._files[path]
 
     @cached_property
-    def kvm(self) -> dict[str, Function]:
+    def kvm(self) -> Functions:
         """The functions of KVM's common code and of x86's MMU, by name.
 
         Common code may define a function weakly that x86 defines for itself; its static
         ones are its own.
         """
         common, *arch = (self.file(path) for path in KVM_FILES)
-        merged = dict(common)
-        for functions in reversed(arch):
-            for name, function in functions.items():
-                if name not in common or not common[name].static:
-                    merged[name] = function
-        return merged
+        return Functions.merged(common, arch)
 
 
 def calls(function: Function, names: Iterable[str]) -> list[Expr]:

@@ -82,11 +82,10 @@ def understand(read: Read) -> Understood | tuple[Evidence, ...]:
     ``read`` gives the bytes of a path of the tree, or None.  Raises UserError where KVM's
     main file or its table of callbacks is not there.
     """
-    data = read(KVM_MAIN)
-    if data is None:
+    if read(KVM_MAIN) is None:
         raise UserError("no such file: KVM's notifier handlers", KVM_MAIN, "is this a kernel tree?")
     source = Source(read)
-    table = _table(data)
+    table = _table(source.file(KVM_MAIN).tokens[KVM_MAIN])
     handlers: dict[str, Program | None] = {}
     ranges = False
     for member in ("invalidate_range_start", "invalidate_range_end", "change_pte"):
@@ -149,8 +148,8 @@ def shape(value: object) -> object:
     return value
 
 
-def _table(data: bytes) -> OpsTable:
-    for table in tables(Tokens(data), KVM_MAIN):
+def _table(tokens: Tokens) -> OpsTable:
+    for table in tables(tokens, KVM_MAIN):
         if table.struct == "mmu_notifier_ops":
             return table
     raise UserError("no struct mmu_notifier_ops with callbacks", KVM_MAIN, "is KVM's code here?")
