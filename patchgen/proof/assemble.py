@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from patchgen.proof.cases import Case
 from patchgen.proof.effects import LIVE, OLD_RO, TAKEN
 from patchgen.proof.environment import tasks
-from patchgen.proof.lower import Lowering, Task, protected
+from patchgen.proof.lower import Lowering, Task, may_be_late, protected
 from patchgen.proof.properties import bad_states
 from patchgen.proof.protocol import Bounds, Core, Protocol
 from patchgen.proof.system import Process, System, Transition, Variable
@@ -52,15 +52,20 @@ def assemble(
     unmap: Core,
     bounds: Bounds,
     reduce: bool = True,
+    late: bool = False,
 ) -> System:
-    """The system for ``case``; ``reduce`` merges steps that nobody can tell apart."""
+    """The system for ``case``; ``reduce`` merges steps that nobody can tell apart.
+
+    ``late`` is for :func:`patchgen.proof.reduce.reduced`: samples are late where they may be.
+    """
     everybody = tasks(protocol, case, core, unmap, bounds)
+    late = late and may_be_late(everybody)
     guarded = protected(everybody)
     processes: list[Process] = []
     transitions: list[Transition] = []
     holding: dict[tuple[int, int], frozenset[str]] = {}
     for number, task in enumerate(everybody):
-        lowering = Lowering(task, number, guarded, reduce)
+        lowering = Lowering(task, number, guarded, reduce, late)
         made = lowering.run()
         transitions += made
         holding |= lowering.holding()

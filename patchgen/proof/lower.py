@@ -89,6 +89,15 @@ def protected(tasks: Sequence[Task]) -> frozenset[str]:
     return frozenset(_GUARDABLE) - free
 
 
+def may_be_late(tasks: Sequence[Task]) -> bool:
+    """Whether samples may be late: nobody waits for samplers, and only events bump."""
+    return not any(
+        node.what == "synchronize" or (node.what == "bump_seq" and task.cyclic)
+        for task in tasks
+        for _, node in task.program.reachable()
+    )
+
+
 class _Path(Value, frozen=True):
     """What a block did so far: pre-state guards, updates in order, nodes run."""
 
@@ -100,13 +109,24 @@ class _Path(Value, frozen=True):
 
 
 class Lowering:
-    """Lowers one task; ``guarded`` is what :func:`protected` said of all tasks."""
+    """Lowers one task; ``guarded`` is what :func:`protected` said of all tasks.
 
-    def __init__(self, task: Task, number: int, guarded: frozenset[str], reduce: bool) -> None:
+    ``late``: the sequence is sampled in one step with what follows (reduce.py says why).
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        number: int,
+        guarded: frozenset[str],
+        reduce: bool,
+        late: bool = False,
+    ) -> None:
         self.task = task
         self.number = number
         self.guarded = guarded
         self.reduce = reduce
+        self.late = late
         self.held = locksets(task.program)
         self.locations: dict[int, int] = {}
         self.todo: list[int] = []
@@ -163,7 +183,8 @@ class Lowering:
         if path.steps and self._border(index, node, path):
             self._emit(path, index)
             return
-        path = _with(path, node, self._seen(index, node))
+        seen = self._seen(index, node) and not (self.late and node.what == "sample")
+        path = _with(path, node, seen)
         if node.kind == "test":
             answers = condition(node, self.task.scope)
             ways = (("yes", node.yes), ("no", node.no))

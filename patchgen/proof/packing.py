@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from patchgen.proof.system import Literal, System, Transition, Update, Variable
 
@@ -29,6 +29,14 @@ class Packing:
     def get(self, state: int, name: str) -> int:
         """The value of a variable."""
         return (state >> self.shift[name]) & self.mask[name]
+
+    def bits(self, names: Sequence[str], values: Sequence[int]) -> int:
+        """``values`` in the places of the variables ``names``."""
+        return sum(value << self.shift[name] for name, value in zip(names, values, strict=True))
+
+    def all_bits(self, names: Sequence[str]) -> int:
+        """The bits of all variables of ``names``, in place."""
+        return sum(self.field(name) for name in names)
 
     def test(self, guards: Iterable[Literal], state: str = "s") -> str:
         """A Python expression for ``guards``; "" where there are none."""
@@ -57,6 +65,7 @@ class Packing:
         """
         text = "s"
         clear = value = 0
+        joined: list[str] = []
         for update in updates:
             shift, mask = self.shift[update.variable], self.mask[update.variable]
             if update.how == "set":
@@ -68,14 +77,21 @@ class Packing:
                 value |= update.value << shift
             elif update.how == "add":
                 text = f"({text}+{update.value << shift})".replace("+-", "-")
+            elif update.how == "join" and update.other:
+                other = f"(s>>{self.shift[update.other]}&{self.mask[update.other]})"
+                joined.append(f"1<<{other}>>1<<{shift}")
+            elif update.how == "join":
+                joined.append(str(1 << update.value >> 1 << shift))
             elif update.how == "or":
                 text = f"({text}|((s>>{self.shift[update.other]})&{mask})<<{shift})"
             else:
                 copied = f"((s>>{self.shift[update.other]})&{mask})<<{shift}"
                 text = f"({text}&{~(mask << shift)}|{copied})"
-        if clear == value:
-            return f"{text}|{value}" if value else text
-        return f"{text}&{~clear}|{value}" if value else f"{text}&{~clear}"
+        if clear != value:
+            text = f"{text}&{~clear}"
+        if value:
+            joined.insert(0, str(value))
+        return "|".join((text, *joined))
 
 
 def _ordered(system: System) -> list[Variable]:
@@ -99,6 +115,9 @@ def step(packing: Packing, state: int, transition: Transition, pc: str) -> int |
             new = update.value
         elif update.how == "add":
             new = old + update.value
+        elif update.how == "join":
+            joins = packing.get(state, update.other) if update.other else update.value
+            new = old | 1 << joins >> 1
         elif update.how == "or":
             new = old | packing.get(state, update.other)
         else:

@@ -16,12 +16,13 @@ from patchgen.proof import locate
 from patchgen.proof.assemble import assemble
 from patchgen.proof.cases import CASES, Case
 from patchgen.proof.effects import NEW_RW, OLD_RW
-from patchgen.proof.explore import TooLarge, explore
+from patchgen.proof.explore import TooLarge, verdicts
 from patchgen.proof.extract import Extractor
 from patchgen.proof.locate import Misplaced, Read, Source
 from patchgen.proof.program import Program
 from patchgen.proof.properties import PROPERTIES
 from patchgen.proof.protocol import NOWHERE, Bounds, Core, Protocol
+from patchgen.proof.reduce import Reduced, reduced
 from patchgen.proof.result import Explored, ProofResult, Run, Verdict, run_of, shortest
 from patchgen.proof.system import System
 
@@ -53,27 +54,47 @@ class Understood(Value, frozen=True):
         These share nothing but what the CPUs do, so that they are looked into apart: the
         cache and the removal each beside one faulting vCPU.
         """
+        return tuple(
+            self._assembled(case, protocol, within, reduce)
+            for protocol, within in self._parts(case, bounds)
+        )
 
-        def made(protocol: Protocol, within: Bounds) -> System:
-            core = self.cores[case.key]
-            system = assemble(protocol, case, core, self.unmap, within, reduce)
-            if protocol.memslots is None:
-                return system
-            # A page whose memslot goes away need not stay mapped.
-            safety = tuple(bad for bad in system.bad if bad.property != "O1")
-            return msgspec.structs.replace(system, bad=safety)
+    def searched(self, case: Case, bounds: Bounds) -> tuple[tuple[System, Reduced], ...]:
+        """The same systems, each with the smaller one that the search for verdicts visits."""
+        return tuple(
+            (
+                self._assembled(case, protocol, within),
+                reduced(self._assembled(case, protocol, within, late=True)),
+            )
+            for protocol, within in self._parts(case, bounds)
+        )
 
+    def _parts(self, case: Case, bounds: Bounds) -> tuple[tuple[Protocol, Bounds], ...]:
         alone = msgspec.structs.replace(self.protocol, cache=None, memslots=None)
         narrow = msgspec.structs.replace(bounds, vcpus=1)
-        parts = [made(alone, bounds)]
+        parts = [(alone, bounds)]
         # A pfn cache is always writable: without a writable entry there is none.
         if self.protocol.cache and {case.before, case.after} & {OLD_RW, NEW_RW}:
-            cache = self.protocol.cache
-            parts.append(made(msgspec.structs.replace(alone, cache=cache), narrow))
+            parts.append((msgspec.structs.replace(alone, cache=self.protocol.cache), narrow))
         if self.protocol.memslots:
-            slots = self.protocol.memslots
-            parts.append(made(msgspec.structs.replace(alone, memslots=slots), narrow))
+            parts.append((msgspec.structs.replace(alone, memslots=self.protocol.memslots), narrow))
         return tuple(parts)
+
+    def _assembled(
+        self,
+        case: Case,
+        protocol: Protocol,
+        bounds: Bounds,
+        reduce: bool = True,
+        late: bool = False,
+    ) -> System:
+        core = self.cores[case.key]
+        system = assemble(protocol, case, core, self.unmap, bounds, reduce, late)
+        if protocol.memslots is None:
+            return system
+        # A page whose memslot goes away need not stay mapped.
+        safety = tuple(bad for bad in system.bad if bad.property != "O1")
+        return msgspec.structs.replace(system, bad=safety)
 
 
 def understand(read: Read) -> Understood | tuple[Evidence, ...]:
@@ -216,7 +237,7 @@ def prove(
         return ProofResult((), understood, bounds, limits=_LIMITS)
     protocol = understood.protocol
     cases = [case for case in CASES if not keys or case.key in keys]
-    verdicts: list[Verdict] = []
+    table: list[Verdict] = []
     sizes: list[Explored] = []
     unknown: list[Evidence] = []
     for case in rows(protocol, cases):
@@ -224,8 +245,8 @@ def prove(
         runs: list[tuple[str, Run]] = []
         states = transitions = 0
         try:
-            for system in understood.systems(case, bounds):
-                found = explore(system, _named(progress, case))
+            for system, smaller in understood.searched(case, bounds):
+                found = verdicts(system, smaller, _named(progress, case))
                 states += found.states
                 transitions += found.transitions
                 runs += [(v.bad.property, run_of(system, v)) for v in found.violations]
@@ -234,9 +255,9 @@ def prove(
             continue
         seconds = time.monotonic() - begun
         sizes.append(Explored(case.key, case.flagged, states, transitions, seconds))
-        verdicts += _verdicts(case, runs)
+        table += _verdicts(case, runs)
     return ProofResult(
-        tuple(verdicts),
+        tuple(table),
         tuple(unknown),
         bounds,
         understood.notes,

@@ -3,26 +3,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
+from patchgen.proof.distance import FAR, Distance
 from patchgen.proof.packing import Packing
+from patchgen.proof.reduce import Settled
 from patchgen.proof.system import System, Transition, Update
 
-#: Expands a depth: (states, predecessors, next depth, bad states found) -> transitions.
-Level = Callable[[list[int], dict[int, int], list[int], dict[int, int]], int]
+#: Expands a depth: (states, predecessors, next depth, bad states found, steps that are left,
+#: states that would need more of them) -> transitions.
+Level = Callable[[list[int], dict[int, int], list[int], dict[int, int], int, list[int]], int]
 
 
-def compiled(system: System, packing: Packing) -> tuple[Level, Callable[[int], int]]:
-    """The function that expands one depth, and the one that sorts equal processes."""
-    lines: list[str] = []
+def compiled(
+    system: System,
+    packing: Packing,
+    settled: Sequence[Settled] = (),
+    near: Sequence[Distance] = (),
+) -> tuple[Level, Callable[[int], int]]:
+    """The function that expands one depth, and the one that sorts equal processes.
+
+    Processes that others sent to a local state of ``settled`` begin again.  With ``near``
+    only states from which few enough steps are needed are gone on from.
+    """
     names: dict[str, object] = {}
+    lines = _settle(packing, settled, names)
+    own = {name: found.names[0] for found in settled for name in found.names}
     calls = []
     for number, process in enumerate(system.processes):
+        if not any(t.process == number for t in system.transitions):
+            continue
         table = []
         for location in range(process.locations):
             name = f"f{number}_{location}"
             here = [t for t in system.transitions if (t.process, t.source) == (number, location)]
-            lines += _function(name, here, packing, process.pc)
+            lines += _function(name, here, packing, process.pc, own)
             table.append(name)
         lines.append(f"t{number} = ({', '.join(table)},)")
         if process.pc:
@@ -31,11 +46,13 @@ def compiled(system: System, packing: Packing) -> tuple[Level, Callable[[int], i
             calls.append(f"f{number}_0(s)")
     swap = _swap(system, packing)
     lines += ["def canonical(n):", *(f"    {line}" for line in swap), "    return n"]
-    lines += ["def level(frontier, seen, following, found):", "    count = 0"]
+    lines += ["def level(frontier, seen, following, found, left, cut):", "    count = 0"]
     lines += ["    for s in frontier:", f"        for made in ({', '.join(calls)},):"]
     lines += ["            for n in made:", "                count += 1"]
     lines += [f"                {line}" for line in swap]
-    lines += ["                if n not in seen:", "                    seen[n] = s"]
+    lines += ["                if n not in seen:"]
+    lines += [f"                    {line}" for line in _near(packing, near, names)]
+    lines += ["                    seen[n] = s"]
     lines += ["                    following.append(n)"]
     lines += [f"                    {line}" for line in _checks(system, packing, names)]
     lines += ["    return count"]
@@ -43,7 +60,30 @@ def compiled(system: System, packing: Packing) -> tuple[Level, Callable[[int], i
     return names["level"], names["canonical"]  # type: ignore[return-value]
 
 
-def _function(name: str, here: list[Transition], packing: Packing, pc: str) -> list[str]:
+def _settle(packing: Packing, settled: Sequence[Settled], names: dict[str, object]) -> list[str]:
+    """Source of the function that puts processes back that would only go back."""
+    lines = ["def settle(n):"]
+    for number, found in enumerate(settled):
+        names[f"vain{number}"] = frozenset(packing.bits(found.names, v) for v in found.vain)
+        mask, first = packing.all_bits(found.names), packing.bits(found.names, found.first)
+        lines.append(f"    if n & {mask} in vain{number}: n = n & {~mask} | {first}")
+    return [*lines, "    return n"]
+
+
+def _near(packing: Packing, near: Sequence[Distance], names: dict[str, object]) -> list[str]:
+    """Source that passes by a state ``n`` from which there is too far to go."""
+    if not near:
+        return []
+    terms = []
+    for number, found in enumerate(near):
+        names[f"near{number}"] = {packing.bits(found.names, v): k for v, k in found.steps.items()}
+        terms.append(f"near{number}.get(n & {packing.all_bits(found.names)}, {FAR})")
+    return [f"if {' + '.join(terms)} > left:", "    cut.append(n)", "    continue"]
+
+
+def _function(
+    name: str, here: list[Transition], packing: Packing, pc: str, own: Mapping[str, str]
+) -> list[str]:
     """The source of one location's successor function."""
     if not here:
         return [f"def {name}(s):", "    return ()"]
@@ -53,12 +93,10 @@ def _function(name: str, here: list[Transition], packing: Packing, pc: str) -> l
         move = (Update(pc, "set", transition.target),) if pc else ()
         known = {g.variable: g.value for g in transition.guards if not g.negated and not g.other}
         known |= {pc: transition.source} if pc else {}
-        made.append(
-            (
-                packing.test(transition.guards),
-                packing.change((*transition.updates, *move), known),
-            )
-        )
+        new = packing.change((*transition.updates, *move), known)
+        if any(own.get(update.variable, pc) != pc for update in transition.updates):
+            new = f"settle({new})"
+        made.append((packing.test(transition.guards), new))
     if len(made) == 1:
         test, new = made[0]
         return [

@@ -33,7 +33,11 @@ class Literal(Value, frozen=True, array_like=True, order=True):
 
 
 class Update(Value, frozen=True, array_like=True):
-    """A change of ``variable``: ``how`` is set, add (``value``), copy or or (``other``)."""
+    """A change of ``variable``: ``how`` is set, add (``value``), copy or or (``other``).
+
+    "join" adds ``value``, or that of ``other``, to a set of numbers from 1 on, bit 0 for 1;
+    0 adds nothing.  It comes behind a set of the same variable.
+    """
 
     variable: str
     how: str
