@@ -79,7 +79,8 @@ def verdicts(system: System, smaller: Reduced, progress: Progress | None = None)
     for prop in dict.fromkeys(bad.property for bad in system.bad):
         wanted = [bad for bad in system.bad if bad in meant and bad.property == prop]
         if wanted:
-            found = _shortest(system, wanted, progress)
+            depths = [search.depth(n) for n in search.found if smaller.meant[n] in wanted]
+            found = _shortest(system, wanted, max(depths), progress)
             states += len(found.seen)
             transitions += found.transitions
             runs |= {bad: found.violation(bad) for bad in wanted}
@@ -87,22 +88,22 @@ def verdicts(system: System, smaller: Reduced, progress: Progress | None = None)
     return Explored(states, transitions, time.monotonic() - begun, violations)
 
 
-def _shortest(system: System, wanted: list[Bad], progress: Progress | None) -> _Search:
+def _shortest(system: System, wanted: list[Bad], steps: int, progress: Progress | None) -> _Search:
     """A search of ``system`` that found all of ``wanted`` as early as :func:`explore` does.
 
-    Runs of so many steps are looked for, then of one more.  States that need more steps than
+    Runs of up to ``steps`` are looked for, then of more.  States that need more steps than
     are left are passed by; they lie on no such run, and the others stay in their order.
     """
     system = msgspec.structs.replace(system, bad=tuple(wanted))
     search = _Search(system, near=distances(system, wanted))
-    steps = 0
     while True:
         search.run(progress, steps)
         if len(search.found) == len(wanted):
             return search
         if not search.cut:
             raise AssertionError("a bad state that only the reduced system reaches")
-        steps += 1
+        # What is searched in vain grows by less than a factor of two a step.
+        steps += 2
 
 
 class _Search:
@@ -151,6 +152,13 @@ class _Search:
     def reached(self) -> list[Bad]:
         """The bad states that were found."""
         return [self.system.bad[index] for index in sorted(self.found)]
+
+    def depth(self, index: int) -> int:
+        """The steps to the bad state of that index."""
+        state, steps = self.seen[self.found[index]], 0
+        while state >= 0:
+            state, steps = self.seen[state], steps + 1
+        return steps
 
     def violation(self, bad: Bad) -> Violation:
         """A bad state that was found, with its run."""

@@ -128,6 +128,8 @@ class Lowering:
         self.reduce = reduce
         self.late = late
         self.held = locksets(task.program)
+        #: Per node the variables that it asks for, or changes from what they are.
+        self._told: dict[int, set[str]] = {}
         self.locations: dict[int, int] = {}
         self.todo: list[int] = []
         self.out: list[Transition] = []
@@ -223,7 +225,9 @@ class Lowering:
             return False
         if path.seen and self._seen(index, node):
             return True
-        return not _readable(path.updates, self._reads(node), self._writes(node))
+        if index not in self._told:
+            self._told[index] = self._reads(node) | self._writes(node)
+        return not _readable(path.updates, self._told[index])
 
     def _reads(self, node: Node) -> set[str]:
         """Variables whose value the node's meaning depends on."""
@@ -252,10 +256,9 @@ def _with(path: _Path, node: Node, seen: bool) -> _Path:
     return _Path(path.guards, path.updates, (*path.steps, node), lock, path.seen or seen)
 
 
-def _readable(updates: tuple[Update, ...], reads: set[str], writes: set[str]) -> bool:
+def _readable(updates: tuple[Update, ...], told: set[str]) -> bool:
     """Whether values after ``updates`` can be told from the state before them."""
-    moved = {u.variable for u in updates if u.how != "set"}
-    return not moved & (reads | writes)
+    return not any(u.how != "set" and u.variable in told for u in updates)
 
 
 def _final(updates: tuple[Update, ...]) -> Mapping[str, int]:
