@@ -4,8 +4,7 @@
 ``python -m tests.proof.matrix [TREE...]`` prints a line for each row that differs (each row
 with ``-v``) and a table of counts; its exit status is 1 where a verdict differs.  Spin is asked
 once for each model, as it is without its comments, and its answers are kept in the cache:
-``--fresh`` asks it anew.  The test suite holds a part of it: test_explore.py and
-test_hva_range.py.
+``--fresh`` asks it anew.  docs/architecture.md says which part of it the test suite holds.
 """
 
 from __future__ import annotations
