@@ -9,7 +9,7 @@ not understood becomes :class:`patchgen.model.Unknown` with the reason.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from patchgen.facts.expressions import TYPE_WORDS, Expressions, NotUnderstood
 from patchgen.facts.lexer import Tokens
@@ -71,39 +71,6 @@ def functions_in(
         if wanted(found.name)
         and (not mentioning or mentioning in tokens.texts[found.first : found.last])
     )
-
-
-class Definitions(Mapping[str, Function]):
-    """A file's function definitions by name, each parsed when it is first asked for.
-
-    Of a name that is defined twice (in exclusive branches) the last one counts.
-    """
-
-    def __init__(self, source: bytes, path: str) -> None:
-        self._tokens = Tokens(source)
-        self._path = path
-        self._outlines = {found.name: found for found in outline(self._tokens)}
-        self._parsed: dict[str, Function] = {}
-
-    def __getitem__(self, name: str) -> Function:
-        if name not in self._parsed:
-            self._parsed[name] = parse_function(self._tokens, self._outlines[name], self._path)
-        return self._parsed[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._outlines
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._outlines)
-
-    def __len__(self) -> int:
-        return len(self._outlines)
-
-    def mentioning(self, word: str) -> Iterator[Function]:
-        """The definitions in which an identifier stands; no other one is parsed."""
-        for name, found in self._outlines.items():
-            if word in self._tokens.texts[found.first : found.last]:
-                yield self[name]
 
 
 def parse_function(tokens: Tokens, found: Outline, path: str) -> Function:

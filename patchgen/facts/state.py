@@ -16,7 +16,8 @@ import msgspec
 
 from patchgen import cache
 from patchgen.api.surface import HEADER, Surface
-from patchgen.facts.body import Definitions, functions_in
+from patchgen.facts.body import functions_in
+from patchgen.facts.definitions import Definitions
 from patchgen.facts.store import Digests, Taken, Task, facts_of, program
 from patchgen.model import FileFacts, Function
 from patchgen.outcome import Done, Failed, UserError
@@ -131,7 +132,7 @@ class TreeState:
             raise UserError("no such file in the tree", path)
         key = cache.digest(path, source)
         if key not in self._definitions:
-            self._definitions[key] = Definitions(source, path)
+            self._definitions[key] = Definitions({path: source})
         return self._definitions[key]
 
     def _surface_key(self) -> str:

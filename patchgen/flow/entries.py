@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from patchgen.facts.body import Definitions
+from patchgen.facts.definitions import Definitions
 from patchgen.flow.events import Event
 from patchgen.flow.knowledge import load, names
 from patchgen.flow.subjects import constant_of

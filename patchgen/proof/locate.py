@@ -4,13 +4,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import NamedTuple
 
-from patchgen.facts.body import parse_function
-from patchgen.facts.lexer import Tokens
-from patchgen.facts.outline import Outline, outline
+from patchgen.facts.definitions import Definitions
 from patchgen.flow.text import every
 from patchgen.model import Expr, Function, Place, Value
 from patchgen.proof.cases import Case
@@ -92,84 +89,28 @@ class Misplaced(Value, frozen=True):
     reason: str
 
 
-class _Defined(NamedTuple):
-    """Where a function is defined."""
-
-    path: str
-    tokens: Tokens
-    outline: Outline
-
-    @property
-    def static(self) -> bool:
-        """Whether it is its file's own."""
-        return "static" in self.tokens.texts[self.outline.first : self.outline.name_at]
-
-
-class Functions(Mapping[str, Function]):
-    """Functions by name, each parsed when it is first asked for: few of a file's are.
-
-    ``tokens`` are those of each file, by its path.
-    """
-
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.tokens = {path: Tokens(data) for path, data in files.items()}
-        # Of two definitions under opposite conditions the first is the full one.
-        self._defined = {
-            found.name: _Defined(path, tokens, found)
-            for path, tokens in self.tokens.items()
-            for found in reversed(outline(tokens))
-        }
-        self._parsed: dict[str, Function] = {}
-
-    @classmethod
-    def merged(cls, common: Functions, arch: Sequence[Functions]) -> Functions:
-        """``common`` and ``arch``, the first of which counts; all before what is not static."""
-        made = cls({})
-        made._defined = dict(common._defined)
-        for functions in reversed(arch):
-            for name, defined in functions._defined.items():
-                if name not in common or not common._defined[name].static:
-                    made._defined[name] = defined
-        return made
-
-    def __getitem__(self, name: str) -> Function:
-        if name not in self._parsed:
-            path, tokens, found = self._defined[name]
-            self._parsed[name] = parse_function(tokens, found, path)
-        return self._parsed[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._defined
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._defined)
-
-    def __len__(self) -> int:
-        return len(self._defined)
-
-
 class Source:
     """The files of one state of a tree, parsed when first asked for."""
 
     def __init__(self, read: Read) -> None:
         self.read = read
-        self._files: dict[str, Functions] = {}
+        self._files: dict[str, Definitions] = {}
 
-    def file(self, path: str) -> Functions:
+    def file(self, path: str) -> Definitions:
         """The functions of ``path`` by name; none where there is no such file."""
         if path not in self._files:
-            self._files[path] = Functions({path: self.read(path) or b""})
+            self._files[path] = Definitions({path: self.read(path) or b""})
         return self._files[path]
 
     @cached_property
-    def kvm(self) -> Functions:
+    def kvm(self) -> Definitions:
         """The functions of KVM's common code and of x86's MMU, by name.
 
         Common code may define a function weakly that x86 defines for itself; its static
         ones are its own.
         """
         common, *arch = (self.file(path) for path in KVM_FILES)
-        return Functions.merged(common, arch)
+        return Definitions.merged(common, arch)
 
 
 def calls(function: Function, names: Iterable[str]) -> list[Expr]:

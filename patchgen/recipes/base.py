@@ -17,7 +17,7 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from patchgen.facts.body import Definitions
+from patchgen.facts.definitions import Definitions
 from patchgen.model import AlreadyThere, FileFacts, Function, PatchPlan, Refusal
 from patchgen.outcome import Done, Failed, UserError
 from patchgen.tree.describe import Tree
