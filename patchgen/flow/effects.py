@@ -15,7 +15,7 @@ import msgspec
 
 from patchgen.flow import events
 from patchgen.flow.events import Event
-from patchgen.flow.knowledge import names
+from patchgen.flow.knowledge import load, names
 from patchgen.flow.locks import (
     ALWAYS,
     IF_TRUE,
@@ -271,7 +271,10 @@ class _Checker(Checker[State]):
             return self._touched(state, event, here, *counter)
         if call.name in names("evaluation", "pure", "functions"):
             return state
-        targets = self._targets(call)
+        handed = _handed(call)
+        targets = self._targets(handed or call)
+        if handed is not None and targets:
+            return self._perhaps(state, msgspec.structs.replace(event, expr=handed), targets, here)
         if not targets:
             return _busy(state) if call.name not in _HARMLESS else state
         return self._enter(state, event, targets, here)
@@ -312,9 +315,19 @@ class _Checker(Checker[State]):
             missed = Known(hi=-1)
         return (Outcome(after, taken), Outcome(state, missed))
 
+    def _perhaps(
+        self, state: State, event: Event, targets: tuple[Function, ...], here: Here
+    ) -> tuple[Outcome[State], ...]:
+        """A function that the call of another one enters, or not."""
+        entered = self._enter(state, event, targets, here)
+        return (
+            Outcome(_busy(state), ZERO),
+            *(Outcome(one.state, NONZERO, one.steps) for one in entered),
+        )
+
     def _enter(
         self, state: State, event: Event, targets: tuple[Function, ...], here: Here
-    ) -> State | Outcome[State] | tuple[State | Outcome[State], ...]:
+    ) -> tuple[Outcome[State], ...]:
         outcomes: dict[tuple[State, Known], Outcome[State]] = {}
         prefix: tuple[Step, ...] | None = None
         for callee in targets:
@@ -452,6 +465,21 @@ class _Checker(Checker[State]):
             incomplete,
             tuple(self.touches.values()),
         )
+
+
+def _handed(call: Expr) -> Expr | None:
+    """The call that this one may make of a function that it is given, or None."""
+    found = load("evaluation")["calls"].get(call.name)
+    given = call.args[1:]
+    if found is None or len(given) <= found["function"]:
+        return None
+    callee = bare(given[found["function"]])
+    if callee.kind == "unary" and callee.name == "&":
+        callee = bare(callee.args[0])
+    if callee.kind != "name":
+        return None
+    arguments = (given[position] for position in found["arguments"])
+    return Expr("call", callee.name, (callee, *arguments), call.span, call.line)
 
 
 _HARMLESS = frozenset({"container_of", "mmu_notifier_to_kvm", "pr_debug", "might_sleep",

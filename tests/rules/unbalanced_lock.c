@@ -145,6 +145,48 @@ static bool references(struct mmu_interval_notifier *mni, const struct mmu_notif
 	return true;
 }
 
+static void keeps(struct kref *kref)
+{
+	struct dev *d = container_of(kref, struct dev, kref);
+
+	spin_lock(&d->lock);
+	list_del(&d->list);
+}
+
+static void returns(struct kref *kref)
+{
+	struct dev *d = container_of(kref, struct dev, kref);
+
+	spin_lock(&d->lock);
+	list_del(&d->list);
+	spin_unlock(&d->lock);
+}
+
+static bool last_reference(struct mmu_interval_notifier *mni,
+			   const struct mmu_notifier_range *range, unsigned long seq)
+{
+	struct dev *d = container_of(mni, struct dev, mni);
+
+	kref_put(&d->kref, keeps);
+	return true; // EXPECT: MN024
+}
+
+static bool last_reference_well(struct mmu_interval_notifier *mni,
+				const struct mmu_notifier_range *range, unsigned long seq)
+{
+	struct dev *d = container_of(mni, struct dev, mni);
+
+	if (kref_put(&d->kref, returns))
+		return true;
+	spin_lock(&d->lock);
+	d->stale = true;
+	spin_unlock(&d->lock);
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops krefs[] = {
+	{ .invalidate = last_reference }, { .invalidate = last_reference_well },
+};
 static const struct mmu_interval_notifier_ops refs = { .invalidate = references };
 static const struct mmu_notifier_ops ops[] = {
 	{ .invalidate_range_start = early },
