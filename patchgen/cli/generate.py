@@ -120,18 +120,19 @@ def command(
     """
     from patchgen.commits.build import parse_date
     from patchgen.commits.identity import parse_identity
+    from patchgen.commits.revision import full_hash
     from patchgen.pipeline.cover import Supplied, build_cover
     from patchgen.pipeline.generate import Request, generate, proving
     from patchgen.pipeline.plan import make_plan
     from patchgen.recipes.base import Options
     from patchgen.recipes.planned import Choice
     from patchgen.report.plan import check_lines, plan_data, plan_lines
-    from patchgen.series.headers import MailOptions
+    from patchgen.series.headers import MailOptions, message_id
 
     show = progress(quiet)
     request = Request(
         mail=MailOptions(
-            version, rfc, resend, subject_prefix, to, cc, in_reply_to=in_reply_to.strip("<> ")
+            version, rfc, resend, subject_prefix, to, cc, in_reply_to=message_id(in_reply_to)
         ),
         author=parse_identity(author, "--author") if author else None,
         signoff=signoff,
@@ -141,7 +142,7 @@ def command(
         previous=_previous(previous),
         maintainers=maintainers,
         date=parse_date(date) if date else None,
-        base=base,
+        base=full_hash(base) if base else "",
         split=split,
     )
     show("plan")

@@ -30,7 +30,7 @@ def land(scratch: Scratch, tip: str, target: Target, message: str) -> None:
     """
     tree = WorkTree(scratch) if target.work_tree else None
     if tree is not None:
-        tree.check_clean(target.base, tip)
+        tree.check_room(target.base, tip)
     user = Git(Path(scratch.source.git_dir))
     _send_objects(scratch, user, tip, target.base)
     _survive(lambda: _move(user, tree, tip, target, message))

@@ -3,12 +3,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from patchgen.commits.git import Git, GitFailed
 from patchgen.commits.source import describe
 from patchgen.outcome import UserError
+
+
+def full_hash(text: str) -> str:
+    """A commit's full hash as given on the command line; UserError when it is none."""
+    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text):
+        hint = "40 hexadecimal digits: git rev-parse prints them"
+        raise UserError(f"not the full hash of a commit: {text!r}", hint=hint)
+    return text
 
 
 def changed_since(

@@ -125,8 +125,23 @@ class WorkTree:
             shutil.copyfile(shared, scratch.path / shared.name)
         self.scratch = scratch
 
-    def check_clean(self, head: str, tip: str) -> None:
-        """UserError unless every tracked file is as committed, and ``tip`` fits in."""
+    def check_clean(self, head: str) -> None:
+        """UserError unless every tracked file is as committed in ``head``."""
+        self._clean(head)
+
+    def check_room(self, head: str, tip: str) -> None:
+        """As :meth:`check_clean`, and UserError unless ``tip`` fits in."""
+        git = self._clean(head)
+        self._check_sparse(git, head, tip)
+        try:
+            git.run("read-tree", "-n", "-m", "-u", head, tip)
+        except GitFailed as error:
+            raise UserError(
+                f"the work tree is in the way: {error.stderr}", str(self.root)
+            ) from None
+
+    def _clean(self, head: str) -> Git:
+        """git on a copy of the user's index that is known to be clean."""
         if self.index.with_name("index.lock").exists():
             raise UserError("another git process holds index.lock", str(self.root))
         copy = self.scratch.path / "user-index"
@@ -144,13 +159,7 @@ class WorkTree:
                 str(self.root),
                 "commit them, or name another branch with --branch",
             )
-        self._check_sparse(git, head, tip)
-        try:
-            git.run("read-tree", "-n", "-m", "-u", head, tip)
-        except GitFailed as error:
-            raise UserError(
-                f"the work tree is in the way: {error.stderr}", str(self.root)
-            ) from None
+        return git
 
     def _check_sparse(self, git: Git, head: str, tip: str) -> None:
         changed = git.run("diff-tree", "-r", "--name-only", "-z", "--no-renames", head, tip)

@@ -11,7 +11,7 @@ from patchgen.commits.land import land
 from patchgen.commits.patchset import Series
 from patchgen.commits.scratch import Scratch
 from patchgen.commits.source import describe
-from patchgen.commits.target import Target, find_target
+from patchgen.commits.target import Target, WorkTree, find_target
 from patchgen.facts.state import TreeState
 from patchgen.outcome import CheckFailed, UserError
 from patchgen.pipeline.check import Job, checking, require
@@ -36,6 +36,8 @@ def am(
     source = describe(root)
     target = find_target(source, branch)
     with Scratch(source) as scratch:
+        if target.work_tree:  # asked again before the last step; nobody waits for a refusal
+            WorkTree(scratch).check_clean(target.base)
         applied = apply_in(scratch, series, (target.committer, int(time.time())))
         require_applied(applied)
         check(applied)

@@ -41,6 +41,17 @@ class MailOptions(Value, frozen=True):
     sender: Identity | None = None
 
 
+def message_id(text: str) -> str:
+    """A Message-ID as given on the command line, without brackets; "" stays "".
+
+    UserError: it is none (RFC 5322: something, @, something; no spaces).
+    """
+    found = text.strip().removeprefix("<").removesuffix(">")
+    if found and not re.fullmatch(r"[^\s<>@]+@[^\s<>@]+", found):
+        raise UserError(f"not a Message-ID: {text!r}", hint="it has the form <name@host>")
+    return found
+
+
 def tag(options: MailOptions, number: int, total: int) -> str:
     """``[RFC PATCH v2 01/12]``: numbers have one width."""
     words = ["RFC"] if options.rfc else []

@@ -76,6 +76,7 @@ def _rerolled(
     series: CommittedSeries,
 ) -> Prepared:
     version = _version(options, previous)
+    _check_reply(options, previous)
     reroll = compare(previous, series, version)
     if options.resend:
         _check_resend(reroll, previous)
@@ -114,6 +115,17 @@ def _version(options: MailOptions, previous: Series) -> int:
             f"version {options.version} is not behind the previous series' v{previous.version}"
         )
     return options.version
+
+
+def _check_reply(options: MailOptions, previous: Series) -> None:
+    earlier = {patch.message_id for patch in previous.patches}
+    if previous.cover:
+        earlier.add(previous.cover.message_id)
+    if options.in_reply_to and options.in_reply_to in earlier:
+        raise UserError(
+            "a new version does not reply to the one before, it links to it",
+            hint="leave --in-reply-to out",
+        )
 
 
 def _check_resend(reroll: Reroll, previous: Series) -> None:

@@ -147,6 +147,14 @@ def test_refused_with_nothing_touched(
     assert state(tree) == before
 
 
+def test_nobody_waits_for_the_checks_to_hear_of_local_changes(tree: Path, series: Series) -> None:
+    dirty(tree)
+    asked: list[object] = []
+    with pytest.raises(UserError, match="local changes"):
+        am(tree, series, None, asked.append)
+    assert not asked
+
+
 @pytest.mark.parametrize("name", ["-x", "a..b", "HEAD", "a b", "x.lock", ""])
 def test_odd_branch_names(tree: Path, series: Series, name: str) -> None:
     before = state(tree)

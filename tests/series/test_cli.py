@@ -67,6 +67,23 @@ def test_no_identity_is_said_and_nothing_is_signed(
     assert not any(b"Signed-off-by" in mail for mail in mails)
 
 
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        (("--in-reply-to", "nonsense"), "not a Message-ID: 'nonsense'"),
+        (("--in-reply-to", "<a b@c>"), "not a Message-ID"),
+        (("--base", "v5.10"), "not the full hash of a commit: 'v5.10'"),
+        (("--to", "somebody"), "not a mail address: 'somebody'"),
+    ],
+)
+def test_options_that_would_make_unusable_mails(
+    mini: Path, tmp_path: Path, option: tuple[str, str], reason: str
+) -> None:
+    args = ("generate", RECIPE, "--tree", mini, "-o", tmp_path / "out", "--no-proof")
+    _, errors = patchgen(*args, *option, status=2)
+    assert reason in errors and not (tmp_path / "out").exists()
+
+
 def test_am_verifies_then_applies(mini: Path, tmp_path: Path) -> None:
     plain_git(mini, "init", "-q", "-b", "main")
     plain_git(mini, "add", ".")

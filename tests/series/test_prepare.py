@@ -63,6 +63,18 @@ def test_resend_is_for_what_did_not_change(tree: Path, tmp_path: Path) -> None:
         prepare(lambda tags: committed(tree, 3), tree, MailOptions(resend=True), previous=old)
 
 
+def test_a_new_version_does_not_reply_to_the_one_before(tree: Path, tmp_path: Path) -> None:
+    written(prepare(lambda tags: committed(tree, 2), tree, MailOptions()), tmp_path / "v1")
+    old = read_series(tmp_path / "v1")
+    assert old.cover is not None
+    for message_id in (old.cover.message_id, old.patches[1].message_id):
+        reply = MailOptions(in_reply_to=message_id)
+        with pytest.raises(UserError, match="does not reply to the one before, it links to it"):
+            prepare(lambda tags: committed(tree, 2), tree, reply, previous=old)
+    other = MailOptions(in_reply_to="discussion@example.org")
+    prepare(lambda tags: committed(tree, 2), tree, other, previous=old)
+
+
 def test_recipients_per_patch_and_for_the_cover(tree: Path, tmp_path: Path) -> None:
     (tree / "scripts").mkdir()
     (tree / "scripts/get_maintainer.pl").write_text(

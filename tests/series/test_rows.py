@@ -307,7 +307,44 @@ def test_identity_and_signing(tree: Path, mails: list[bytes]) -> None:
     assert ours(tree, *mails)["mm/new.h"] == b"#define NEW 1\n"
 
 
-def test_size_cap(mails: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+HOOKS = ("applypatch-msg", "pre-applypatch", "post-applypatch", "post-index-change",
+         "reference-transaction")  # fmt: skip
+
+
+def test_hooks(tree: Path, mails: list[bytes], tmp_path: Path) -> None:
+    """Those that test_am.py plants beside filters and the file-system monitor."""
+    seen = tmp_path / "seen"
+    for name in HOOKS:
+        hook(tree, name, f"echo {name} >> {seen}")
+    am(tree, *mails[1:])
+    assert set(seen.read_text().split()) == set(HOOKS)
+    plain_git(tree, "reset", "-q", "--hard", "HEAD~3")
+    seen.unlink()
+    assert ours(tree, *mails)["mm/new.h"] == b"#define NEW 1\n"
+    assert not seen.exists()
+
+
+def test_killed_half_way(tree: Path, mails: list[bytes]) -> None:
+    """Kills of ours at random moments are in test_am.py."""
+    hook(tree, "post-applypatch", "kill -9 $PPID")
+    am(tree, *mails[1:], status=-9)
+    assert len(subjects(tree)) == 1 and (tree / ".git/rebase-apply").is_dir()
+    plain_git(tree, "am", "--quit")
+    plain_git(tree, "reset", "-q", "--hard", "HEAD~1")
+    assert ours(tree, *mails)["mm/new.h"] == b"#define NEW 1\n"
+    assert subjects(tree) == [] and not (tree / ".git/rebase-apply").exists()
+
+
+def hook(tree: Path, name: str, line: str) -> None:
+    file = tree / ".git/hooks" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{line}\n")
+    file.chmod(0o755)
+
+
+def test_size_cap(tree: Path, mails: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    am(tree, mails[1] + b"x" * 1000)
+    assert len(subjects(tree)) == 1  # of whatever size
     monkeypatch.setattr(sources, "MAX_MAIL", 1000)
     assert "the mail has more than" in refused(mails[1] + b"x" * 1000)
     monkeypatch.setattr(sources, "MAX_SERIES", 1000)
