@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -106,4 +107,6 @@ def _title(title: str, number: int, count: int) -> str:
 
 
 def _slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or "part"
+    words = re.sub(r"[^a-z0-9]+", " ", title.lower())
+    short = textwrap.shorten(words, 40, placeholder="") or words.strip()[:40]
+    return short.replace(" ", "-") or "part"

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from patchgen.model import Patch
 from patchgen.series.cover import Cover, Section
 from patchgen.series.headers import MailOptions
@@ -73,3 +75,24 @@ def test_prerequisites_are_gits_patch_ids(tree: Path) -> None:
     diff = plain_git(tree, "diff", "--cached") + "\n"
     want = plain_git(tree, "patch-id", "--stable", stdin=diff.encode()).split()[0]
     assert parts[1].prerequisites == (want,)
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("KVM", "1-kvm"),
+        (
+            "MEMORY MANAGEMENT AND USER MEMORY ON GRAPHICS CARDS",
+            "1-memory-management-and-user-memory-on",
+        ),
+        ("X" * 50, "1-" + "x" * 40),
+    ],
+)
+def test_folders_are_named_by_whole_words(
+    tree: Path, tmp_path: Path, title: str, name: str
+) -> None:
+    text = f"{title}\nF:\tmm/\n".encode()
+    patches = [Patch("a", "mm: x", "mm: x\n\nX.", {"mm/x.c": b"1\n"})]
+    parts = cut(patches, tree, lambda path: text if path[0] == "M" else None, AUTHOR)
+    write_parts(parts, lambda series: COVER, MailOptions(), tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
