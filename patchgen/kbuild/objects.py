@@ -154,7 +154,8 @@ class Objects:
     def _need(self, failure: str, goals: list[str]) -> None:
         status, said = self._make("preparation", goals)
         if status:
-            raise UserError(f"{failure}: {said.first}", str(self._folder / "make.log"))
+            hint = "" if self._users else "--build-dir gives it another configuration"
+            raise UserError(f"{failure}: {said.first}", str(self._folder / "make.log"), hint)
 
     def _config_text(self) -> str:
         try:
