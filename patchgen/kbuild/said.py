@@ -14,7 +14,8 @@ from patchgen.model import Value
 _ERROR = re.compile(r"^([^\s:][^:\n]*):(\d+):(?:\d+:)? (?:fatal )?(?:error|Error): (.*)$")
 _GIVEN_UP = re.compile(r"^make(?:\[\d+\])?: \*\*\* \[(?:[^\]]*: )?([^\]\s]+)\] (?:Error|Segm)")
 _NO_RULE = re.compile(r"^make(?:\[\d+\])?: \*\*\* No rule to make target '([^']+)'(,)?")
-_AGGREGATE = re.compile(r"__build|sub-make|__sub-make|_module_.*|prepare\d?|.*/|[^.]*")
+#: Folders and phony targets, which fail because something in them did.
+_AGGREGATE = re.compile(r"\.|.*/|[^.]*")
 
 
 class Said(Value, frozen=True):

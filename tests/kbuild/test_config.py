@@ -27,7 +27,7 @@ REAL = {
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("name", ["5.10", "6.1"])
+@pytest.mark.parametrize("name", ["5.10", "6.1", "7.2"])
 def test_objects_and_options_of_real_trees(kernel_tree: Callable[[str], Path], name: str) -> None:
     inputs = Shown(kernel_tree(name), {})
     found = goals(inputs, list(REAL), "x86", OPTIONS)

@@ -34,6 +34,17 @@ def test_each_object_has_its_first_error_and_paths_are_the_trees() -> None:
     assert said.first == "mm/ksm.c:30: expected ';' before 'x'"
 
 
+def test_folders_that_fail_for_their_objects_are_no_errors_of_their_own() -> None:
+    text = """\
+../src/mm/ksm.c:9:1: error: bad
+make[4]: *** [../src/scripts/Makefile.build:289: mm/ksm.o] Error 1
+make[3]: *** [../src/scripts/Makefile.build:548: mm] Error 2
+make[2]: *** [/c/build/k/src/Makefile:2222: .] Error 2
+make[1]: *** [/c/build/k/src/Makefile:248: __sub-make] Error 2
+"""
+    assert understand(text, SRC, OUT).errors == {"mm/ksm.o": "mm/ksm.c:9: bad"}
+
+
 def test_a_missing_file_that_something_needs_is_no_unknown_target() -> None:
     text = "make[3]: *** No rule to make target 'mm/gone.h', needed by 'mm/ksm.o'.  Stop.\n"
     said = understand(text, SRC, OUT)
