@@ -26,7 +26,7 @@ def command(
 ) -> Exit:
     """Inspect FILES (paths in the tree), or all that mentions the API.
 
-    Exit status 1 when something was left unparsed.
+    Exit status 1 when something was left unparsed, also on one of the architectures.
     """
     from patchgen.facts.inspection import inspect
     from patchgen.pipeline.inspect import kvm_of
@@ -48,7 +48,7 @@ def command(
     if as_json:
         import msgspec
 
-        data = inspection_data(state.tree.version, generation, kvm, found.files, found.failed)
+        data = inspection_data(state.tree.version, generation, kvm, found)
         click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
     else:
         lost_paths = {path for path, _ in found.failed}
@@ -56,12 +56,12 @@ def command(
         sources = {path: state.read(path) or b"" for path in read}
         idiom = kvm.idiom if kvm else "no KVM"
         head = headline(state.tree.version, idiom, generation)
-        lines = inspection_lines(head, kvm, found.files, found.failed, sources, verbose)
+        lines = inspection_lines(head, kvm, found, sources, verbose)
         for line in lines:
             click.echo(line)
     for facts in found.files:
         for diagnostic in facts.diagnostics:
             if verbose or diagnostic.severity != "warning":
                 click.echo(f"patchgen: {printable(str(diagnostic))}", err=True)
-    lost = ledger_totals(found.mentions)["unparsed"] or found.failed
+    lost = ledger_totals(found.mentions)["unparsed"] or found.failed or found.partly
     return Exit.FINDINGS if lost else Exit.CLEAN

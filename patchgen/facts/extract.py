@@ -140,21 +140,30 @@ def _macros(tokens: Tokens) -> Iterable[str]:
 
 
 def extract_header(
-    source: bytes, path: str, use: HeaderUse, names: frozenset[str], tried: str
+    source: bytes,
+    path: str,
+    use: HeaderUse,
+    names: frozenset[str],
+    tried: str,
+    diagnostics: tuple[Diagnostic, ...] = (),
 ) -> FileFacts:
-    """The facts of a header, as one parse of a file that includes it saw the header."""
+    """The facts of a header, as one parse of a file that includes it saw the header.
+
+    ``diagnostics`` are those of the parse that lie in the header.
+    """
     raw = Tokens(source)
     tokens = raw.active(use.skipped)
     outlines = outline(tokens)
     ops, functions = _relevant(tokens, outlines, tables(tokens, path), names, path)
+    error = next((str(found) for found in diagnostics if found.severity != "warning"), "")
     return FileFacts(
         path=path,
         arch=tried,
-        digest=digest(source, tried, repr(use.skipped)),
+        digest=digest(source, tried, repr(use.skipped), repr(diagnostics)),
         functions=functions,
         ops=(*ops, *filled_at_run_time(functions)),
         sites=tuple(_sites(functions)),
-        mentions=mentions(raw, path, names, use.skipped, functions, ops, "", tried),
-        diagnostics=(),
+        mentions=mentions(raw, path, names, use.skipped, functions, ops, error, tried),
+        diagnostics=diagnostics,
         macros=tuple(_macros(tokens)),
     )

@@ -6,27 +6,33 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
+import msgspec
+
 from patchgen import cache
 from patchgen.facts.conditions import switches
 from patchgen.facts.extract import extract_header
 from patchgen.facts.lexer import Tokens
 from patchgen.facts.merge import merge
-from patchgen.facts.state import TreeState, api_names
+from patchgen.facts.state import Job, TreeState, api_names, tried_as
 from patchgen.facts.store import Taken
-from patchgen.model import FileFacts, Mention, Value
+from patchgen.model import Diagnostic, FileFacts, Mention, Value
 from patchgen.outcome import Failed, UserError
 from patchgen.parse.unit import HeaderUse
+from patchgen.tree.arch import KVM_GENERIC, SYMBOLS, arches_of
 
 
 class Inspection(Value, frozen=True):
     """The whole picture of a tree, or of some of its files.
 
     ``failed`` are files with no facts at all, and why; their mentions are in the
-    ledger as unparsed.
+    ledger as unparsed.  ``partly`` are files that have facts, and a parse of theirs
+    that did not end well: on an architecture that they are built for, or because
+    libclang crashed or hung.
     """
 
     files: tuple[FileFacts, ...]
     failed: tuple[tuple[str, str], ...]
+    partly: tuple[tuple[str, str], ...] = ()
 
     @property
     def mentions(self) -> tuple[Mention, ...]:
@@ -37,50 +43,152 @@ class Inspection(Value, frozen=True):
 def inspect(state: TreeState, paths: Sequence[str] = ()) -> Inspection:
     """Facts of ``paths``, or of every file of the tree that mentions the API.
 
-    Every file is parsed for each architecture it belongs to; where mentions stay
-    inactive, again with the CONFIG options around them turned.  UserError: one of
-    ``paths`` is not there, is no C source or header, or cannot be read.
+    A file is parsed for the first of its architectures, KVM's generic code (in the
+    whole tree) for each.  Where mentions stay inactive it is parsed again with the
+    CONFIG options around them turned, then for its other architectures, plain and
+    turned.  UserError: one of ``paths`` is not there, is no C source or header, or
+    cannot be read.
     """
     whole = not paths
     asked = dict.fromkeys(_asked_for(state, path) for path in paths)
     wanted = list(asked or state.candidates())
     sources = [path for path in wanted if path.endswith(".c")]
     headers = [path for path in wanted if not path.endswith(".c")]
-    variants: dict[str, list[FileFacts]] = {}
-    uses: dict[str, dict[HeaderUse, str]] = {}
-    failed: dict[str, str] = {}
+    survey = _Survey(state)
+    survey.take([job for path in sources for job in _plain(_built_for(state, path, whole), path)])
+    survey.follow(sources)
+    lonely = [path for path in headers if path not in survey.uses]
+    survey.take([job for path in lonely for job in _plain(_built_for(state, path), path)])
+    if whole:
+        survey.add_headers(headers)
+        survey.follow(headers)
     refused = state.refused() if whole else ()
+    return survey.result(wanted, refused)
 
-    def collect(jobs: Sequence[tuple[str, str, frozenset[str], frozenset[str]]]) -> None:
-        for (path, *_), outcome in zip(jobs, state.taken(jobs), strict=True):
+
+class _Survey:
+    """Parses of a tree's files, collected round by round.
+
+    ``found`` are the sound variants of each file, ``unsound`` those with errors,
+    both in the order of the parses.  ``uses`` tells how headers were seen: with
+    what skipped, with which error, on which architecture.
+    """
+
+    def __init__(self, state: TreeState) -> None:
+        self.state = state
+        self.found: dict[str, list[FileFacts]] = {}
+        self.unsound: dict[str, list[FileFacts]] = {}
+        self.uses: dict[str, dict[tuple[HeaderUse, str, tuple[Diagnostic, ...]], None]] = {}
+        self.failed: dict[str, list[str]] = {}
+        self.partly: list[tuple[str, str]] = []
+        self.tries: dict[str, list[str]] = {}
+
+    def take(self, jobs: Sequence[Job], speculative: bool = False) -> None:
+        """Parse, and sort what comes of it.
+
+        ``speculative``: nobody said that the file is built this way, so that errors
+        are no fault of the file; they are told where nothing else helped.
+        """
+        for job, outcome in zip(jobs, self.state.taken(jobs), strict=True):
+            path, arch, on, off = job
+            label = tried_as(arch, on, off)
             if isinstance(outcome, Failed):
-                failed.setdefault(path, outcome.error)
+                self.failed.setdefault(path, []).append(outcome.error)
+                self._bad(path, label, outcome.error)
                 continue
             taken: Taken = outcome.value
-            variants.setdefault(path, []).append(taken.facts)
+            error = next((d for d in taken.facts.diagnostics if d.severity != "warning"), None)
+            if error is None:
+                self.found.setdefault(path, []).append(taken.facts)
+            elif speculative:
+                self._bad(path, label, str(error))
+                continue
+            else:
+                self.unsound.setdefault(path, []).append(taken.facts)
+                self.partly.append((path, f"{label}: {error}"))
             for use in taken.headers:
-                uses.setdefault(use.path, {}).setdefault(use, taken.facts.arch)
+                own = tuple(d for d in taken.facts.diagnostics if d.place.path == use.path)
+                self.uses.setdefault(use.path, {})[use, arch, own] = None
 
-    nothing: frozenset[str] = frozenset()
-    collect([(p, arch, nothing, nothing) for p in sources for arch in _arches(state, p)])
-    collect(_turned(state, variants))
-    lonely = [path for path in headers if path not in uses]
-    collect([(p, arch, nothing, nothing) for p in lonely for arch in _arches(state, p)[:1]])
-    if whole:
-        for path in headers:
-            for use, arch in uses.get(path, {}).items():
-                source = state.read(path) or b""
-                found = extract_header(source, path, use, api_names(), arch)
-                variants.setdefault(path, []).append(found)
-        collect(_turned(state, {p: v for p, v in variants.items() if p.endswith(".h")}))
-    files = []
-    for path in wanted:
-        if path in variants:
-            files.append(merge(_parsed_first(variants[path])))
-        elif path in failed:
-            files.append(_unparsed(state, path, failed[path]))
-    lost = tuple((path, error) for path, error in failed.items() if path not in variants)
-    return Inspection(tuple(files), (*lost, *refused))
+    def _bad(self, path: str, label: str, error: str) -> None:
+        self.tries.setdefault(path, []).append(f"{label}: {error}")
+
+    def add_headers(self, paths: Sequence[str]) -> None:
+        """The facts of headers, as the parses of what includes them saw them."""
+        for path in paths:
+            for use, arch, errors in self.uses.get(path, ()):
+                source = self.state.read(path) or b""
+                facts = extract_header(source, path, use, api_names(), arch, errors)
+                kind = self.unsound if errors else self.found
+                kind.setdefault(path, []).append(facts)
+
+    def follow(self, paths: Sequence[str]) -> None:
+        """Further parses for mentions that no configuration so far made active."""
+        inactive = self._inactive(paths)
+        self.take(self._turned(inactive, {p: self._tried(p)[:1] for p in inactive}), True)
+        inactive = self._inactive([*inactive])
+        others = {path: _others(self.state, path) for path in inactive}
+        fresh = {p: [a for a in arches if a not in self._tried(p)] for p, arches in others.items()}
+        self.take([job for path, arches in fresh.items() for job in _plain(arches, path)], True)
+        self.take(self._turned(self._inactive([*inactive]), others), True)
+
+    def _tried(self, path: str) -> tuple[str, ...]:
+        """The architectures of a file's variants, in order."""
+        return tuple(dict.fromkeys(facts.arch for facts in self._variants(path)))
+
+    def _variants(self, path: str) -> list[FileFacts]:
+        return self.found.get(path) or self.unsound.get(path) or []
+
+    def _inactive(self, paths: Sequence[str]) -> dict[str, list[int]]:
+        """Offsets of the inactive mentions, of files that have some."""
+        listed: dict[str, list[int]] = {}
+        for path in paths:
+            variants = self._variants(path)
+            mentions = merge(variants).mentions if variants else ()
+            inactive = [mention.offset for mention in mentions if mention.state == "inactive"]
+            if inactive:
+                listed[path] = inactive
+        return listed
+
+    def _turned(
+        self, inactive: dict[str, list[int]], arches: dict[str, tuple[str, ...]]
+    ) -> list[Job]:
+        """Parses on ``arches`` with the options around the places turned.
+
+        The option of an architecture is turned on that architecture alone, where the
+        file may belong to it.
+        """
+        jobs: list[Job] = []
+        for path, offsets in inactive.items():
+            tokens = Tokens(self.state.read(path) or b"")
+            for on, off in switches(tokens, offsets):
+                asked = {SYMBOLS[name] for name in on if name in SYMBOLS}
+                refused = {SYMBOLS[name] for name in off if name in SYMBOLS}
+                possible = (*arches[path], *(_others(self.state, path) if asked else ()))
+                jobs += [
+                    (path, arch, on - _foreign(arch), off.difference(SYMBOLS))
+                    for arch in dict.fromkeys(possible)
+                    if arch not in refused and (not asked or arch in asked)
+                ]
+        return [*dict.fromkeys(jobs)]
+
+    def result(self, wanted: Sequence[str], refused: tuple[tuple[str, str], ...]) -> Inspection:
+        """Everything merged, in the order of ``wanted``."""
+        files = []
+        lost: list[tuple[str, str]] = []
+        for path in wanted:
+            variants = self._variants(path)
+            if variants:
+                files.append(_with_tries(merge(variants), self.tries.get(path, [])))
+            elif path in self.failed:
+                error = self.failed[path][0]
+                lost.append((path, error))
+                files.append(_unparsed(self.state, path, error))
+        crashed = [(p, e) for p in wanted if self._variants(p) for e in self.failed.get(p, ())]
+        partly = [entry for entry in self.partly if entry[0] in self.found]
+        return Inspection(
+            tuple(files), (*lost, *refused), tuple(dict.fromkeys((*partly, *crashed)))
+        )
 
 
 def _asked_for(state: TreeState, path: str) -> str:
@@ -99,31 +207,42 @@ def _asked_for(state: TreeState, path: str) -> str:
     return relative
 
 
-def _parsed_first(variants: list[FileFacts]) -> list[FileFacts]:
-    """Variants without errors first; those with errors count only where none is."""
-    clean = [v for v in variants if all(d.severity == "warning" for d in v.diagnostics)]
-    return clean or variants
+def _plain(arches: Sequence[str], path: str) -> list[Job]:
+    return [(path, arch, frozenset(), frozenset()) for arch in arches]
 
 
-def _arches(state: TreeState, path: str) -> tuple[str, ...]:
-    from patchgen.tree.arch import arches_of
+def _built_for(state: TreeState, path: str, whole: bool = False) -> tuple[str, ...]:
+    """The architectures to parse a file for in any case."""
+    if state.arch:
+        return (state.arch,)
+    arches = arches_of(state.root, path)
+    every = whole and path.startswith(KVM_GENERIC) and not state.is_built(path)
+    return arches if every else arches[:1]
 
-    return (state.arch,) if state.arch else arches_of(state.root, path)[:1]
+
+def _others(state: TreeState, path: str) -> tuple[str, ...]:
+    """Further architectures that may have what is inactive on the first."""
+    if state.arch or state.is_built(path):
+        return ()
+    return arches_of(state.root, path)[1:]
 
 
-def _turned(
-    state: TreeState, variants: dict[str, list[FileFacts]]
-) -> list[tuple[str, str, frozenset[str], frozenset[str]]]:
-    """Further parses for mentions that no configuration so far made active."""
-    jobs = []
-    for path, found in variants.items():
-        inactive = [m.offset for m in merge(_parsed_first(found)).mentions if m.state == "inactive"]
-        if not inactive:
-            continue
-        tokens = Tokens(state.read(path) or b"")
-        for on, off in switches(tokens, inactive):
-            jobs.append((path, found[0].arch, on, off))
-    return jobs
+def _foreign(arch: str) -> frozenset[str]:
+    """The options that mean another architecture."""
+    return frozenset(name for name, owner in SYMBOLS.items() if owner != arch)
+
+
+def _with_tries(facts: FileFacts, tries: Sequence[str]) -> FileFacts:
+    """The facts; inactive mentions also name the parses that ended in errors."""
+    if not tries:
+        return facts
+    mentions = tuple(
+        msgspec.structs.replace(m, detail="; ".join(dict.fromkeys((m.detail, *tries))))
+        if m.state == "inactive"
+        else m
+        for m in facts.mentions
+    )
+    return msgspec.structs.replace(facts, mentions=mentions)
 
 
 def _unparsed(state: TreeState, path: str, error: str) -> FileFacts:

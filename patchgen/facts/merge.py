@@ -2,12 +2,13 @@
 """Facts of one file under several configurations, as one.
 
 What any configuration shows is there; a mention's state is the best that any
-configuration gave it, and an inactive one names all that were tried.
+configuration gave it.  An inactive one names all that were tried; one of a source that
+is active on some architectures and not on others names those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -50,19 +51,33 @@ def _union(items: Iterable[T], key: object) -> list[T]:
 def _mentions(variants: Sequence[FileFacts]) -> tuple[Mention, ...]:
     best: dict[int, Mention] = {}
     tried: dict[int, list[str]] = {}
+    active: dict[int, dict[str, bool]] = {}
     for variant in variants:
         for mention in variant.mentions:
-            if mention.state == "inactive":
+            is_active = mention.state != "inactive"
+            if not is_active:
                 tried.setdefault(mention.offset, []).append(mention.detail)
+            seen = active.setdefault(mention.offset, {})
+            seen[variant.arch] = seen.get(variant.arch, False) or is_active
             old = best.get(mention.offset)
             if old is None or _ORDER.index(mention.state) < _ORDER.index(old.state):
                 best[mention.offset] = mention
     return tuple(
-        msgspec.structs.replace(m, detail="; ".join(dict.fromkeys(tried[m.offset])))
-        if m.state == "inactive"
-        else m
-        for _, m in sorted(best.items())
+        msgspec.structs.replace(m, detail=_detail(m, tried.get(offset, []), active[offset]))
+        for offset, m in sorted(best.items())
     )
+
+
+def _detail(mention: Mention, tried: Sequence[str], active: Mapping[str, bool]) -> str:
+    """What was tried of an inactive mention; of others where they are inactive."""
+    if mention.state == "inactive":
+        return "; ".join(dict.fromkeys(tried))
+    # A header is seen under the options of many files: what is inactive in it on an
+    # architecture may be so because of these.
+    if all(active.values()) or mention.path.endswith(".h"):
+        return mention.detail
+    only = "only on " + ", ".join(arch for arch, is_active in active.items() if is_active)
+    return f"{mention.detail}; {only}" if mention.detail else only
 
 
 def _diagnostics(variants: Sequence[FileFacts]) -> tuple[Diagnostic, ...]:

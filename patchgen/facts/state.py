@@ -21,12 +21,22 @@ from patchgen.facts.definitions import Definitions
 from patchgen.facts.store import Digests, Taken, Task, facts_of, program
 from patchgen.model import FileFacts, Function
 from patchgen.outcome import Done, Failed, UserError
+from patchgen.tree.arch import arches_of
 from patchgen.tree.describe import Tree
 from patchgen.tree.flags import ParseConfig, parse_config
 from patchgen.tree.search import Found, search
 from patchgen.tree.snapshot import Snapshot
 
+Job = tuple[str, str, frozenset[str], frozenset[str]]
+"""A parse: path, architecture or "", options on, options off."""
+
 _ConfigKey = tuple[str, str | None, frozenset[str], frozenset[str]]
+
+
+def tried_as(arch: str, on: frozenset[str], off: frozenset[str]) -> str:
+    """A configuration in words: ``x86 +KVM -NUMA``."""
+    turned = [f"+{name}" for name in sorted(on)] + [f"-{name}" for name in sorted(off)]
+    return " ".join([arch, *turned])
 
 
 @functools.cache
@@ -187,6 +197,10 @@ class TreeState:
             )
         return self._configs[key]
 
+    def is_built(self, path: str) -> bool:
+        """Whether a build's own flags are known for the file: one architecture, then."""
+        return self.config(path).real
+
     def facts(self, path: str, arch: str | None = None) -> FileFacts:
         """Clang-checked facts of one file.
 
@@ -205,11 +219,9 @@ class TreeState:
         outcomes = self.taken([(path, arch or "", nothing, nothing) for path in paths])
         return [o if isinstance(o, Failed) else Done(o.value.facts) for o in outcomes]
 
-    def taken(
-        self, jobs: Sequence[tuple[str, str, frozenset[str], frozenset[str]]]
-    ) -> list[Done[Taken] | Failed]:
-        """One parse each for (path, architecture or "", options on, options off)."""
-        keys = [(path, arch or self.arch, on, off) for path, arch, on, off in jobs]
+    def taken(self, jobs: Sequence[Job]) -> list[Done[Taken] | Failed]:
+        """What each parse yields, in order; one that failed is not tried twice."""
+        keys = [(path, arch or self._arch_of(path), on, off) for path, arch, on, off in jobs]
         tasks: dict[_ConfigKey, Task] = {}
         for key in dict.fromkeys(keys):
             if key in self._taken:
@@ -221,8 +233,10 @@ class TreeState:
         self._taken.update(zip(tasks, facts_of([*tasks.values()], self._digests), strict=True))
         return [self._taken[key] for key in keys]
 
+    def _arch_of(self, path: str) -> str | None:
+        return self.arch or next(iter(arches_of(self.root, path)), None)
+
     def _task(self, path: str, arch: str | None, on: frozenset[str], off: frozenset[str]) -> Task:
         config = self.config(path, arch, on, off)
-        turned = [f"+{name}" for name in sorted(on)] + [f"-{name}" for name in sorted(off)]
-        tried = " ".join([config.arch, *turned])
+        tried = tried_as(config.arch, on, off)
         return Task(str(self.root), path, config, api_names(), self.snapshot.overrides, tried)

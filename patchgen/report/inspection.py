@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from patchgen.facts.inspection import Inspection
 from patchgen.facts.kvm import KvmFacts
 from patchgen.facts.ops import WALK_OPS
 from patchgen.facts.walk import text_of
@@ -24,24 +25,23 @@ def ledger_totals(mentions: Sequence[Mention]) -> dict[str, int]:
 def inspection_lines(
     headline: str,
     kvm: KvmFacts | None,
-    files: Sequence[FileFacts],
-    failed: Sequence[tuple[str, str]],
+    found: Inspection,
     sources: dict[str, bytes],
     verbose: bool,
 ) -> Iterator[str]:
     """The picture of a tree, densest first; names of any bytes stay on their lines."""
-    return map(printable, _lines(headline, kvm, files, failed, sources, verbose))
+    return map(printable, _lines(headline, kvm, found, sources, verbose))
 
 
 def _lines(
     headline: str,
     kvm: KvmFacts | None,
-    files: Sequence[FileFacts],
-    failed: Sequence[tuple[str, str]],
+    found: Inspection,
     sources: dict[str, bytes],
     verbose: bool,
 ) -> Iterator[str]:
     yield headline
+    files, only = found.files, _only(found.files)
     if kvm is not None:
         yield f"KVM  {kvm.path}:{kvm.table.line}"
         named = {
@@ -58,14 +58,18 @@ def _lines(
         for table in tables:
             members = " ".join(entry.member for entry in table.entries)
             filled = " (filled at run time)" if table.filled else ""
-            yield f"  {table.path}:{table.line}  {table.struct} {table.name}{filled}: {members}"
+            where = only.get((table.path, table.line), "")
+            title = f"{table.struct} {table.name}{filled}{where and f' ({where})'}"
+            yield f"  {table.path}:{table.line}  {title}: {members}"
     sites = [site for facts in files for site in facts.sites]
     if sites:
         yield f"call sites ({len(sites)})"
         for site in sites:
             source = sources.get(site.path, b"")
             shown = ", ".join(text_of(argument, source) for argument in site.args[1:3])
-            yield f"  {site.path}:{site.line}  {site.function}(): {site.variant}({shown}, ...)"
+            where = only.get((site.path, site.line), "")
+            called = f"{site.variant}({shown}, ...){where and f' ({where})'}"
+            yield f"  {site.path}:{site.line}  {site.function}(): {called}"
     mentions = [mention for facts in files for mention in facts.mentions]
     totals = ledger_totals(mentions)
     shown = ", ".join(f"{count} {state}" for state, count in totals.items())
@@ -74,8 +78,19 @@ def _lines(
         if mention.state in ("inactive", "unparsed"):
             detail = f" ({mention.detail})" if mention.detail else ""
             yield f"  {mention.state}  {mention.path}:{mention.line}  {mention.name}{detail}"
-    for path, error in failed:
+    for path, error in found.failed:
         yield f"  not read  {error if path in error else f'{path}: {error}'}"
+    for path, error in found.partly:
+        yield f"  partly read  {path}: {error}"
+
+
+def _only(files: Sequence[FileFacts]) -> dict[tuple[str, int], str]:
+    """``only on arm64`` for the lines whose mentions are inactive elsewhere."""
+    return {
+        (mention.path, mention.line): mention.detail
+        for facts in files for mention in facts.mentions
+        if mention.state == "analysed" and mention.detail
+    }  # fmt: skip
 
 
 def _notifier_tables(files: Sequence[FileFacts]) -> list[OpsTable]:
@@ -100,11 +115,10 @@ def inspection_data(
     version: str,
     generation: str,
     kvm: KvmFacts | None,
-    files: Sequence[FileFacts],
-    failed: Sequence[tuple[str, str]],
+    found: Inspection,
 ) -> dict[str, Any]:
     """The same as plain data."""
-    mentions = [mention for facts in files for mention in facts.mentions]
+    files, mentions = found.files, found.mentions
     return {
         "version": version,
         "api": generation,
@@ -141,6 +155,9 @@ def inspection_data(
         },
         "diagnostics": [str(d) for facts in files for d in facts.diagnostics],
         "failed": [
-            {"file": as_unicode(path), "error": as_unicode(error)} for path, error in failed
+            {"file": as_unicode(path), "error": as_unicode(error)} for path, error in found.failed
+        ],
+        "partly": [
+            {"file": as_unicode(path), "error": as_unicode(error)} for path, error in found.partly
         ],
     }  # fmt: skip

@@ -22,7 +22,8 @@ class LintResult(Value, frozen=True):
     """What lint has to say.
 
     ``unparsed`` are the first errors of files that clang could not parse, ``failed``
-    files with no facts at all and why: in neither of them silence means anything.
+    files with no facts at all, or none of one of their architectures, and why: in
+    neither of them silence means anything.
     """
 
     findings: tuple[Finding, ...]
@@ -60,7 +61,8 @@ def lint(
     findings = tuple(f for f in findings if f.place.path in wanted)
     kept, suppressed = suppress(findings, state.read)
     errors = [error for one in found.files if (error := _error(one)) is not None]
-    return LintResult(kept, undecided, suppressed, tuple(facts), tuple(errors), found.failed)
+    failed = (*found.failed, *found.partly)
+    return LintResult(kept, undecided, suppressed, tuple(facts), tuple(errors), failed)
 
 
 def _beside(state: TreeState, facts: Mapping[str, FileFacts]) -> dict[str, bytes]:

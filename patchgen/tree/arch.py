@@ -50,8 +50,19 @@ _ALL = (
 ARCHES = {arch.name: arch for arch in _ALL}
 """Every architecture that is known, by the kernel's name; KVM's preference in order."""
 
+SYMBOLS = {
+    "X86": "x86", "X86_64": "x86", "ARM64": "arm64", "S390": "s390", "PPC": "powerpc",
+    "PPC64": "powerpc", "MIPS": "mips", "RISCV": "riscv", "ARM": "arm", "LOONGARCH": "loongarch",
+}  # fmt: skip
+"""The options (without CONFIG_) that mean an architecture, from arch/*/Kconfig."""
+
+KVM_GENERIC = "virt/kvm/"
+"""The folder that every architecture with KVM builds."""
+
+_KVM_ON_ARM = "virt/kvm/arm/"
+"""Of it, what only the two ARM architectures build (until 5.6)."""
+
 _FOLDERS = (
-    ("virt/kvm/arm/", "arm64"),
     ("drivers/iommu/arm/", "arm64"),
     ("drivers/iommu/arm-smmu", "arm64"),
     ("drivers/misc/ocxl/", "powerpc"),
@@ -67,11 +78,11 @@ _FOLDERS = (
 
 
 def arches_of(root: Path, path: str) -> tuple[str, ...]:
-    """Architectures (the kernel's names) that ``path`` is built for, best first.
+    """Architectures (the kernel's names) that ``path`` may be built for, best first.
 
-    A file below arch/ belongs to that architecture alone, an unknown one gives ();
-    a file of all architectures is looked at as x86, or as the tree's first one where
-    it has no x86.
+    A file below arch/ belongs to that architecture alone, an unknown one gives (); so
+    do drivers of one architecture.  KVM's generic code belongs to every architecture of
+    the tree with KVM, all else to every one that is known, x86 first.
     """
     parts = path.split("/")
     if parts[0] == "arch" and len(parts) > 2:
@@ -79,13 +90,17 @@ def arches_of(root: Path, path: str) -> tuple[str, ...]:
     for folder, arch in _FOLDERS:
         if path.startswith(folder) and (root / "arch" / arch).is_dir():
             return (arch,)
-    for name in ARCHES:
-        if (root / "arch" / name).is_dir():
-            return (name,)
-    return ("x86",)
+    if path.startswith(_KVM_ON_ARM):
+        arms = tuple(name for name in all_kvm_arches(root) if name.startswith("arm"))
+        return arms or all_kvm_arches(root)
+    return all_kvm_arches(root) if path.startswith(KVM_GENERIC) else _all_arches(root)
+
+
+def _all_arches(root: Path) -> tuple[str, ...]:
+    return tuple(name for name in ARCHES if (root / "arch" / name).is_dir()) or ("x86",)
 
 
 def all_kvm_arches(root: Path) -> tuple[str, ...]:
-    """Every known architecture of the tree that has KVM, x86 first."""
+    """Every known architecture of the tree that has KVM, x86 first; else its best one."""
     found = [name for name in ARCHES if (root / "arch" / name / "kvm" / "Makefile").is_file()]
-    return tuple(found) or arches_of(root, "virt/kvm/kvm_main.c")
+    return tuple(found) or _all_arches(root)[:1]

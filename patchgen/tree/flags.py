@@ -23,13 +23,15 @@ class ParseConfig(Value, frozen=True):
     ``arch`` is the kernel's name of the architecture, ``args`` the complete libclang
     arguments without the file's name, ``options`` the symbols (without CONFIG_) that
     are on for this file beyond the base, ``key`` a digest of all of it and of the
-    overlay's contents, the same for equal trees in different places.
+    overlay's contents, the same for equal trees in different places.  ``real``: these
+    are the flags of a build.
     """
 
     arch: str
     args: tuple[str, ...]
     options: tuple[str, ...]
     key: str
+    real: bool = False
 
 
 _ERRORS = (
@@ -93,7 +95,7 @@ def _real(root: Path, arch: str, flags: list[str], place: Path) -> ParseConfig:
     extra = ["-ferror-limit=0", "-Wno-everything", *(f"-Werror={name}" for name in _ERRORS)]
     args = ("-x", "c", *target, "-nostdinc", *kept, "-isystem", builtin, *extra)
     configured = stamp(str(place), "include/generated/autoconf.h")
-    return ParseConfig(arch, args, (), cache.digest(*args, repr(configured)))
+    return ParseConfig(arch, args, (), cache.digest(*args, repr(configured)), True)
 
 
 def _synthesised(

@@ -143,9 +143,13 @@ def test_architectures_of_files(tmp_path: Path) -> None:
         "drivers/misc/ocxl/link.c": "powerpc",
         "arch/powerpc/platforms/powernv/npu-dma.c": "powerpc",
         "drivers/s390/crypto/vfio_ap_ops.c": "s390",
-        "virt/kvm/kvm_main.c": "x86",
-        "mm/ksm.c": "x86",
     }.items():
         assert arches_of(tmp_path, path) == (arch,)
+    assert arches_of(tmp_path, "mm/ksm.c") == ("x86", "arm64", "s390", "powerpc")
+    assert arches_of(tmp_path, "virt/kvm/kvm_main.c") == ("x86", "s390")
     assert arches_of(tmp_path, "arch/vax/a/b.c") == ()
     assert all_kvm_arches(tmp_path) == ("x86", "s390")
+    for arch in ("arm", "arm64"):
+        (tmp_path / "arch" / arch / "kvm").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "arch" / arch / "kvm/Makefile").write_text("")
+    assert arches_of(tmp_path, "virt/kvm/arm/mmu.c") == ("arm64", "arm")
