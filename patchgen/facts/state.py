@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -222,15 +222,22 @@ class TreeState:
     def taken(self, jobs: Sequence[Job]) -> list[Done[Taken] | Failed]:
         """What each parse yields, in order; one that failed is not tried twice."""
         keys = [(path, arch or self._arch_of(path), on, off) for path, arch, on, off in jobs]
-        tasks: dict[_ConfigKey, Task] = {}
-        for key in dict.fromkeys(keys):
-            if key in self._taken:
-                continue
-            try:
-                tasks[key] = self._task(*key)
-            except UserError as error:
-                self._taken[key] = Failed(str(error))
-        self._taken.update(zip(tasks, facts_of([*tasks.values()], self._digests), strict=True))
+        wanted = [key for key in dict.fromkeys(keys) if key not in self._taken]
+        made: list[_ConfigKey] = []
+
+        def tasks() -> Iterator[Task]:
+            for key in wanted:
+                try:
+                    task = self._task(*key)
+                except UserError as error:
+                    self._taken[key] = Failed(str(error))
+                    continue
+                made.append(key)
+                yield task
+
+        # Flags of a build folder name places outside the tree: all are asked for first.
+        found = facts_of(tasks() if self.build_dir is None else [*tasks()], self._digests)
+        self._taken.update(zip(made, found, strict=True))
         return [self._taken[key] for key in keys]
 
     def _arch_of(self, path: str) -> str | None:

@@ -12,7 +12,7 @@ import functools
 import os
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -134,40 +134,49 @@ class Digests:
             self._dirty = False
 
 
-def facts_of(tasks: list[Task], digests: Digests, workers: int = 0) -> list[Done[Taken] | Failed]:
+def facts_of(
+    tasks: Iterable[Task], digests: Digests, workers: int = 0
+) -> list[Done[Taken] | Failed]:
     """Facts for every task, in order: from the cache, or by parsing in workers.
 
-    Failed: the file is not there, or libclang crashed or hung on it.
+    ``tasks`` may be made while the first are parsed; then all that their parses read
+    lies in the tree and the cache.  Failed: the file is not there, or libclang crashed
+    or hung on it.
     """
     results: dict[int, Done[Taken] | Failed] = {}
     keys: dict[int, str] = {}
-    for number, task in enumerate(tasks):
-        try:
-            own = digests.of(task.path, task.overrides)
-        except UserError as error:
-            results[number] = Failed(str(error))
-            continue
-        names = ",".join(sorted(task.names))
-        keys[number] = cache.digest(program(), task.config.key, task.path, own, names)
-        hit = _cached(keys[number], task, digests)
-        if hit is not None:
-            results[number] = Done(hit)
-    missing = [number for number in range(len(tasks)) if number not in results]
-    chosen = [tasks[number] for number in missing]
+    chosen: list[tuple[int, Task]] = []
+    given = list(tasks) if isinstance(tasks, Sequence) else []
+
+    def missing() -> Iterator[Task]:
+        for number, task in enumerate(given or tasks):
+            try:
+                own = digests.of(task.path, task.overrides)
+            except UserError as error:
+                results[number] = Failed(str(error))
+                continue
+            names = ",".join(sorted(task.names))
+            keys[number] = cache.digest(program(), task.config.key, task.path, own, names)
+            hit = _cached(keys[number], task, digests)
+            if hit is None:
+                chosen.append((number, task))
+                yield task
+            else:
+                results[number] = Done(hit)
 
     def prepare() -> None:
         _SILENT.update(digests.silent())
         settle()
-        confine(_readable(chosen))
+        confine(_readable(given or [task for _, task in chosen]))
 
-    for index, answer in pool.run(take, chosen, workers, prepare=prepare):
-        number = missing[index]
+    for index, answer in pool.run(take, missing(), workers, prepare=prepare):
+        number, task = chosen[index]
         if isinstance(answer, Failed):
             results[number] = answer
             continue
         try:
-            combined = digests.combined(answer.value.includes, tasks[number].overrides)
-            digests.heard(answer.value, tasks[number].overrides)
+            combined = digests.combined(answer.value.includes, task.overrides)
+            digests.heard(answer.value, task.overrides)
         except UserError as error:
             results[number] = Failed(str(error))
             continue
@@ -178,7 +187,7 @@ def facts_of(tasks: list[Task], digests: Digests, workers: int = 0) -> list[Done
         _remember_includes(keys[number], taken.includes)
         results[number] = Done(taken)
     digests.save()
-    return [results[number] for number in range(len(tasks))]
+    return [results[number] for number in sorted(results)]
 
 
 @functools.cache

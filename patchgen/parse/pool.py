@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
@@ -78,26 +79,26 @@ def _serve(
 
 def run(
     function: Callable[[T], R],
-    tasks: Sequence[T],
+    tasks: Iterable[T],
     workers: int = 0,
     limit: float = TIME_LIMIT,
     prepare: Callable[[], object] = lambda: None,
 ) -> Iterator[tuple[int, Done[R] | Failed]]:
     """``(number of the task, result)`` for every task, as they are finished.
 
-    ``function`` must be importable by name; tasks and results are pickled.  A task
-    ``prepare`` is called once in each worker.  A task
-    whose worker dies or takes more than ``limit`` seconds is Failed, with how.
+    ``function`` must be importable by name; tasks and results are pickled.  Tasks are
+    taken from the iterable one ahead of the workers, so that it may make them meanwhile.
+    ``prepare`` is called once in each worker.  A task whose worker dies or takes more
+    than ``limit`` seconds is Failed, with how.
     """
-    count = min(workers or os.cpu_count() or 1, len(tasks))
-    todo = list(range(len(tasks)))[::-1]
+    pending = enumerate(tasks)
     crew: list[_Worker[T, R]] = []
     try:
-        for _ in range(count):
+        for number, task in itertools.islice(pending, workers or os.cpu_count() or 1):
             worker = _Worker(function, prepare)
             crew.append(worker)
-            number = todo.pop()
-            worker.give(number, tasks[number], limit)
+            worker.give(number, task, limit)
+        following = next(pending, None)
         while any(worker.task is not None for worker in crew):
             for worker, answer in _answers(crew, limit):
                 number = worker.task if worker.task is not None else -1
@@ -106,9 +107,9 @@ def run(
                     crew.remove(worker)
                     worker, answer = _Worker(function, prepare), Failed(answer)
                     crew.append(worker)
-                if todo:
-                    following = todo.pop()
-                    worker.give(following, tasks[following], limit)
+                if following is not None:
+                    worker.give(*following, limit)
+                    following = next(pending, None)
                 yield number, answer
     finally:
         for worker in crew:

@@ -96,7 +96,7 @@ def parse(
     except cindex.TranslationUnitLoadError:
         raise UserError("libclang cannot parse this file at all", path) from None
     file = cindex.File.from_name(unit, main)
-    includes = _includes(unit, real, main, config.args)
+    includes = _includes(cindex, unit, real, main, config.args)
     return ParsedUnit(
         path=path,
         arch=config.arch,
@@ -163,7 +163,9 @@ def _index(cindex: Any) -> Any:
 
 
 def _relative(name: str, real: str) -> str:
-    full = os.path.normpath(name if name.startswith("/") else f"{real}/{name}")
+    full = name if name.startswith("/") else f"{real}/{name}"
+    if "/." in full or "//" in full:
+        full = os.path.normpath(full)
     return full[len(real) + 1 :] if full.startswith(f"{real}/") else full
 
 
@@ -210,8 +212,27 @@ def _size(cindex: Any, unit: Any, file: Any) -> int:
     return size.value
 
 
-def _includes(unit: Any, real: str, main: str, args: tuple[str, ...]) -> tuple[str, ...]:
-    names = {_relative(include.include.name, real) for include in unit.get_includes()}
+_VISIT = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_void_p
+)  # CXInclusionVisitor
+_INCLUSIONS = ctypes.CFUNCTYPE(None, ctypes.c_void_p, _VISIT, ctypes.c_void_p)
+
+
+def _files(cindex: Any, unit: Any) -> set[str]:
+    """Names of all files that were read, as clang has them; each is asked for once.
+
+    cindex's own list makes four objects for each of the thousands of ``#include`` lines.
+    """
+    found: set[int] = set()
+    inclusions = _INCLUSIONS(("clang_getInclusions", cindex.conf.lib))
+    inclusions(unit.obj, _VISIT(lambda file, stack, depth, data: found.add(file)), None)
+    return {cindex.File(ctypes.cast(file, cindex.c_object_p)).name for file in found}
+
+
+def _includes(
+    cindex: Any, unit: Any, real: str, main: str, args: tuple[str, ...]
+) -> tuple[str, ...]:
+    names = {_relative(name, real) for name in _files(cindex, unit)}
     folders = {os.path.normpath(arg[arg.index("/") :]) for arg in args if "/" in arg}
     for name in names:
         known = any(name == folder or name.startswith(f"{folder}/") for folder in folders)

@@ -38,6 +38,19 @@ def test_all_call_sites_of_the_5_0_shape(mini50):
     assert all(s.variant == "mmu_notifier_range_init" and len(s.args) == 4 for s in sites)
 
 
+def test_a_member_that_is_null_is_no_callback(tree):
+    (tree / "mm/made_up.c").write_text(
+        "#include <linux/mmu_notifier.h>\n"
+        "static void gone(struct mmu_notifier *mn, struct mm_struct *mm) { }\n"
+        "static const struct mmu_notifier_ops made_up = {\n"
+        "\t.release = gone, .change_pte = NULL, .test_young = (void *)0,\n};\n"
+    )
+    (facts,) = inspect(TreeState(resolve(str(tree))), ["mm/made_up.c"]).files
+    (table,) = facts.ops
+    assert [entry.member for entry in table.entries] == ["release"]
+    assert table.function("change_pte") == ""
+
+
 def test_a_table_that_is_an_array_is_one_table_an_element(mini50):
     found = inspect(TreeState(resolve(str(mini50))), ["drivers/gpu/drm/amd/amdgpu/amdgpu_mn.c"])
     names = [table.name for facts in found.files for table in facts.ops]

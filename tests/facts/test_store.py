@@ -19,8 +19,12 @@ def parsed(monkeypatch, tmp_path):
     run = pool.run
 
     def counting(function, tasks, *more, **named):
-        paths.extend(task.path for task in tasks)
-        return run(function, tasks, *more, **named)
+        def counted():
+            for task in tasks:
+                paths.append(task.path)
+                yield task
+
+        return run(function, counted(), *more, **named)
 
     monkeypatch.setattr(pool, "run", counting)
     return paths
