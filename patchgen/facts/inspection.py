@@ -14,7 +14,7 @@ from patchgen.facts.extract import extract_header
 from patchgen.facts.lexer import Tokens
 from patchgen.facts.merge import merge
 from patchgen.facts.state import Job, TreeState, api_names, tried_as
-from patchgen.facts.store import Taken
+from patchgen.facts.store import Taken, program
 from patchgen.model import Diagnostic, FileFacts, Mention, Value
 from patchgen.outcome import Failed, UserError
 from patchgen.parse.unit import HeaderUse
@@ -116,9 +116,9 @@ class _Survey:
     def add_headers(self, paths: Sequence[str]) -> None:
         """The facts of headers, as the parses of what includes them saw them."""
         for path in paths:
+            source = self.state.read(path) or b""
             for use, arch, errors in self.uses.get(path, ()):
-                source = self.state.read(path) or b""
-                facts = extract_header(source, path, use, api_names(), arch, errors)
+                facts = _header_facts(source, path, use, arch, errors)
                 kind = self.unsound if errors else self.found
                 kind.setdefault(path, []).append(facts)
 
@@ -230,6 +230,22 @@ def _others(state: TreeState, path: str) -> tuple[str, ...]:
 def _foreign(arch: str) -> frozenset[str]:
     """The options that mean another architecture."""
     return frozenset(name for name, owner in SYMBOLS.items() if owner != arch)
+
+
+def _header_facts(
+    source: bytes, path: str, use: HeaderUse, arch: str, errors: tuple[Diagnostic, ...]
+) -> FileFacts:
+    """The facts of a header in one use, taken once per content."""
+    names = ",".join(sorted(api_names()))
+    seen = msgspec.msgpack.encode((path, use, arch, errors))
+    key = cache.digest("header", program(), names, source, seen)
+    try:
+        return msgspec.msgpack.decode(cache.read("facts", key) or b"", type=FileFacts)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    facts = extract_header(source, path, use, api_names(), arch, errors)
+    cache.write("facts", key, msgspec.msgpack.encode(facts))
+    return facts
 
 
 def _with_tries(facts: FileFacts, tries: Sequence[str]) -> FileFacts:
