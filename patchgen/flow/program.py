@@ -26,7 +26,8 @@ class Program:
         whole: Callable[[str], Iterable[Function]] = lambda path: (),
     ) -> None:
         """``whole`` gives all functions of a file, whatever the configuration."""
-        self.whole = whole
+        self._whole = whole
+        self._files: dict[str, tuple[Function, ...]] = {}
         self.functions = tuple(functions)
         self.tables = tuple(tables)
         self._by_name: dict[str, list[Function]] = {}
@@ -45,6 +46,12 @@ class Program:
         if local:
             return tuple(local)
         return tuple(function for function in found if not near or not function.static)
+
+    def whole(self, path: str) -> tuple[Function, ...]:
+        """All functions of a file, whatever the configuration; () where it is not at hand."""
+        if path not in self._files:
+            self._files[path] = tuple(self._whole(path))
+        return self._files[path]
 
     def calls(self, function: Function) -> tuple[Expr, ...]:
         """All call expressions in the body, in source order."""

@@ -163,7 +163,7 @@ class Beyond:
         if not length.terms or not all(term in params for term, _ in length.terms):
             return False
         found = []
-        for caller in self.ranges.callers(self.function.name):
+        for caller in self.ranges.all_callers(self.function):
             sums = Bounds(caller)
             for call in self.program.calls(caller):
                 if call.name == self.function.name and len(call.args) > len(params):

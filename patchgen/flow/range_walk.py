@@ -107,6 +107,23 @@ class Ranges:
         """Functions with a call of ``name``."""
         return self._callers.get(name, [])
 
+    def all_callers(self, function: Function) -> list[Function]:
+        """Functions that call ``function``, also those of its file that matter for nothing else."""
+        name = function.name
+        found = [
+            caller
+            for caller in self.callers(name)
+            if caller is not function and function in self.program.named(name, caller.path)
+        ]
+        known = {caller.name for caller in found if caller.path == function.path} | {name}
+        found += (
+            other
+            for other in self.program.whole(function.path)
+            if other.name not in known
+            and any(call.name == name for call in self.program.calls(other))
+        )
+        return found
+
     def observe(self, function: Function, observer: Observer) -> str:
         """Walk ``function`` for an observer; why the walk is incomplete, or ""."""
         checker = _Checker(self, function, frozenset(), observer)

@@ -116,9 +116,7 @@ def _rounded_inward(site: RangeInit, bounds: Bounds, tree: Context) -> str:
     if not all(bound.kind == "name" and bound.name in params for bound in pair):
         return ""
     places = [params.index(bound.name) + 1 for bound in pair]
-    for caller in ranges_of(tree.program).callers(site.function.name):
-        if site.function not in tree.program.named(site.function.name, caller.path):
-            continue
+    for caller in ranges_of(tree.program).all_callers(site.function):
         above = Bounds(caller)
         for call in tree.program.calls(caller):
             if call.name == site.function.name and len(call.args) > max(places):
