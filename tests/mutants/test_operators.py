@@ -107,6 +107,11 @@ APPLIES = [
      SECTION % (INIT.replace(" 0,", " MMU_NOTIFIER_USE_CHANGE_PTE,")
                 % ("MMU_NOTIFY_CLEAR", "end")).replace(" addr,", " addr & PAGE_MASK,"), "",
      ["(addr & PAGE_MASK) + 2 * PAGE_SIZE);"]),
+    ("length_check_removed",
+     SECTION % ("if (addr >= end)\n\t\treturn 0;\n" + CLEAR + BEGIN + END)
+     + "static void user(struct vm_area_struct *vma, unsigned long a, unsigned long n)\n{\n"
+       "\tunsigned long b = a + n;\n\n\tchange(vma, a, b);\n}\n", "",
+     ["range;\n\nmmu_notifier_range_init("]),
     ("sharing_not_considered", SECTION % (CLEAR + ADJUST + BEGIN + END), "",
      ["end);\nmmu_notifier_invalidate_range_start("]),
     ("sharing_considered_late", SECTION % (CLEAR + ADJUST + BEGIN + END), "",
@@ -150,6 +155,10 @@ LEAVES_ALONE = [
     ("range_narrowed", SECTION % (INIT % ("MMU_NOTIFY_CLEAR", "addr + PAGE_SIZE")), ""),
     ("range_narrowed", SECTION % (CLEAR + BEGIN + "zap(vma, addr, range.end);\n" + END), ""),
     ("length_check_removed", SECTION % ("if (addr >= vma->vm_end)\n\treturn 0;\n" + CLEAR), ""),
+    ("length_check_removed",
+     SECTION % ("if (addr >= end)\n\t\treturn 0;\n" + CLEAR + BEGIN + END)
+     + "static void user(struct vm_area_struct *vma, unsigned long a)\n{\n"
+       "\tunsigned long b = a + PUD_SIZE;\n\n\tchange(vma, a, b);\n}\n", ""),
     ("start_below_table_lock", SECTION % (CLEAR + BEGIN + END + "spin_lock(ptl);"), ""),
     ("section_removed", SECTION % (CLEAR + BEGIN + "wrprotect(vma);\n" + END), ""),
     ("end_that_skips_secondary_tlbs",

@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from patchgen.facts.walk import callees
-from patchgen.model import Block, Expr, ExprStmt, Goto, If, Label
+from patchgen.facts.body import functions_in
+from patchgen.facts.walk import callees, calls
+from patchgen.model import Block, Decl, Expr, ExprStmt, Goto, If, Label
 from tests.mutants.code import Code, only_returns
 from tests.mutants.locks import TABLE_LOCKS, leave
 from tests.mutants.operator import operator
@@ -220,17 +221,46 @@ def bounds_swapped(s: Subject) -> Iterator[Site]:
 
 @operator(5)
 def length_check_removed(s: Subject) -> Iterator[Site]:
-    """The check that returns for an empty range is gone: an empty range is announced."""
+    """The check that returns for an empty range is gone: an empty range is announced.  Not
+    where all callers of a static function give an end that is a constant above the start."""
     for section, init in _initialised(s):
         code = section.code
         bounds = _bounds(init)
         stmt = code.lone(init)
         if not bounds or stmt is None:
             continue
+        if _never_empty(s, code, bounds):
+            continue
         names = {e.name for b in bounds for e in _names(b)}
         for test in code.preceding(stmt):
             if isinstance(test, If) and only_returns(test) and _about_length(test.test, names):
                 yield s.site(code, test, code.remove(test))
+
+
+def _never_empty(s: Subject, code: Code, bounds: tuple[Expr, Expr]) -> bool:
+    """Whether a static function gets ``end``, declared as ``start + CONSTANT``, by every caller."""
+    function = code.function
+    params = [param.name for param in function.params]
+    if not function.static or not all(bound.name in params for bound in bounds):
+        return False
+    first, last = (params.index(bound.name) + 1 for bound in bounds)
+    found = []
+    for caller in functions_in(s.source, s.path):
+        given = {
+            variable.name: variable.init
+            for stmt in Code(s.source, caller).statements
+            if isinstance(stmt, Decl)
+            for variable in stmt.variables
+        }
+        for call in calls(caller.body, function.name):
+            end = given.get(call.args[last].name)
+            found.append(
+                end is not None
+                and (end.kind, end.name) == ("binary", "+")
+                and end.args[0].name == call.args[first].name != ""
+                and end.args[1].name.isupper()
+            )
+    return bool(found) and all(found)
 
 
 def _names(expr: Expr) -> Iterator[Expr]:
