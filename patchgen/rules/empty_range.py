@@ -41,7 +41,7 @@ from patchgen.flow.range_bounds import Bounds, Sum
 from patchgen.flow.range_sites import RangeInit, inits
 from patchgen.flow.range_walk import ranges_of
 from patchgen.flow.text import bare, subexpressions, text
-from patchgen.model import Expr, Finding, Undecided
+from patchgen.model import Expr, Finding, Function, Undecided
 from patchgen.rules.base import CORE, ERROR, Context, Rule, undecided
 
 RULE = Rule(
@@ -116,7 +116,7 @@ def _rounded_inward(site: RangeInit, bounds: Bounds, tree: Context) -> str:
     if not all(bound.kind == "name" and bound.name in params for bound in pair):
         return ""
     places = [params.index(bound.name) + 1 for bound in pair]
-    for caller in ranges_of(tree.program).all_callers(site.function):
+    for caller in _callers(site.function, tree):
         above = Bounds(caller)
         for call in tree.program.calls(caller):
             if call.name == site.function.name and len(call.args) > max(places):
@@ -124,6 +124,14 @@ def _rounded_inward(site: RangeInit, bounds: Bounds, tree: Context) -> str:
                 if _inward(given, above) and not _compared(given, above, call.span.start):
                     return f"{caller.name}() rounds"
     return ""
+
+
+def _callers(function: Function, tree: Context) -> list[Function]:
+    """Callers at hand; the whole file is only parsed where something in it rounds down."""
+    source = tree.read(function.path) or b""
+    if any(way.encode() in source for way in names("ranges", "arithmetic", "down")):
+        return ranges_of(tree.program).all_callers(function)
+    return ranges_of(tree.program).callers(function.name)
 
 
 def _inward(pair: tuple[Expr, Expr], bounds: Bounds) -> bool:
