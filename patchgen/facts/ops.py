@@ -86,7 +86,9 @@ def _entries(init: Expr) -> tuple[OpsEntry, ...]:
         value = field.args[0]
         while value.kind in ("cast", "unary") and value.args:
             value = value.args[0]
-        name = value.name if value.kind == "name" and value.name != "NULL" else ""
+        if value.name in ("NULL", "0"):
+            continue  # no callback, as if the member were left out
+        name = value.name if value.kind == "name" else ""
         entries.append(OpsEntry(field.name, name, field.line, field.span))
     return tuple(entries)
 
@@ -109,9 +111,8 @@ def filled_at_run_time(functions: Iterable[Function]) -> tuple[OpsTable, ...]:
             base = target.args[0].name
             words = types.get(base, "").replace("*", " ").split()
             struct = next((word for word in words if word in OPS_STRUCTS), "")
-            if struct and value.kind == "name":
-                callback = value.name if value.name != "NULL" else ""
-                entry = OpsEntry(target.name, callback, expr.line, expr.span)
+            if struct and value.kind == "name" and value.name != "NULL":
+                entry = OpsEntry(target.name, value.name, expr.line, expr.span)
                 entries.setdefault((struct, base), []).append(entry)
         for (struct, base), filled in entries.items():
             found.append(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from patchgen.facts.extract import extract
+from patchgen.facts.inspection import Inspection
 from patchgen.facts.ops import WALK_OPS
 from patchgen.model import FileFacts
 from patchgen.parse.unit import ParsedUnit
@@ -41,5 +42,5 @@ def test_callbacks_of_walks_in_question_are_taken() -> None:
 
 
 def test_walks_are_no_notifier_tables_in_reports() -> None:
-    data = inspection_data("", "", None, [_facts()], ())
+    data = inspection_data("", "", None, Inspection((_facts(),), ()))
     assert data["tables"] == []
