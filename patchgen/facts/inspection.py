@@ -18,7 +18,7 @@ from patchgen.facts.store import Taken, program
 from patchgen.model import Diagnostic, FileFacts, Mention, Value
 from patchgen.outcome import Failed, UserError
 from patchgen.parse.unit import HeaderUse
-from patchgen.tree.arch import KVM_GENERIC, SYMBOLS, arches_of
+from patchgen.tree.arch import KVM_MAIN, SYMBOLS, arches_of
 
 
 class Inspection(Value, frozen=True):
@@ -43,8 +43,8 @@ class Inspection(Value, frozen=True):
 def inspect(state: TreeState, paths: Sequence[str] = ()) -> Inspection:
     """Facts of ``paths``, or of every file of the tree that mentions the API.
 
-    A file is parsed for the first of its architectures, KVM's generic code (in the
-    whole tree) for each.  Where mentions stay inactive it is parsed again with the
+    A file is parsed for the first of its architectures, kvm_main.c (in the whole
+    tree) for each.  Where mentions stay inactive it is parsed again with the
     CONFIG options around them turned, then for its other architectures, plain and
     turned.  UserError: one of ``paths`` is not there, is no C source or header, or
     cannot be read.
@@ -216,7 +216,8 @@ def _built_for(state: TreeState, path: str, whole: bool = False) -> tuple[str, .
     if state.arch:
         return (state.arch,)
     arches = arches_of(state.root, path)
-    every = whole and path.startswith(KVM_GENERIC) and not state.is_built(path)
+    # The rest of virt/kvm is for those that select it (HAVE_KVM_PFNCACHE, ...).
+    every = whole and path == KVM_MAIN and not state.is_built(path)
     return arches if every else arches[:1]
 
 

@@ -56,8 +56,11 @@ SYMBOLS = {
 }  # fmt: skip
 """The options (without CONFIG_) that mean an architecture, from arch/*/Kconfig."""
 
-KVM_GENERIC = "virt/kvm/"
-"""The folder that every architecture with KVM builds."""
+KVM_MAIN = "virt/kvm/kvm_main.c"
+"""What every architecture with KVM builds."""
+
+_KVM_GENERIC = "virt/kvm/"
+"""The folder of what they may select."""
 
 _KVM_ON_ARM = "virt/kvm/arm/"
 """Of it, what only the two ARM architectures build (until 5.6)."""
@@ -93,7 +96,7 @@ def arches_of(root: Path, path: str) -> tuple[str, ...]:
     if path.startswith(_KVM_ON_ARM):
         arms = tuple(name for name in all_kvm_arches(root) if name.startswith("arm"))
         return arms or all_kvm_arches(root)
-    return all_kvm_arches(root) if path.startswith(KVM_GENERIC) else _all_arches(root)
+    return all_kvm_arches(root) if path.startswith(_KVM_GENERIC) else _all_arches(root)
 
 
 def _all_arches(root: Path) -> tuple[str, ...]:

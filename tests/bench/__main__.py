@@ -17,7 +17,7 @@ from pathlib import Path
 
 from patchgen.facts.state import TreeState
 from patchgen.outcome import UserError
-from patchgen.tree.arch import KVM_GENERIC, arches_of
+from patchgen.tree.arch import arches_of
 from patchgen.tree.flags import parse_config
 from patchgen.tree.registry import resolve
 from tests.bench.measure import Figure, bare_parse, measure
@@ -145,8 +145,8 @@ def whole(folder: Path, unit: Figure, cold: object) -> None:
     lines = ["from clang import cindex", "index = cindex.Index.create()"]
     for path in paths:
         arches = arches_of(root, path)
-        # KVM's generic code is parsed for each architecture; headers alone are left out.
-        for arch in arches if path.startswith(KVM_GENERIC) else arches[:1]:
+        # kvm_main.c is parsed for each architecture; headers alone are left out.
+        for arch in arches if path == KVM_MAIN else arches[:1]:
             args = list(state.config(path, arch).args)
             lines.append(f"index.parse({str(root / path)!r}, args={args!r})")
     script.write_text("\n".join(lines) + "\n")
