@@ -50,7 +50,8 @@ class Reparser:
         args = [*self.config.args, "-working-directory", self.real]
         unsaved = [*self.others.items(), (self.main, source)]
         self.unit = parsing._translate(cindex, self.main, args, unsaved, _OPTIONS)
-        self.functions = parsing._functions(cindex, self.unit, self.main)
+        file = cindex.File.from_name(self.unit, self.main)
+        self.functions = parsing._functions(cindex, self.unit, file, len(source))
         self.reliable = self._reparse(source) and _same(self._facts(source, ()), known)
 
     def facts(self, source: bytes, edits: Sequence[Edit]) -> FileFacts | None:
