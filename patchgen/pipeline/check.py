@@ -74,9 +74,9 @@ def checking(
     with contextlib.ExitStack() as ending, styles(root, mails) as runs:
         for number, job in enumerate(jobs, 1):
             progress(f"verify {number}/{len(jobs)}: {job.subject}")
+            run = next(runs, None)
             parses = check_parses(job.before, job.after, job.changed)
             api = _api(job.after, job.changed)
-            run = next(runs, None)
             if len(begun) >= LINTS:
                 begun[-LINTS].lint.wait()
             lint = Background("lint", functools.partial(lint_delta, *job[:2], parses.files))

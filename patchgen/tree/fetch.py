@@ -21,7 +21,16 @@ import msgspec
 
 from patchgen.model import Value
 from patchgen.outcome import UserError
-from patchgen.tree import child, fetch_debian, fetch_git, fetch_path, link, registry, unpack
+from patchgen.tree import (
+    child,
+    fetch_debian,
+    fetch_git,
+    fetch_path,
+    link,
+    registry,
+    search,
+    unpack,
+)
 from patchgen.tree.describe import Tree, describe
 
 # Linux 7.2 takes 1.64 GB in files and 0.16 GB as a package; git needs more.
@@ -96,7 +105,7 @@ def _first_that_works(
     wanted = [source] if source else list(registry.SOURCES)
     for kind in wanted:
         if registry.fetched(name, kind).is_dir():
-            return registry.fetched(name, kind)
+            return _indexed(registry.fetched(name, kind))
     reasons: list[str] = []
     for kind in wanted:
         getter = _getter(entry, kind, git, report)
@@ -111,6 +120,13 @@ def _first_that_works(
                 report(f"not from {kind}: {error}", 0, 0)
     hint = f"patchgen tree add {name} --from PATH takes any kernel checkout"
     raise UserError(f"cannot get kernel tree {name}: " + "; ".join(reasons), "", hint)
+
+
+def _indexed(root: Path) -> Path:
+    """A tree that is there, with the text search's memory beside it where that can be."""
+    if not search.is_indexed(root) and os.access(root.parent, os.W_OK):
+        search.index(root)
+    return root
 
 
 def _getter(
@@ -143,6 +159,8 @@ def _store(
                 size = unpack.survey(tree.path)
                 note = Origin(name, kind, detail, tree.version, size)
                 (part / _ORIGIN).write_bytes(msgspec.json.encode(note))
+                report("indexing", 0, 0)
+                search.index(tree.path)
                 if final.parent.exists():
                     unpack.remove(final.parent)
                 part.rename(final.parent)

@@ -2,7 +2,8 @@
 """Which files of a tree contain given strings: a fast text search with a memory.
 
 ``find`` lists sources with size and time stamps (0.2 s for a kernel); only files
-whose stamp is new are searched, by ``grep`` on all processors.  Links that lead out
+whose stamp is new are searched, by ``grep`` on all processors.  A tree that patchgen
+fetched has a first memory beside it, made when it was unpacked.  Links that lead out
 of the tree are not followed; they and all else that is not read are listed.
 """
 
@@ -17,6 +18,7 @@ import msgspec
 from patchgen import cache
 from patchgen.model import Value
 from patchgen.outcome import UserError
+from patchgen.tree.registry import trees_dir
 from patchgen.tree.snapshot import SIZE_LIMIT
 
 #: Folders without kernel code that runs: user-space tools have their own headers.
@@ -46,6 +48,10 @@ class Found(Value, frozen=True):
     refused: tuple[tuple[str, str], ...]
 
 
+#: The memory of a fetched tree, in the folder that the tree lies in; of these needles.
+_FIRST = f"search-{cache.digest(*NEEDLES)[:12]}.msgpack"
+
+
 class _Memory(msgspec.Struct):
     stamps: dict[str, str]
     hits: list[str]
@@ -65,9 +71,25 @@ def search(root: Path, needles: tuple[str, ...] = NEEDLES) -> Found:
     return Found(_hits(root, stamps, needles), tuple(sorted(refused.items())))
 
 
+def index(root: Path) -> None:
+    """Search a tree that is being fetched, and keep the memory beside it.
+
+    UserError: as :func:`search`.
+    """
+    stamps, _ = _stamps(root)
+    hits = sorted(_grep(root, list(stamps), NEEDLES))
+    memory = msgspec.msgpack.encode(_Memory(stamps, hits))
+    cache.write_atomic(root.parent / _FIRST, memory)
+
+
+def is_indexed(root: Path) -> bool:
+    """Whether :func:`index` was called for a fetched tree."""
+    return (root.parent / _FIRST).is_file()
+
+
 def _hits(root: Path, stamps: dict[str, str], needles: tuple[str, ...]) -> tuple[str, ...]:
     key = cache.digest(os.fsencode(os.path.realpath(root)), *needles)
-    before = _remembered(key)
+    before = _remembered(key) or _first(root, needles)
     if before.stamps == stamps:
         return tuple(before.hits)
     changed = [path for path, stamp in stamps.items() if before.stamps.get(path) != stamp]
@@ -77,12 +99,24 @@ def _hits(root: Path, stamps: dict[str, str], needles: tuple[str, ...]) -> tuple
     return tuple(hits)
 
 
-def _remembered(key: str) -> _Memory:
+def _remembered(key: str) -> _Memory | None:
     data = cache.read("search", key)
     try:
-        return msgspec.msgpack.decode(data or b"", type=_Memory)
+        return None if data is None else msgspec.msgpack.decode(data, type=_Memory)
     except msgspec.DecodeError:
-        return _Memory({}, [])
+        return None
+
+
+def _first(root: Path, needles: tuple[str, ...]) -> _Memory:
+    """What was found when the tree was fetched; only where we fetched it ourselves."""
+    real = Path(os.path.realpath(root))
+    ours = Path(os.path.realpath(trees_dir()))
+    try:
+        if needles == NEEDLES and real.parent.parent == ours:
+            return msgspec.msgpack.decode((real.parent / _FIRST).read_bytes(), type=_Memory)
+    except (OSError, msgspec.DecodeError):
+        pass
+    return _Memory({}, [])
 
 
 def _stamps(root: Path) -> tuple[dict[str, str], dict[str, str]]:

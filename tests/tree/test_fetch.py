@@ -12,10 +12,11 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from patchgen.outcome import UserError
-from patchgen.tree import fetch, registry
+from patchgen.tree import fetch, registry, search
 from tests.tree.sources import LIST, children_of, make_git, make_kernel, run, snapshot
 
 KILLS = 6
@@ -57,6 +58,39 @@ def test_git_tag_is_fetched_shallow_linked_and_found(place: Path) -> None:
     origin = fetch.origin(tree.path)
     assert origin is not None and origin.source == "git" and "v5.10.262" in origin.detail
     assert not parts(place)
+
+
+def test_what_was_fetched_is_searched_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = make_kernel(place / "kernel")
+    (kernel / "mm").mkdir(exist_ok=True)
+    (kernel / "mm/told.c").write_text("void f(void) { mmu_notifier_get(0); }\n")
+    (kernel / "mm/plain.c").write_text("int nothing;\n")
+    use_git(place, make_git(place / "git", kernel))
+    tree = fetch.add("5.10")
+    asked: list[list[str]] = []
+    grep = search._grep
+    monkeypatch.setattr(
+        search, "_grep", lambda r, paths, n: asked.append(paths) or grep(r, paths, n)
+    )
+    monkeypatch.setenv("PATCHGEN_CACHE", str(place / "empty"))
+    assert "mm/told.c" in search.candidates(tree.path)
+    assert asked == [], "the memory beside the tree was not used"
+    (tree.path / "mm/plain.c").write_text("int no; /* mmu_notifier */\n")
+    assert {"mm/told.c", "mm/plain.c"} <= set(search.candidates(tree.path))
+    assert asked == [["mm/plain.c"]]
+
+
+def test_a_memory_beside_somebody_elses_tree_is_not_believed(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATCHGEN_CACHE", str(place / "empty"))
+    kernel = make_kernel(place / "theirs" / "linux")
+    (kernel / "told.c").write_text("void f(void) { mmu_notifier_get(0); }\n")
+    search.index(kernel)
+    memory = next(kernel.parent.glob("search-*"))
+    found = msgspec.msgpack.decode(memory.read_bytes())
+    memory.write_bytes(msgspec.msgpack.encode({**found, "hits": []}))
+    assert "told.c" in search.candidates(kernel)
 
 
 def test_second_clone_does_not_download_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
