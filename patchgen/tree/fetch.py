@@ -71,7 +71,10 @@ def add(
     if not source:
         given = fetch_path.from_environment(name)
     if given is None and not source and here.is_dir():
-        return fetch_path.adopt(here, called, "" if alias else _series(entry))
+        tree = fetch_path.adopt(here, called, "" if alias else _series(entry))
+        if origin(tree.path) is not None:
+            _indexed(tree.path.resolve())
+        return tree
     if given is not None:
         tree = fetch_path.adopt(given, called, "" if alias else _series(entry))
         link.point(here, tree.path)
@@ -105,7 +108,7 @@ def _first_that_works(
     wanted = [source] if source else list(registry.SOURCES)
     for kind in wanted:
         if registry.fetched(name, kind).is_dir():
-            return _indexed(registry.fetched(name, kind))
+            return _indexed(registry.fetched(name, kind).resolve())
     reasons: list[str] = []
     for kind in wanted:
         getter = _getter(entry, kind, git, report)
@@ -123,8 +126,9 @@ def _first_that_works(
 
 
 def _indexed(root: Path) -> Path:
-    """A tree that is there, with the text search's memory beside it where that can be."""
-    if not search.is_indexed(root) and os.access(root.parent, os.W_OK):
+    """A fetched tree that is there, with the text search's memory beside it if it can be."""
+    ours = root.parent.parent == registry.trees_dir().resolve()
+    if ours and not search.is_indexed(root) and os.access(root.parent, os.W_OK):
         search.index(root)
     return root
 
