@@ -122,7 +122,7 @@ def command(
     from patchgen.commits.identity import parse_identity
     from patchgen.commits.revision import full_hash
     from patchgen.pipeline.cover import Supplied, build_cover
-    from patchgen.pipeline.generate import Request, generate, proving
+    from patchgen.pipeline.generate import Ahead, Request, generate
     from patchgen.pipeline.plan import make_plan
     from patchgen.recipes.base import Options
     from patchgen.recipes.planned import Choice
@@ -147,8 +147,11 @@ def command(
     )
     show("plan")
     state = open_state(spec, build_dir, arch)
-    with proving(state, recipes, request) as proofs:
-        plan = make_plan(state, recipes, Options(not no_overrides), Choice(only, skip, until))
+    with Ahead(state, recipes, request) as ahead:
+        plan = make_plan(
+            state, recipes, Options(not no_overrides), Choice(only, skip, until), ahead.step
+        )
+        ahead.planned(plan)
         supplied = Supplied(title, _bench(bench), "", _boot(boot_evidence, plan))
         if not as_json and not plan.refusals:
             if not quiet:
@@ -164,7 +167,7 @@ def command(
             request,
             out,
             show,
-            proofs,
+            ahead,
         )
     show("")
     if as_json:

@@ -14,7 +14,7 @@ from patchgen.commits.source import describe
 from patchgen.commits.target import Target, WorkTree, find_target
 from patchgen.facts.state import TreeState
 from patchgen.outcome import CheckFailed, UserError
-from patchgen.pipeline.check import Job, checking, require
+from patchgen.pipeline.check import Job, check_all, require
 from patchgen.verify.apply import AppliedSeries, apply_in
 from patchgen.verify.checked import PatchCheck
 
@@ -69,9 +69,8 @@ def verify_applied(state: TreeState, applied: AppliedSeries) -> tuple[PatchCheck
     for number, patch in enumerate(applied.patches, 1):
         after = state.after(applied.contents(number))
         changed = tuple(sorted(patch.files))
-        jobs.append(Job(before, after, patch.patch.subject, changed, patch.patch.mail))
+        jobs.append(Job(before, after, patch.patch.subject, changed))
         before = after
-    with checking(jobs, run_checkpatch=False) as checks:
-        found = checks()
+    found = check_all(jobs)
     require(found)
     return tuple(found)

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,16 +13,16 @@ from patchgen.facts.state import TreeState
 from patchgen.outcome import CheckFailed
 from patchgen.pipeline.background import Background
 from patchgen.verify.checked import PatchCheck
-from patchgen.verify.checkpatch import StyleCheck, styles
+from patchgen.verify.checkpatch import StyleCheck, StyleRun, styles
 from patchgen.verify.lint_delta import LintDelta, lint_delta
 from patchgen.verify.parses import ParseCheck, check_parses
 
-#: Lints of patches that are under way at once, beside the parses of later ones.
-LINTS = 2
+#: Checks of patches that are under way at once.
+AT_ONCE = 3
 
 
 class Job(NamedTuple):
-    """A patch to check: the states around it, what it changes, its mail.
+    """A patch to check: the states around it, and what it changes.
 
     Its result is the state ``after``: it was applied already.
     """
@@ -31,58 +31,108 @@ class Job(NamedTuple):
     after: TreeState
     subject: str
     changed: tuple[str, ...]
-    mail: bytes
 
 
-class _Begun(NamedTuple):
-    job: Job
+class _Looked(NamedTuple):
+    """What was found out about a patch, its mail apart."""
+
     parses: ParseCheck
     api: str
     api_faults: tuple[str, ...]
-    style: StyleCheck | None
-    lint: Background[LintDelta]
+    lint: LintDelta
 
-    def check(self) -> PatchCheck:
-        lint = self.lint.result()
-        style = "not run"
-        introduced = [f"{f.place}: {f.message} [{f.rule}]" for f in lint.introduced]
+    def check(self, subject: str, style: StyleCheck | None) -> PatchCheck:
+        said = "not run"
+        introduced = [f"{f.place}: {f.message} [{f.rule}]" for f in self.lint.introduced]
         faults = [*self.parses.new, *self.api_faults, *introduced]
-        if self.style is not None:
-            absent = self.style.state == "absent"
-            style = f"not run ({self.style.reason})" if absent else self.style.state
-            faults += [f"checkpatch: {complaint}" for complaint in self.style.complaints]
+        if style is not None:
+            said = f"not run ({style.reason})" if style.state == "absent" else style.state
+            faults += [f"checkpatch: {complaint}" for complaint in style.complaints]
         return PatchCheck(
-            self.job.subject, True, len(self.parses.files), self.parses.new, self.api, lint,
-            style, tuple(dict.fromkeys(faults)),
+            subject, True, len(self.parses.files), self.parses.new, self.api, self.lint,
+            said, tuple(dict.fromkeys(faults)),
         )  # fmt: skip
 
 
-@contextlib.contextmanager
-def checking(
-    jobs: Sequence[Job],
-    run_checkpatch: bool = True,
-    progress: Callable[[str], None] = lambda line: None,
-) -> Iterator[Callable[[], list[PatchCheck]]]:
-    """Check the patches of a series; the block can do other things before it asks.
+class _Begun(NamedTuple):
+    subject: str
+    work: Background[_Looked]
+    parsed: int
 
-    All is parsed when the block begins, and findings are compared in processes beside
-    it.  What it is given waits for them and gives the checks, in the order of ``jobs``.
+
+class Checks:
+    """Checks of a series' patches, in processes beside the work here.
+
+    They parse one after the other, since the state before a patch is the one behind
+    another, and what was parsed is found in the cache; findings are compared meanwhile.
+    A block that it opens ends them, whatever they do.
     """
-    begun: list[_Begun] = []
-    mails = [job.mail for job in jobs] if run_checkpatch and jobs else []
+
+    def __init__(self) -> None:
+        self._begun: list[_Begun] = []
+
+    def __enter__(self) -> Checks:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for begun in self._begun:
+            begun.work.stop()
+            os.close(begun.parsed)
+
+    def __len__(self) -> int:
+        return len(self._begun)
+
+    def add(self, job: Job) -> None:
+        """Begin the check of the next patch; waits where enough are under way."""
+        if len(self._begun) >= AT_ONCE:
+            self._begun[-AT_ONCE].work.wait()
+        earlier = self._begun[-1].parsed if self._begun else -1
+        # Whoever reads it waits until its other end is closed: by hand, or by death.
+        parsed, open_until_parsed = os.pipe()
+        look = functools.partial(_look, job, earlier, open_until_parsed)
+        self._begun.append(_Begun(job.subject, Background("a check", look), parsed))
+        os.close(open_until_parsed)
+
+    def wait_until_parsed(self) -> None:
+        """Wait until the last patch's state is parsed, or its check has failed."""
+        if self._begun:
+            os.read(self._begun[-1].parsed, 1)
+
+    def results(
+        self,
+        runs: Iterator[StyleRun] = iter(()),  # noqa: B008
+        progress: Callable[[str], None] = lambda line: None,
+    ) -> list[PatchCheck]:
+        """The checks in the order of the patches, with what checkpatch said of their mails."""
+        found = []
+        for number, begun in enumerate(self._begun, 1):
+            progress(f"verify {number}/{len(self._begun)}: {begun.subject}")
+            style = next(runs, None)
+            looked = begun.work.result()
+            found.append(looked.check(begun.subject, style.result() if style else None))
+        return found
+
+
+def check_all(
+    jobs: Sequence[Job],
+    mails: Sequence[bytes] = (),
+    progress: Callable[[str], None] = lambda line: None,
+) -> list[PatchCheck]:
+    """Check all patches of a series; the tree's checkpatch runs where ``mails`` are given."""
     root = jobs[0].after.root if jobs else Path()
-    with contextlib.ExitStack() as ending, styles(root, mails) as runs:
-        for number, job in enumerate(jobs, 1):
-            progress(f"verify {number}/{len(jobs)}: {job.subject}")
-            run = next(runs, None)
-            parses = check_parses(job.before, job.after, job.changed)
-            api = _api(job.after, job.changed)
-            if len(begun) >= LINTS:
-                begun[-LINTS].lint.wait()
-            lint = Background("lint", functools.partial(lint_delta, *job[:2], parses.files))
-            ending.callback(lint.stop)
-            begun.append(_Begun(job, parses, *api, run.result() if run else None, lint))
-        yield lambda: [one.check() for one in begun]
+    with Checks() as checks, styles(root, mails) as runs:
+        for job in jobs:
+            checks.add(job)
+        return checks.results(runs, progress)
+
+
+def _look(job: Job, earlier: int, open_until_parsed: int) -> _Looked:
+    if earlier >= 0:
+        os.read(earlier, 1)
+    parses = check_parses(job.before, job.after, job.changed)
+    api = _api(job.after, job.changed)
+    os.close(open_until_parsed)
+    return _Looked(parses, *api, lint_delta(job.before, job.after, parses.files))
 
 
 def _api(after: TreeState, changed: Sequence[str]) -> tuple[str, tuple[str, ...]]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,11 +16,11 @@ from patchgen.facts.kvm import KVM_MAIN
 from patchgen.facts.state import TreeState
 from patchgen.model import Value
 from patchgen.outcome import CheckFailed, UserError
-from patchgen.pipeline.check import Job, checking, require
+from patchgen.pipeline.check import Checks, Job, require
 from patchgen.pipeline.plan import make_plan, refuse
 from patchgen.pipeline.prove import Proofs, fault_of
 from patchgen.recipes.base import Options, load
-from patchgen.recipes.planned import Choice, SeriesPlan
+from patchgen.recipes.planned import Choice, Planned, SeriesPlan
 from patchgen.series.cover import Cover
 from patchgen.series.headers import MailOptions
 from patchgen.series.outgoing import check_target
@@ -28,6 +28,7 @@ from patchgen.series.parts import cut, write_parts
 from patchgen.series.prepare import Prepared, prepare
 from patchgen.series.write import SeriesFiles, sender_or_placeholder, series_files, write_series
 from patchgen.verify.checked import PatchCheck
+from patchgen.verify.checkpatch import styles
 
 
 class Request(Value, frozen=True):
@@ -62,13 +63,12 @@ def generate(
     request: Request,
     out: Path,
     progress: Callable[[str], None] = lambda line: None,
-    proofs: Proofs | None = None,
+    ahead: Ahead | None = None,
 ) -> Generated:
     """Verify a plan's patches and write the series into ``out``: all of it or nothing.
 
-    ``proofs`` is what :func:`proving` began before the plan was made.  Refused: the
-    tree cannot take it.  CheckFailed: a patch failed a check.  Nothing of the tree is
-    written in any case.
+    ``ahead`` is what was begun while the plan was made, and knows it.  Refused: the tree
+    cannot take it.  CheckFailed: a patch failed a check.  Nothing of the tree is written.
     """
     refuse(plan)
     if not plan.planned:
@@ -99,16 +99,12 @@ def generate(
         return msgspec.structs.replace(text, base=request.base) if request.base else text
 
     with contextlib.ExitStack() as ending:
-        if not _concerns_kvm(plan, request):
-            proofs = None
-        elif proofs is None:
-            proofs = Proofs(plan.first)
-            ending.callback(proofs.stop)
-        if proofs is not None:
-            proofs.go_on(plan.last)
+        if ahead is None:
+            ahead = ending.enter_context(Ahead(plan.first, plan.recipes, request))
+            ahead.planned(plan)
         checks = _checked(plan, series_files(series, letter(()), prepared.options), request,
-                          progress)  # fmt: skip
-        proof, fault = _proved(proofs, progress)
+                          ahead.checks, progress)  # fmt: skip
+        proof, fault = _proved(ahead.proofs, progress)
     if fault:
         raise CheckFailed(fault)
 
@@ -125,45 +121,84 @@ def generate(
     return Generated(tuple(checks), files, hint, prepared.notes, proof)
 
 
+class Ahead:
+    """What is begun before it is asked for; a block that it opens ends all of it.
+
+    The proof of the tree as it is, where a recipe changes KVM's protocol, and the checks
+    of patches that were planned, while the rest is planned.
+    """
+
+    def __init__(self, state: TreeState, recipes: Sequence[str], request: Request) -> None:
+        self._request = request
+        self._waiting: Planned | None = None
+        self.checks = Checks()
+        self.proofs: Proofs | None = None
+        wanted = request.prove and state.read(KVM_MAIN) is not None
+        if wanted and any(load(name).changes_kvm for name in recipes):
+            self.proofs = Proofs(state)
+
+    def __enter__(self) -> Ahead:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.checks.__exit__()
+        if self.proofs is not None:
+            self.proofs.stop()
+
+    def step(self, planned: Planned) -> None:
+        """A step of the plan is made, and is checked from now on.
+
+        Where it changes KVM's callbacks, the check waits until the next step is made: that
+        one looks at them, and what it parses is not parsed a second time then.
+        """
+        if self._waiting is not None:
+            self._check(self._waiting)
+        self._waiting = planned if KVM_MAIN in planned.patch.files else None
+        if self._waiting is None:
+            self._check(planned)
+
+    def planned(self, plan: SeriesPlan) -> None:
+        """The whole plan is made: all that is left to begin is begun; to be called once."""
+        if plan.refusals:
+            return
+        for planned in plan.planned[len(self.checks) :]:
+            self._check(planned)
+        if not _concerns_kvm(plan, self._request):
+            if self.proofs is not None:
+                self.proofs.stop()
+            self.proofs = None
+            return
+        self.proofs = self.proofs or Proofs(plan.first)
+        self.proofs.go_on(plan.last)
+
+    def _check(self, planned: Planned) -> None:
+        changed = tuple(sorted(planned.patch.files))
+        self.checks.add(Job(planned.before, planned.after, planned.patch.subject, changed))
+
+
 def _checked(
-    plan: SeriesPlan, draft: SeriesFiles, request: Request, progress: Callable[[str], None]
+    plan: SeriesPlan,
+    draft: SeriesFiles,
+    request: Request,
+    checks: Checks,
+    progress: Callable[[str], None],
 ) -> list[PatchCheck]:
     """Every patch's checks; CheckFailed where one must not ship, or the plan is not done."""
-    mails = list(draft.files.values())[1:]
-    jobs = [
-        Job(one.before, one.after, one.patch.subject, tuple(sorted(one.patch.files)), mail)
-        for one, mail in zip(plan.planned, mails, strict=True)
-    ]
-    with checking(jobs, request.checkpatch, progress) as checks:
+    mails = list(draft.files.values())[1:] if request.checkpatch else []
+    with styles(plan.first.root, mails) as runs:
         left, failure = "", None
         try:
+            checks.wait_until_parsed()
             left = _left_to_do(plan)
         except UserError as error:  # what a patch broke is better said by its own checks
             failure = error
-        found = checks()
+        found = checks.results(runs, progress)
     require(found)
     if failure is not None:
         raise failure
     if left:
         raise CheckFailed(f"a second run on the result would not be empty: {left}")
     return found
-
-
-@contextlib.contextmanager
-def proving(state: TreeState, recipes: Sequence[str], request: Request) -> Iterator[Proofs | None]:
-    """The proof of the tree as it is, begun while the recipes are planned on it.
-
-    None where no recipe is known to change KVM's protocol.  Ended with the block.
-    """
-    wanted = request.prove and state.read(KVM_MAIN) is not None
-    if not wanted or not any(load(name).changes_kvm for name in recipes):
-        yield None
-        return
-    proofs = Proofs(state)
-    try:
-        yield proofs
-    finally:
-        proofs.stop()
 
 
 def _concerns_kvm(plan: SeriesPlan, request: Request) -> bool:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from patchgen.edits.realise import message, new_files
 from patchgen.facts.state import TreeState
@@ -43,8 +43,12 @@ def make_plan(
     names: Sequence[str],
     options: Options | None = None,
     choice: Choice | None = None,
+    made: Callable[[Planned], None] = lambda planned: None,
 ) -> SeriesPlan:
-    """Plan the recipes on a tree, each step on the state that the one before left."""
+    """Plan the recipes on a tree, each step on the state that the one before left.
+
+    ``made`` is told of each step that gives a patch; a later one can still be refused.
+    """
     options = options or Options()
     choice = choice or Choice()
     first = state
@@ -69,6 +73,7 @@ def make_plan(
             after = state.after(files)
             patch = _patch(result, files)
             planned.append(Planned(result, patch, state, after))
+            made(planned[-1])
             state = after
     order = tuple(recipe.name for recipe in recipes)
     return SeriesPlan(order, tuple(planned), tuple(already), (), first, state)

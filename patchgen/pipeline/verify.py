@@ -11,7 +11,7 @@ from patchgen.commits.patchset import Series
 from patchgen.facts.state import TreeState
 from patchgen.kbuild.built import Built
 from patchgen.model import Value
-from patchgen.pipeline.check import Job, checking
+from patchgen.pipeline.check import Job, check_all
 from patchgen.verify.apply import AppliedSeries, apply_series
 from patchgen.verify.checked import PatchCheck
 from patchgen.verify.message import MessageFault, message_faults
@@ -87,10 +87,10 @@ def verify(
         if patch.ok:
             after = state.after(applied.contents(number))
             changed = tuple(sorted(patch.files))
-            jobs.append(Job(last, after, patch.patch.subject, changed, patch.patch.mail))
+            jobs.append(Job(last, after, patch.patch.subject, changed))
             last = after
-    with checking(jobs, checkpatch, progress) as checks:
-        checked = iter(checks())
+    mails = [patch.patch.mail for patch in applied.patches if patch.ok]
+    checked = iter(check_all(jobs, mails if checkpatch else (), progress))
     found = [
         VerifiedPatch(
             patch.patch.number, patch.patch.subject, patch.patch.where,

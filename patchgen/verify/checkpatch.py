@@ -89,20 +89,22 @@ class StyleRun:
 
 @contextlib.contextmanager
 def styles(root: Path, mails: Sequence[bytes]) -> Iterator[Iterator[StyleRun]]:
-    """checkpatch's runs on ``mails``, in order, each begun before it is asked for."""
-    begun: dict[int, StyleRun] = {}
+    """checkpatch's runs on ``mails``, in order, each begun well before it is asked for."""
+    begun: list[StyleRun] = []
 
-    def ahead() -> Iterator[StyleRun]:
+    def begin(count: int) -> None:
+        begun.extend(StyleRun(root, mail) for mail in mails[len(begun) : count])
+
+    def each() -> Iterator[StyleRun]:
         for number in range(len(mails)):
-            for following in range(number, min(number + AHEAD, len(mails))):
-                if following not in begun:
-                    begun[following] = StyleRun(root, mails[following])
+            begin(number + AHEAD)
             yield begun[number]
 
     try:
-        yield ahead()
+        begin(AHEAD)
+        yield each()
     finally:
-        for run in begun.values():
+        for run in begun:
             run.stop()
 
 
