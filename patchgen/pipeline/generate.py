@@ -16,6 +16,7 @@ from patchgen.facts.kvm import KVM_MAIN
 from patchgen.facts.state import TreeState
 from patchgen.model import Value
 from patchgen.outcome import CheckFailed, UserError
+from patchgen.pipeline.background import Background
 from patchgen.pipeline.check import Checks, Job, require
 from patchgen.pipeline.plan import make_plan, refuse
 from patchgen.pipeline.prove import Proofs, fault_of
@@ -124,14 +125,16 @@ def generate(
 class Ahead:
     """What is begun before it is asked for; a block that it opens ends all of it.
 
-    The proof of the tree as it is, where a recipe changes KVM's protocol, and the checks
-    of patches that were planned, while the rest is planned.
+    The tree's API; the proof of the tree as it is, where a recipe changes KVM's protocol;
+    and the checks of patches that were planned, while the rest is planned.
     """
 
     def __init__(self, state: TreeState, recipes: Sequence[str], request: Request) -> None:
         self._request = request
         self._waiting: Planned | None = None
         self.checks = Checks()
+        # Asked for in several places at once later on; an error is found there.
+        self._api = Background("the API", state.generation)
         self.proofs: Proofs | None = None
         wanted = request.prove and state.read(KVM_MAIN) is not None
         if wanted and any(load(name).changes_kvm for name in recipes):
@@ -142,6 +145,7 @@ class Ahead:
 
     def __exit__(self, *error: object) -> None:
         self.checks.__exit__()
+        self._api.stop()
         if self.proofs is not None:
             self.proofs.stop()
 
