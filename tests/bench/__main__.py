@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The benchmark's table.  Usage: ``make bench [BENCH="--runs 5 --quick"]``.
 
-P is a bare libclang parse of virt/kvm/kvm_main.c in a fresh interpreter.  "cold" has an
+P is a bare libclang parse of virt/kvm/kvm_main.c in a fresh interpreter; in rows with a
+target in P it is run once before each run.  "cold" has an
 empty patchgen cache; the kernel's sources are in the page cache in every row, and beside
 a tree that `patchgen tree add` fetched lies what its text search found then.
 """
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from patchgen.facts.state import TreeState
@@ -42,9 +44,10 @@ int kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 
 
 def row(name: str, figure: Figure, unit: Figure, target: str = "") -> None:
-    """One line: seconds, multiples of P, memory."""
+    """One line: seconds, multiples of P (of the runs beside, where there were), memory."""
+    ratio = figure.ratio or figure.wall / unit.wall
     print(
-        f"{name:<46} {figure.wall:7.2f} {figure.cpu:7.2f} {figure.wall / unit.wall:7.2f}"
+        f"{name:<46} {figure.wall:7.2f} {figure.cpu:7.2f} {ratio:7.2f}"
         f" {figure.memory:7.0f}  {target}",
         flush=True,
     )
@@ -68,8 +71,6 @@ def bench(folder: Path, runs: int, quick: bool) -> None:
     trees = os.environ.get("PATCHGEN_TREES") or str(
         Path(os.environ.get("PATCHGEN_CACHE") or Path.home() / ".cache/patchgen") / "trees"
     )
-    # As on a user's machine: what was imported once is not compiled again.
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PATCHGEN_TREES"] = trees
     os.environ["PATCHGEN_CACHE"] = str(folder / "cache")
     # An installed program has its bytecode; P's own modules have theirs too.
@@ -97,28 +98,31 @@ def bench(folder: Path, runs: int, quick: bool) -> None:
     lint = [*PATCHGEN, "lint", KVM_MAIN, "--tree", str(root)]
     measure(inspect, 1)  # the overlay is made once a tree
     facts = folder / "cache" / "facts"
-    one = measure(inspect, runs, lambda: shutil.rmtree(facts, ignore_errors=True))
-    row("inspect kvm_main.c, no facts cached", one, unit, "<= 1.5 P")
-    row("inspect kvm_main.c, warm", measure(inspect, runs), unit)
-    row("lint kvm_main.c, no facts cached",
-        measure(lint, runs, lambda: shutil.rmtree(facts, ignore_errors=True)), unit,
-        "<= 2 P")  # fmt: skip
-    row("generate kvm-change-pte, cold", measure(generate, runs, cold), unit, "<= 12 P, < 600 MiB")
+
+    def beside(command: list[str], before: Callable[[], None] = lambda: None) -> Figure:
+        return measure(command, runs, before, beside=bare)
+
+    def no_facts() -> None:
+        shutil.rmtree(facts, ignore_errors=True)
+
+    row("inspect kvm_main.c, no facts cached", beside(inspect, no_facts), unit, "<= 1.5 P")
+    row("inspect kvm_main.c, warm", beside(inspect), unit)
+    row("lint kvm_main.c, no facts cached", beside(lint, no_facts), unit, "<= 2 P")
+    row("generate kvm-change-pte, cold", beside(generate, cold), unit, "<= 12 P, < 600 MiB")
     without = [*generate, "--no-proof"]
-    row("  the same, --no-proof", measure(without, runs, cold), unit)
+    row("  the same, --no-proof", beside(without, cold), unit)
     measure(generate, 1, warm)
-    row("generate kvm-change-pte, warm", measure(generate, runs, warm), unit, "<= 3 P")
+    row("generate kvm-change-pte, warm", beside(generate, warm), unit, "<= 3 P")
     peers(root, folder, runs, unit)
     print("proof: the models of the series on 5.10, against Spin")
     for line in proof_lines("5.10", ("ro-ro-new",) if quick else ()):
         print(line, flush=True)
     if not quick:
-        whole(folder, unit, cold)
+        whole(folder, unit, bare, cold)
         series_for_mini(folder, unit, cold)
         sys.stdout.flush()
-        for module in ("tests.verify.bench_apply", "tests.proof.bench"):
-            print(f"\n{module}", flush=True)
-            subprocess.run([sys.executable, "-m", module], check=False)
+        print(flush=True)
+        subprocess.run([sys.executable, "-m", "tests.verify.bench_apply"], check=False)
 
 
 def peers(root: Path, folder: Path, runs: int, unit: Figure) -> None:
@@ -137,7 +141,7 @@ def peers(root: Path, folder: Path, runs: int, unit: Figure) -> None:
         row("spatch: a guard into range_start()", measure(command, runs), unit)
 
 
-def whole(folder: Path, unit: Figure, cold: object) -> None:
+def whole(folder: Path, unit: Figure, one: list[str], cold: object) -> None:
     """The whole 6.1 tree: inspection and lint against the bare parses they need."""
     assert callable(cold)
     tree = resolve("6.1")
@@ -161,10 +165,10 @@ def whole(folder: Path, unit: Figure, cold: object) -> None:
     lint = [*PATCHGEN, "lint", "--tree", str(root)]
     first = measure(inspect, 1, cold)
     row("6.1: inspect, cold", first, unit, f"<= 1.3 of that: {first.wall / share.wall:.2f}")
-    row("6.1: inspect, warm", measure(inspect, 3), unit, "<= 1.5 P")
+    row("6.1: inspect, warm", measure(inspect, 3, beside=one), unit, "<= 1.5 P")
     second = measure(lint, 1, cold, allowed=(0, 1))
     row("6.1: lint, cold", second, unit, f"<= 1.5 of inspect: {second.wall / first.wall:.2f}")
-    row("6.1: lint, warm", measure(lint, 3, allowed=(0, 1)), unit, "<= 2 P")
+    row("6.1: lint, warm", measure(lint, 3, allowed=(0, 1), beside=one), unit, "<= 2 P")
     spatch = shutil.which("spatch")
     rule = root / "scripts/coccinelle/locks/double_lock.cocci"
     if spatch and rule.is_file():

@@ -14,12 +14,17 @@ from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """Medians over the runs; memory in MiB is the largest single process."""
+    """Medians over the runs; memory in MiB is the largest single process.
+
+    ``ratio`` is the median of the walls, each divided by that of the other command's run
+    just before it; 0 where there was none.
+    """
 
     wall: float
     cpu: float
     memory: float
     runs: int
+    ratio: float = 0.0
 
 
 def measure(
@@ -28,10 +33,16 @@ def measure(
     before: Callable[[], None] = lambda: None,
     env: dict[str, str] | None = None,
     allowed: tuple[int, ...] = (0,),
+    beside: Sequence[str] = (),
 ) -> Figure:
-    """Run a command some times; ``before`` is called ahead of each run, not timed."""
-    walls, cpus, peaks = [], [], []
+    """Run a command some times; ``before`` is called ahead of each run, not timed.
+
+    ``beside`` is a command to compare with, run once ahead of each run: a machine that is
+    faster or slower for a while is so for both.
+    """
+    walls, cpus, peaks, ratios = [], [], [], []
     for _ in range(runs):
+        other = measure(beside, 1).wall if beside else 0.0
         before()
         began = time.monotonic()
         process = subprocess.Popen(
@@ -45,7 +56,9 @@ def measure(
             sys.exit(f"{' '.join(command)}: exit status {process.returncode}")
         cpus.append(usage.ru_utime + usage.ru_stime)
         peaks.append(usage.ru_maxrss / 1024)
-    return Figure(statistics.median(walls), statistics.median(cpus), max(peaks), runs)
+        ratios.append(walls[-1] / other if other else 0.0)
+    middle = statistics.median
+    return Figure(middle(walls), middle(cpus), max(peaks), runs, middle(ratios))
 
 
 def bare_parse(root: Path, path: str, folder: Path) -> list[str]:
