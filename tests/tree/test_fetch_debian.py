@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from patchgen.outcome import UserError
-from patchgen.tree import fetch, fetch_debian, registry
+from patchgen.tree import fetch, fetch_debian, registry, search
 from tests.tree.sources import (
     LIST,
     children_of,
@@ -65,7 +65,9 @@ def test_package_of_a_signed_archive_becomes_the_tree(place: Path) -> None:
     origin = fetch.origin(tree.path)
     assert origin is not None
     assert origin.detail == "linux-source-5.10 5.10.262-1 of Debian bullseye"
-    assert sorted(p.name for p in tree.path.parent.iterdir()) == ["linux", "origin.json"]
+    assert search.is_indexed(tree.path)
+    names = sorted(p.name for p in tree.path.parent.iterdir())
+    assert [name.partition("-")[0] for name in names] == ["linux", "origin.json", "search"]
 
 
 def test_archive_signed_by_another_key_is_refused(place: Path) -> None:
