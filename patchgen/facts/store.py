@@ -111,7 +111,9 @@ class Digests:
 
     def combined(self, paths: Iterable[str], overrides: Mapping[str, bytes | None]) -> str:
         """One digest over several files."""
-        return cache.digest(*(part for path in paths for part in (path, self.of(path, overrides))))
+        # One part, not hundreds: no path and no digest has a NUL in it.
+        parts = (part for path in paths for part in (path, self.of(path, overrides)))
+        return cache.digest("\0".join(parts))
 
     def heard(self, taken: Taken, overrides: Mapping[str, bytes | None]) -> None:
         """Remember which headers of a parse turned out not to mention the API."""

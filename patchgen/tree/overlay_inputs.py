@@ -13,6 +13,9 @@ Stamp = tuple[str, int, int]
 """(path below the root, size in bytes or -1 if absent, modification time in ns)."""
 
 _LIMIT = 16_000_000
+#: Texts that this process read, by root and path, with the stamp that they had: the same
+#: Makefiles are asked for again for each file of a tree.
+_READ: dict[tuple[str, str], tuple[Stamp, str | None]] = {}
 
 
 class Inputs:
@@ -24,8 +27,15 @@ class Inputs:
 
     def read(self, path: str) -> str | None:
         """The file's text, or None: absent, outside the tree, no regular file, too large."""
-        self.stamps[path] = stamp(self.root, path)
-        full = os.path.realpath(Path(self.root, path))
+        now = stamp(self.root, path)
+        self.stamps[path] = now
+        known = _READ.get((self.root, path))
+        if known is None or known[0] != now:
+            known = _READ[self.root, path] = (now, self._text(path))
+        return known[1]
+
+    def _text(self, path: str) -> str | None:
+        full = os.path.realpath(f"{self.root}/{path}")
         if not full.startswith(self.root + os.sep):
             return None
         try:
