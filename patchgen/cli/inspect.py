@@ -28,6 +28,9 @@ def command(
 
     Exit status 1 when something was left unparsed, also on one of the architectures.
     """
+    state = open_state(spec, build_dir, arch)
+    if not files:
+        state.expect_search()  # while the rest is imported
     from patchgen.facts.inspection import inspect
     from patchgen.pipeline.inspect import kvm_of
     from patchgen.report.headline import headline
@@ -39,12 +42,11 @@ def command(
     )
 
     show = progress(quiet)
-    state = open_state(spec, build_dir, arch)
     show("parse")
+    generation = state.generation()
     found = inspect(state, files)
     show("")
     kvm = kvm_of(state)
-    generation = state.generation()
     if as_json:
         import msgspec
 

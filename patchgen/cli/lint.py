@@ -59,6 +59,9 @@ def command(
 
     Exit status 1 when there are findings, or files that could not be parsed.
     """
+    state = open_state(spec, build_dir, arch)
+    if not files and not revision:
+        state.expect_search()  # while the rest is imported
     import msgspec
 
     from patchgen.pipeline.lint import lint_since, selection
@@ -68,7 +71,6 @@ def command(
 
     show = progress(quiet)
     wanted = selection(select, ignore)
-    state = open_state(spec, build_dir, arch)
     show("lint")
     result = lint_since(state, revision, wanted) if revision else lint(state, files, wanted)
     show("")

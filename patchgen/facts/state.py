@@ -24,7 +24,7 @@ from patchgen.outcome import Done, Failed, UserError
 from patchgen.tree.arch import arches_of
 from patchgen.tree.describe import Tree
 from patchgen.tree.flags import ParseConfig, parse_config
-from patchgen.tree.search import Found, search
+from patchgen.tree.search import Found, begin, search
 from patchgen.tree.snapshot import Snapshot
 
 Job = tuple[str, str, frozenset[str], frozenset[str]]
@@ -102,6 +102,10 @@ class TreeState:
         added = (path for path, data in self.snapshot.overrides.items() if data is not None)
         found = self._search().paths
         return tuple(sorted({*found, *(p for p in added if p.endswith((".c", ".h")))}))
+
+    def expect_search(self) -> None:
+        """Begin to list the tree: :meth:`candidates` will be asked for soon."""
+        begin(self.root)
 
     def refused(self) -> tuple[tuple[str, str], ...]:
         """Entries of the tree that are not looked into: path and reason, sorted."""

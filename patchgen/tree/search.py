@@ -9,9 +9,12 @@ of the tree are not followed; they and all else that is not read are listed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
+import tempfile
 from pathlib import Path
+from typing import IO, NamedTuple
 
 import msgspec
 
@@ -119,8 +122,38 @@ def _first(root: Path, needles: tuple[str, ...]) -> _Memory:
     return _Memory({}, [])
 
 
-def _stamps(root: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """The sources with their stamps, and what is refused with the reason."""
+class _Listing(NamedTuple):
+    """``find`` at work on a tree."""
+
+    process: subprocess.Popen[bytes]
+    out: IO[bytes]
+    err: IO[bytes]
+    opened: contextlib.ExitStack
+
+    def fields(self, root: Path) -> list[str]:
+        """What it printed, once it is done."""
+        with self.opened:
+            status = self.process.wait()
+            self.out.seek(0)
+            self.err.seek(0)
+            if status:
+                lines = os.fsdecode(self.err.read()).strip().splitlines()
+                reason = lines[-1] if lines else "find failed"
+                raise UserError(f"cannot list the tree: {reason}", str(root))
+            return os.fsdecode(self.out.read()).split("\0")
+
+
+_BEGUN: dict[str, _Listing] = {}
+
+
+def begin(root: Path) -> None:
+    """List a tree now, since :func:`search` will be asked for it soon."""
+    real = os.path.realpath(root)
+    if real not in _BEGUN:
+        _BEGUN[real] = _list(root)
+
+
+def _list(root: Path) -> _Listing:
     prune: list[str] = []
     for folder in _PRUNED:
         prune += ["-path", f"./{folder}", "-prune", "-o"]
@@ -128,12 +161,18 @@ def _stamps(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     command += ["-printf", r"%y\0%P\0%s\0%T@ %C@ %i\0"]
     # In other locales * does not match bytes that are no text.
     env = {**os.environ, "LC_ALL": "C"}
-    done = subprocess.run(command, cwd=root, env=env, capture_output=True, check=False)
-    if done.returncode:
-        lines = os.fsdecode(done.stderr).strip().splitlines()
-        raise UserError(f"cannot list the tree: {lines[-1] if lines else 'find failed'}", str(root))
-    fields = os.fsdecode(done.stdout).split("\0")
+    # Files, not pipes: it lists on while nobody reads.
+    with contextlib.ExitStack() as opened:
+        out, err = (opened.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+        process = subprocess.Popen(command, cwd=root, env=env, stdout=out, stderr=err)
+        return _Listing(process, out, err, opened.pop_all())
+
+
+def _stamps(root: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The sources with their stamps, and what is refused with the reason."""
     real = os.path.realpath(root)
+    listing = _BEGUN.pop(real, None) or _list(root)
+    fields = listing.fields(root)
     stamps: dict[str, str] = {}
     refused: dict[str, str] = {}
     for kind, path, size, times in zip(*(fields[i::4] for i in range(4)), strict=False):
