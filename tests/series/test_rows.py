@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import quopri
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -304,6 +306,18 @@ def test_identity_and_signing(tree: Path, mails: list[bytes]) -> None:
     plain_git(tree, "config", "commit.gpgSign", "false")
     plain_git(tree, "am", "--abort")
     plain_git(tree, "config", "commit.gpgSign", "true")
+    assert ours(tree, *mails)["mm/new.h"] == b"#define NEW 1\n"
+
+
+def test_no_identity(tree: Path, mails: list[bytes]) -> None:
+    """git am stops before it applies anything; in isolation no identity is needed."""
+    before = plain_git(tree, "rev-parse", "HEAD")
+    env = {"PATH": os.environ["PATH"], "HOME": str(tree), "GIT_CONFIG_NOSYSTEM": "1"}
+    command = ["git", "-C", str(tree), "-c", "user.useConfigOnly=true", "am"]
+    done = subprocess.run(command, input=mails[1], capture_output=True, env=env, check=False)
+    assert done.returncode == 128
+    assert b"tell me who you are" in done.stderr
+    assert plain_git(tree, "rev-parse", "HEAD") == before
     assert ours(tree, *mails)["mm/new.h"] == b"#define NEW 1\n"
 
 
