@@ -10,7 +10,9 @@ over.  The language is the kernel's Documentation/kbuild/kconfig-language.rst;
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -42,17 +44,54 @@ class Kconfig(msgspec.Struct):
     files: list[str] = []
 
 
-class _Entry:
-    """One ``config`` or ``choice`` while its lines are read."""
+class _Line(NamedTuple):
+    """A line's first word and the rest, as written; ``number`` of the line, from 1."""
 
-    def __init__(self, name: str, is_choice: bool, depends: list[str]) -> None:
-        self.name = name
-        self.is_choice = is_choice
+    word: str
+    rest: str
+    number: int
+
+
+class _Entry:
+    """What the lines of one ``config`` or ``choice`` say; its own name apart for a choice."""
+
+    def __init__(self, lines: Sequence[_Line]) -> None:
+        match = _WORD.match(lines[0].rest)
+        self.name = match.group() if match else ""
         self.type = ""
+        self.prompt = False
+        self.depends: list[str] = []
         self.defaults: list[tuple[str, str]] = []
         self.selects: list[tuple[str, str, bool]] = []
-        self.depends = depends
-        self.prompt = False
+        for word, rest, _ in lines[1:]:
+            if word == "depends":
+                self.depends.append(_condition(rest))
+            elif word in _TYPES:
+                self.type = self.type or word
+                self.prompt = self.prompt or bool(rest)
+            elif word in ("def_bool", "def_tristate", "default"):
+                self.type = word[4:] if word != "default" else self.type
+                value, _, condition = _split_if(rest)
+                self.defaults.append((value, condition))
+            elif word in ("select", "imply"):
+                target, _, condition = _split_if(rest)
+                self.selects.append((target, condition, word == "imply"))
+            elif word == "prompt":
+                self.prompt = True
+
+
+class _Part:
+    """A line that opens or ends something, and the lines behind it that are its own.
+
+    ``entry`` is what they say where that does not depend on variables, else None.
+    """
+
+    __slots__ = ("entry", "lines")
+
+    def __init__(self, lines: Sequence[_Line]) -> None:
+        self.lines = lines
+        plain = lines[0].word in _ENTRIES and not any("$" in line.rest for line in lines)
+        self.entry = _Entry(lines) if plain else None
 
 
 _DEEPEST = 40  # levels of source: a loop of files ends, not the stack
@@ -60,6 +99,34 @@ _CONTINUED = re.compile(r"\\\n\s*")
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 _IF = re.compile(r"\s+if\s+(?=[^\"]*(?:\"[^\"]*\"[^\"]*)*$)")
 _TYPES = frozenset(("bool", "boolean", "tristate", "int", "hex", "string"))
+_ENTRIES = frozenset(("config", "menuconfig", "choice"))
+_SOURCES = frozenset(("source", "rsource", "osource", "orsource"))
+_STARTS = _ENTRIES | _SOURCES | {"if", "endif", "menu", "endmenu", "endchoice", "comment"}
+
+
+@cache
+def _parts(text: str) -> tuple[_Part, ...]:
+    """A file's parts; a tree's files are read again for each set of options."""
+    if "\\\n" in text:
+        text = _CONTINUED.sub(" ", text)
+    found: list[list[_Line]] = []
+    lines = text.split("\n")
+    index, count = 0, len(lines)
+    while index < count:
+        line = lines[index].strip()
+        index += 1
+        if not line or line[0] == "#" or len(line) > LONGEST:
+            continue
+        word, _, rest = line.partition(" ")
+        if "\t" in word:
+            word, _, rest = line.partition("\t")
+        if word in ("help", "---help---"):
+            index = _skip_help(lines, index)
+        elif word in _STARTS:
+            found.append([_Line(word, rest.strip(), index)])
+        elif found:
+            found[-1].append(_Line(word, rest.strip(), index))
+    return tuple(_Part(lines) for lines in found)
 
 
 class Reader:
@@ -96,107 +163,46 @@ class Reader:
         if text is None:
             return
         self.result.files.append(path)
-        if "\\\n" in text:
-            text = _CONTINUED.sub(" ", text)
         self._depth += 1
-        self._lines(text.split("\n"), path)
+        self._take(_parts(text), path)
         self._depth -= 1
 
-    def _lines(self, lines: list[str], path: str) -> None:
-        entry: _Entry | None = None
-        menu: list[str] | None = None  # dependencies of the menu whose header we are in
+    def _take(self, parts: tuple[_Part, ...], path: str) -> None:
         depth = (len(self._conditions), len(self._choices))
-        index, count = 0, len(lines)
-        while index < count:
-            raw = lines[index]
-            index += 1
-            line = raw.strip()
-            if not line or line[0] == "#" or len(line) > LONGEST:
-                continue
-            word, _, rest = line.partition(" ")
-            if "\t" in word:
-                word, _, rest = line.partition("\t")
-            if word in ("help", "---help---"):
-                index = _skip_help(lines, index)
-                continue
-            rest = rest.strip()
-            if "$" in rest:
-                rest = self._expand(rest)
-            if word == "depends":
-                condition = _uncomment(rest.removeprefix("on").strip())
-                if entry is not None:
-                    entry.depends.append(condition)
-                elif menu is not None:
-                    menu.append(condition)
-                continue
-            if entry is not None and self._property(entry, word, rest):
-                continue
-            if word in ("config", "menuconfig", "choice"):
-                self._close(entry)
-                menu = None
-                entry = self._open(word, rest, path, index)
-            elif word in ("if", "menu", "endif", "endmenu", "endchoice", "comment", "source"):
-                self._close(entry)
-                entry, menu = None, None
-                if word == "if":
-                    self._conditions.append([_uncomment(rest)])
-                elif word == "menu":
-                    menu = []
-                    self._conditions.append(menu)
-                elif word == "endchoice":
-                    if len(self._choices) > depth[1]:
-                        self._choices.pop()
-                        self._conditions.pop()
-                elif word in ("endif", "endmenu"):
-                    if len(self._conditions) > depth[0]:
-                        self._conditions.pop()
-                elif word == "source":
-                    self.load(rest.strip("\"'"))
-                else:
-                    menu = []  # a comment's own dependencies concern nothing else
-            elif word in ("rsource", "osource", "orsource"):
-                self._close(entry)
-                entry, menu = None, None
-                target = rest.strip("\"'")
-                self.load(target if word == "osource" else f"{path.rpartition('/')[0]}/{target}")
-        self._close(entry)
+        for part in parts:
+            word = part.lines[0].word
+            if word in _ENTRIES:
+                entry = part.entry or _Entry([self._expanded(line) for line in part.lines])
+                name = f"choice {path}:{part.lines[0].number}" if word == "choice" else ""
+                self._add(entry, name)
+            elif word == "if":
+                self._conditions.append([_uncomment(self._expanded(part.lines[0]).rest)])
+            elif word == "menu":
+                inner = [self._expanded(line) for line in part.lines if line.word == "depends"]
+                self._conditions.append([_condition(line.rest) for line in inner])
+            elif word == "endchoice":
+                if len(self._choices) > depth[1]:
+                    self._choices.pop()
+                    self._conditions.pop()
+            elif word in ("endif", "endmenu"):
+                if len(self._conditions) > depth[0]:
+                    self._conditions.pop()
+            elif word in _SOURCES:
+                target = self._expanded(part.lines[0]).rest.strip("\"'")
+                here = word in ("rsource", "orsource")
+                self.load(f"{path.rpartition('/')[0]}/{target}" if here else target)
         del self._conditions[depth[0] :], self._choices[depth[1] :]
 
-    def _open(self, word: str, rest: str, path: str, line: int) -> _Entry:
-        if word == "choice":
-            name = f"choice {path}:{line}"
-            entry = _Entry(name, True, [])
-            self.result.members.setdefault(name, [])
-            return entry
-        match = _WORD.match(rest)
-        return _Entry(match.group() if match else "", False, [])
-
-    def _property(self, entry: _Entry, word: str, rest: str) -> bool:
-        """Take a line that belongs to the open entry; False when it is none."""
-        if word in _TYPES:
-            entry.type = entry.type or word
-            entry.prompt = entry.prompt or bool(rest)
-        elif word in ("def_bool", "def_tristate", "default"):
-            entry.type = word[4:] if word != "default" else entry.type
-            value, _, condition = _split_if(rest)
-            entry.defaults.append((value, condition))
-        elif word in ("select", "imply"):
-            target, _, condition = _split_if(rest)
-            entry.selects.append((target, condition, word == "imply"))
-        elif word == "prompt":
-            entry.prompt = True
-        elif word not in ("range", "option", "visible", "optional", "modules"):
-            return False
-        return True
-
-    def _close(self, entry: _Entry | None) -> None:
-        if entry is None or not entry.name:
+    def _add(self, entry: _Entry, choice: str) -> None:
+        """Merge what an entry says into its symbol; ``choice`` is the name of a choice."""
+        name = choice or entry.name
+        if not name:
             return
-        outer = [text for texts in self._conditions for text in texts]
-        depends = [text for text in outer + entry.depends if text]
-        symbol = self.result.symbols.get(entry.name)
+        depends = [text for texts in self._conditions for text in texts if text]
+        depends += [text for text in entry.depends if text]
+        symbol = self.result.symbols.get(name)
         if symbol is None:
-            symbol = self.result.symbols[entry.name] = Symbol(entry.name, "", [], [], [])
+            symbol = self.result.symbols[name] = Symbol(name, "", [], [], [])
         symbol.type = symbol.type or entry.type
         symbol.prompt = symbol.prompt or entry.prompt
         symbol.depends.append(depends)
@@ -204,13 +210,17 @@ class Reader:
             symbol.defaults.append((value, [*depends, condition] if condition else depends))
         for target, condition, implied in entry.selects:
             symbol.selects.append((target, depends, condition, implied))
-        if entry.is_choice:
+        if choice:
+            self.result.members.setdefault(choice, [])
             symbol.type = "choice"
-            self._choices.append(entry.name)
+            self._choices.append(choice)
             self._conditions.append(entry.depends)
         elif self._choices and not symbol.choice:
             symbol.choice = self._choices[-1]
-            self.result.members[symbol.choice].append(entry.name)
+            self.result.members[symbol.choice].append(name)
+
+    def _expanded(self, line: _Line) -> _Line:
+        return line._replace(rest=self._expand(line.rest)) if "$" in line.rest else line
 
     def _expand(self, text: str) -> str:
         """Replace ``$(...)``: variables by their values, functions by the probe's answer."""
@@ -270,6 +280,11 @@ def _skip_help(lines: list[str], index: int) -> int:
 def _uncomment(text: str) -> str:
     """The expression without a trailing ``# comment``."""
     return text.partition("#")[0].strip() if "#" in text else text
+
+
+def _condition(rest: str) -> str:
+    """The expression of ``depends on EXPRESSION``."""
+    return _uncomment(rest.removeprefix("on").strip())
 
 
 def _split_if(text: str) -> tuple[str, str, str]:
