@@ -19,7 +19,8 @@ MAX_SERIES = 256 << 20
 
 _SUFFIXES = (".patch", ".eml", ".mbox", ".mbx", ".mail")
 # git's own idea of a From_ line (mailsplit.c): a time of day with a year behind it.
-_FROM = re.compile(rb"^From [^\n]*\d:\d\d[^\n]* \d{4,}[^\n]*\n", re.MULTILINE)
+_FROM = re.compile(rb"From [^\n]*\d:\d\d[^\n]* \d{4,}[^\n]*\n")
+_NEXT_FROM = re.compile(rb"\n(?=" + _FROM.pattern + rb")")  # begins with what is searched fast
 _HEADER = re.compile(rb"[!-9;-~]+:")
 
 
@@ -100,7 +101,8 @@ def split_mbox(data: bytes, name: str) -> list[RawMail]:
     if b"\r\nFrom " in data or data[:4096].split(b"\n", 1)[0].endswith(b"\r"):
         # A mailer saved it with network line ends; git mailsplit drops them too.
         data = data.replace(b"\r\n", b"\n")
-    borders = [match.span() for match in _FROM.finditer(data)]
+    starts = [0, *(match.end() for match in _NEXT_FROM.finditer(data))]
+    borders = [match.span() for at in starts if (match := _FROM.match(data, at))]
     if not borders or borders[0][0] != 0:
         if not _HEADER.match(data):
             raise UserError("is no mail: it begins with neither a From line nor a header", name)

@@ -13,8 +13,10 @@ import os
 import quopri
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -356,9 +358,56 @@ def hook(tree: Path, name: str, line: str) -> None:
     file.chmod(0o755)
 
 
-def test_size_cap(tree: Path, mails: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    am(tree, mails[1] + b"x" * 1000)
-    assert len(subjects(tree)) == 1  # of whatever size
+def test_a_mail_of_200_megabytes(
+    tree: Path, mails: list[bytes], tmp_path: Path, mini: Path
+) -> None:
+    line = b"+\tint a_line_of_a_driver_dump = 0x12345678;\n"
+    count = (200 << 20) // len(line)
+    hunk = b"--- /dev/null\n+++ b/mm/dump.h\n@@ -0,0 +1,%d @@\n" % count
+    patch = b"diff --git a/mm/dump.h b/mm/dump.h\nnew file mode 100644\n" + hunk
+    big = tmp_path / "big.patch"
+    with big.open("wb") as file:
+        file.write(mails[1].partition(b"diff --git")[0] + patch)
+        for _ in range(count):
+            file.write(line)
+        file.write(b"-- \n2.39\n")
+    git = cost(["git", "-C", str(tree), *IDENTITY, "am", "-q", str(big)])
+    assert git.status == 0 and len(subjects(tree)) == 1  # of whatever size
+    own = cost([sys.executable, "-m", "patchgen", "verify", str(big), "--tree", str(mini)])
+    assert own.status == 2 and own.said == f"patchgen: {big}: the mail has more than 64 MiB\n"
+    # No time is asserted; it was 6 s for git, which holds the mail several times, and 0.7 s.
+    assert git.memory > 2 * big.stat().st_size
+    assert own.memory < 1.5 * big.stat().st_size
+    big.unlink()
+
+
+IDENTITY = ("-c", "user.name=C O Mitter", "-c", "user.email=committer@example.org")
+
+
+class Cost(NamedTuple):
+    """Exit status, bytes of the largest process, and what was said on stderr."""
+
+    status: int
+    memory: int
+    said: str
+
+
+# In between, since a process is charged with the memory of the one that started it.
+STARTER = """\
+import resource, subprocess, sys
+status = subprocess.call(sys.argv[1:])
+print(status, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10)
+"""
+
+
+def cost(command: list[str]) -> Cost:
+    starter = [sys.executable, "-c", STARTER, *command]
+    done = subprocess.run(starter, capture_output=True, text=True, check=True)
+    status, memory = done.stdout.split()
+    return Cost(int(status), int(memory), done.stderr)
+
+
+def test_size_cap_of_a_series(mails: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "MAX_MAIL", 1000)
     assert "the mail has more than" in refused(mails[1] + b"x" * 1000)
     monkeypatch.setattr(sources, "MAX_SERIES", 1000)
