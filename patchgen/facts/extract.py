@@ -9,38 +9,57 @@ not (or the other way round) is a diagnostic, never silence.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from patchgen.cache import digest
 from patchgen.facts.body import parse_function
 from patchgen.facts.lexer import Tokens
 from patchgen.facts.mentions import mentions
 from patchgen.facts.ops import WALK_OPS, filled_at_run_time, tables
-from patchgen.facts.outline import Outline, names_between, outline
+from patchgen.facts.outline import Outline, names_between, outline, unclaimed
 from patchgen.facts.walk import calls
-from patchgen.model import Diagnostic, FileFacts, Function, InitSite, OpsTable, Place
+from patchgen.model import Diagnostic, FileFacts, Function, InitSite, OpsTable, Place, Span
 from patchgen.parse.unit import HeaderUse, ParsedUnit
 
 _INIT = re.compile(r"mmu_notifier_range_init(_\w+)?")
 
 
+class Shape(NamedTuple):
+    """A file's tokens, those that the preprocessor left, and the functions they make."""
+
+    raw: Tokens
+    tokens: Tokens
+    outlines: tuple[Outline, ...]
+
+    def asked(self) -> list[int]:
+        """Where clang is to be asked for functions: at these bodies, and elsewhere."""
+        bodies = [self.tokens.starts[found.body_at] for found in self.outlines]
+        return bodies + unclaimed(self.tokens, self.outlines)
+
+
+def shape(source: bytes | Tokens, skipped: Sequence[Span]) -> Shape:
+    """The shape of a file of which ``source`` is the content or all tokens."""
+    raw = Tokens(source) if isinstance(source, bytes) else source
+    tokens = raw.active(skipped)
+    return Shape(raw, tokens, outline(tokens))
+
+
 def extract(
-    source: bytes | Tokens,
+    source: bytes | Shape,
     unit: ParsedUnit,
     names: frozenset[str],
     identity: str = "",
     tried: str = "",
 ) -> FileFacts:
-    """The facts of one parsed file, of which ``source`` is the content or all tokens.
+    """The facts of one parsed file, of which ``source`` is the content or the shape.
 
     ``names`` are the API's names (:func:`patchgen.api.descriptor` knows them);
     ``identity`` identifies the content that the facts hold for, ``tried`` names the
     configuration for the ledger.
     """
     path = unit.path
-    raw = Tokens(source) if isinstance(source, bytes) else source
-    tokens = raw.active(unit.skipped)
-    outlines = outline(tokens)
+    raw, tokens, outlines = source if isinstance(source, Shape) else shape(source, unit.skipped)
     ops, functions = _relevant(tokens, outlines, tables(tokens, path), names, path)
     run_time = filled_at_run_time(functions)
     error = next((str(found) for found in unit.errors), "")
@@ -111,25 +130,28 @@ def _sites(functions: Iterable[Function]) -> Iterable[InitSite]:
 def _disagreements(
     tokens: Tokens, outlines: tuple[Outline, ...], unit: ParsedUnit
 ) -> Iterable[Diagnostic]:
-    seen = {tokens.starts[found.name_at]: found for found in outlines}
-    known = {function.offset for function in unit.functions}
+    def warning(offset: int, text: str) -> Diagnostic:
+        place = Place(unit.path, tokens.line(offset))
+        return Diagnostic(place, tokens.column(offset), "warning", text)
+
+    mine = {tokens.starts[found.body_at]: found for found in outlines}
+    ends = {body.start: body.end for body in unit.bodies}
     for function in unit.functions:
-        name = function.name.encode()
-        if tokens.source[function.offset : function.offset + len(name)] != name:
-            continue  # made by a macro as a whole: there is no body here
-        if function.offset not in seen:
-            place = Place(unit.path, tokens.line(function.offset))
-            column = tokens.column(function.offset)
-            text = f"function '{function.name}' is defined here, and its body was not analysed"
-            yield Diagnostic(place, column, "warning", text)
+        text = f"function '{function.name}' is defined here, and its body was not analysed"
+        yield warning(function.offset, text)
+    for start in ends.keys() - mine.keys():
+        yield warning(start, "a function's body begins here, and it was not analysed")
     if unit.errors:
         return
-    for offset, found in seen.items():
-        # A definition by macro (SYSCALL_DEFINE3) stands elsewhere for clang.
-        if offset not in known and tokens.texts[found.name_at] == found.name:
+    for start, found in mine.items():
+        if start not in ends:
             text = f"'{found.name}' looks like a function here, and clang sees none"
-            place = Place(unit.path, tokens.line(offset))
-            yield Diagnostic(place, tokens.column(offset), "warning", text)
+            yield warning(tokens.starts[found.name_at], text)
+        elif ends[start] != tokens.ends[found.last]:
+            text = (
+                f"the body of '{found.name}' ends in line {tokens.line(ends[start] - 1)} for clang"
+            )
+            yield warning(start, f"{text}, in line {tokens.line(tokens.starts[found.last])} here")
 
 
 def _macros(tokens: Tokens) -> Iterable[str]:
@@ -140,7 +162,7 @@ def _macros(tokens: Tokens) -> Iterable[str]:
 
 
 def extract_header(
-    source: bytes,
+    raw: Tokens,
     path: str,
     use: HeaderUse,
     names: frozenset[str],
@@ -149,9 +171,8 @@ def extract_header(
 ) -> FileFacts:
     """The facts of a header, as one parse of a file that includes it saw the header.
 
-    ``diagnostics`` are those of the parse that lie in the header.
+    ``raw`` are all its tokens, ``diagnostics`` those of the parse that lie in the header.
     """
-    raw = Tokens(source)
     tokens = raw.active(use.skipped)
     outlines = outline(tokens)
     ops, functions = _relevant(tokens, outlines, tables(tokens, path), names, path)
@@ -159,7 +180,7 @@ def extract_header(
     return FileFacts(
         path=path,
         arch=tried,
-        digest=digest(source, tried, repr(use.skipped), repr(diagnostics)),
+        digest=digest(raw.source, tried, repr(use.skipped), repr(diagnostics)),
         functions=functions,
         ops=(*ops, *filled_at_run_time(functions)),
         sites=tuple(_sites(functions)),

@@ -8,6 +8,7 @@ bodies are parsed later, and only those that are wanted (:mod:`patchgen.facts.bo
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -98,6 +99,37 @@ def outline(tokens: Tokens) -> tuple[Outline, ...]:
             first, candidate, assigned = at + 1, [], False
         at += 1
     return tuple(found)
+
+
+def unclaimed(tokens: Tokens, outlines: Sequence[Outline]) -> list[int]:
+    """Byte offsets at file scope where a function would begin that ``outlines`` lacks.
+
+    These are the braces of no outline, and the names before a parenthesis that are none's.
+    """
+    found: list[int] = []
+    texts, kinds, starts = tokens.texts, tokens.kinds, tokens.starts
+    bodies = {outlined.body_at: outlined.last for outlined in outlines}
+    named = {outlined.name_at for outlined in outlines}
+    at, count = 0, len(texts)
+    while at < count:
+        if at in bodies:
+            at = bodies[at] + 1
+            continue
+        text = texts[at]
+        if text == "{" or (kinds[at] == "name" and texts[at + 1 : at + 2] == ["("]):
+            if at not in named:
+                found.append(starts[at])
+        elif text == "(" and texts[at + 2 : at + 3] == [")"] and kinds[at + 1] == "name":
+            found.append(starts[at + 1])
+        if text in _OPEN and not _is_linkage(tokens, at):
+            at = max(at, matching(tokens, at))
+        at += 1
+    return found
+
+
+def _is_linkage(tokens: Tokens, at: int) -> bool:
+    """Whether the brace opens ``extern "C" {``, within which file scope goes on."""
+    return at > 1 and tokens.kinds[at - 1] == "string" and tokens.texts[at - 2] == "extern"
 
 
 def _function(

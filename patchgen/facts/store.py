@@ -18,9 +18,9 @@ from pathlib import Path
 import msgspec
 
 from patchgen import cache
-from patchgen.facts.extract import extract
+from patchgen.facts.extract import Shape, extract, shape
 from patchgen.facts.lexer import Tokens
-from patchgen.model import FileFacts, Value
+from patchgen.model import FileFacts, Span, Value
 from patchgen.outcome import Done, Failed, UserError
 from patchgen.parse import pool
 from patchgen.parse.confine import confine
@@ -137,12 +137,16 @@ class Digests:
 
 
 def facts_of(
-    tasks: Iterable[Task], digests: Digests, workers: int = 0
+    tasks: Iterable[Task],
+    digests: Digests,
+    workers: int = 0,
+    mentioning: frozenset[str] | None = None,
 ) -> list[Done[Taken] | Failed]:
     """Facts for every task, in order: from the cache, or by parsing in workers.
 
     ``tasks`` may be made while the first are parsed; then all that their parses read
-    lies in the tree and the cache.  Failed: the file is not there, or libclang crashed
+    lies in the tree and the cache.  ``mentioning`` are the tree's sources on the disk that
+    mention the API, where they are known.  Failed: the file is not there, or libclang crashed
     or hung on it.
     """
     results: dict[int, Done[Taken] | Failed] = {}
@@ -167,7 +171,10 @@ def facts_of(
                 results[number] = Done(hit)
 
     def prepare() -> None:
-        _SILENT.update(digests.silent())
+        if mentioning is None:
+            _SILENT.update(digests.silent())
+        else:
+            _MENTIONING.append(mentioning)
         settle()
         confine(_readable(given or [task for _, task in chosen]))
 
@@ -269,26 +276,37 @@ def take(task: Task) -> Taken:
     lexer = threading.Thread(target=lambda: lexed.append(Tokens(source)))
     lexer.start()
     root = os.path.realpath(task.root)
+    shapes: list[Shape] = []
+
+    def asked(skipped: Sequence[Span]) -> list[int]:
+        lexer.join()
+        shapes.append(shape(lexed[0], skipped))
+        return shapes[0].asked()
+
     try:
         unit = parse(
             Path(task.root), task.path, task.config, task.overrides,
-            lambda header: _mentions_api(snapshot, root, header),
+            lambda header: _mentions_api(snapshot, root, header), asked,
         )  # fmt: skip
     finally:
         lexer.join()
     _nothing_denied(unit, snapshot)
-    facts = extract(lexed[0], unit, task.names, cache.digest(source), task.tried)
+    facts = extract(shapes[0], unit, task.names, cache.digest(source), task.tried)
     return Taken(facts, unit.headers, unit.includes)
 
 
 #: In a worker: headers that do not mention the API, by absolute name.
 _SILENT: dict[str, _Stamp] = {}
+#: In a worker: what a text search of the tree found, if there was one.
+_MENTIONING: list[frozenset[str]] = []
 
 
 def _mentions_api(snapshot: Snapshot, root: str, header: str) -> bool:
     """Whether a header has a needle of the text search; each is read once a worker."""
     name = f"{root}/{header}"
     replaced = header in snapshot.overrides
+    if _MENTIONING and not replaced and header.endswith((".c", ".h")):
+        return header in _MENTIONING[0]
     stamp = None if replaced else _stamp(name)
     if stamp is not None and _SILENT.get(name) == stamp:
         return False

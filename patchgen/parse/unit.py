@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,10 @@ _SEVERITY = {2: "warning", 3: "error", 4: "fatal"}
 
 
 class ClangFunction(Value, frozen=True, array_like=True, order=True):
-    """A function definition in the main file; ``offset`` of its name, in bytes.
-
-    Where a macro gives the name, ``offset`` is that of the macro's name.  One that
-    macros make as a whole, with no token of its own in the file, is not listed.
-    """
+    """A function definition in the main file; ``offset`` of its name, in bytes."""
 
     offset: int
     name: str
-    result: str
 
 
 class HeaderUse(Value, frozen=True, array_like=True):
@@ -46,7 +41,8 @@ class ParsedUnit(Value, frozen=True):
     ``skipped`` are the byte spans of the main file that the preprocessor left
     out, ``includes`` the tree-relative paths read (the main file not among them;
     files of the overlay are left out, their content is part of ``config_key``),
-    ``headers`` those that were asked for.
+    ``headers`` those that were asked for.  ``bodies`` are the function bodies that begin
+    at a byte that was asked about, ``functions`` the definitions whose name does.
     """
 
     path: str
@@ -55,8 +51,9 @@ class ParsedUnit(Value, frozen=True):
     diagnostics: tuple[Diagnostic, ...]
     skipped: tuple[Span, ...]
     includes: tuple[str, ...]
-    functions: tuple[ClangFunction, ...]
     headers: tuple[HeaderUse, ...] = ()
+    bodies: tuple[Span, ...] = ()
+    functions: tuple[ClangFunction, ...] = ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -70,11 +67,13 @@ def parse(
     config: ParseConfig,
     overrides: Mapping[str, bytes | None] | None = None,
     wanted: Callable[[str], bool] = lambda header: False,
+    asked: Callable[[Sequence[Span]], Sequence[int]] = lambda skipped: (),
 ) -> ParsedUnit:
     """Parse ``path`` of the tree at ``root``.
 
     ``overrides`` are files whose contents differ from the disk's; ``wanted`` tells
-    of which included headers it matters what was skipped.  UserError: the file is
+    of which included headers it matters what was skipped, ``asked`` at which bytes of
+    the file a function may begin its name or its body.  UserError: the file is
     not there, it includes one that is neither the tree's nor in a folder that the
     arguments name, or libclang could not make a translation unit at all.
     """
@@ -97,19 +96,22 @@ def parse(
         raise UserError("libclang cannot parse this file at all", path) from None
     file = cindex.File.from_name(unit, main)
     includes = _includes(cindex, unit, real, main, config.args)
+    skipped = _skipped(cindex, unit, file)
+    bodies, functions = _functions(cindex, unit, file, asked(skipped))
     return ParsedUnit(
         path=path,
         arch=config.arch,
         config_key=config.key,
         diagnostics=_diagnostics(unit, real),
-        skipped=_skipped(cindex, unit, file),
+        skipped=skipped,
         includes=includes,
-        functions=_functions(cindex, unit, file, _size(cindex, unit, file)),
         headers=tuple(
             HeaderUse(name, _skipped(cindex, unit, cindex.File.from_name(unit, f"{real}/{name}")))
             for name in includes
             if wanted(name)
         ),
+        bodies=bodies,
+        functions=functions,
     )
 
 
@@ -203,15 +205,6 @@ def _skipped(cindex: Any, unit: Any, file: Any) -> tuple[Span, ...]:
     return tuple(sorted(spans))
 
 
-def _size(cindex: Any, unit: Any, file: Any) -> int:
-    """Bytes of a file as clang read it."""
-    lib = cindex.conf.lib
-    lib.clang_getFileContents.restype = ctypes.c_void_p
-    size = ctypes.c_size_t()
-    lib.clang_getFileContents(unit, file, ctypes.byref(size))
-    return size.value
-
-
 _VISIT = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_void_p
 )  # CXInclusionVisitor
@@ -235,42 +228,35 @@ def _includes(
     names = {_relative(name, real) for name in _files(cindex, unit)}
     folders = {os.path.normpath(arg[arg.index("/") :]) for arg in args if "/" in arg}
     for name in names:
-        known = any(name == folder or name.startswith(f"{folder}/") for folder in folders)
-        if name.startswith("/") and not known:
+        if name[:1] == "/" and not any(f"{name}/".startswith(f"{folder}/") for folder in folders):
             raise UserError(f"includes {name}, which is outside the tree", _relative(main, real))
     return tuple(sorted(n for n in names if not n.startswith("/") and f"{real}/{n}" != main))
 
 
-_FUNCTION_DECL = 8  # CXCursor_FunctionDecl
-_CURSOR_INTS, _CURSOR_WORDS = 8, 4  # a CXCursor is 32 bytes: its kind, ..., the declaration
+_FUNCTION_DECL, _COMPOUND_STMT = 8, 202  # CXCursorKind
 
 
-def _functions(cindex: Any, unit: Any, file: Any, size: int) -> tuple[ClangFunction, ...]:
-    """The function definitions with a token among the first ``size`` bytes of ``file``.
+def _functions(
+    cindex: Any, unit: Any, file: Any, offsets: Sequence[int]
+) -> tuple[tuple[Span, ...], tuple[ClangFunction, ...]]:
+    """The function bodies and names that begin at ``offsets``, which lie at file scope.
 
-    Asked token by token: a walk over the unit would call back for each of the 16,000
-    declarations and 30,000 macros of the headers.
+    A walk over the unit would call back for each of the 16,000 declarations and 30,000
+    macros of the headers, and a cursor for each token of the file costs ten times these.
     """
     lib = cindex.conf.lib
-    begin = cindex.SourceLocation.from_offset(unit, file, 0)
-    end = cindex.SourceLocation.from_offset(unit, file, size)
-    memory, count = ctypes.POINTER(cindex.Token)(), ctypes.c_uint()
-    whole = cindex.SourceRange.from_locations(begin, end)
-    lib.clang_tokenize(unit, whole, ctypes.byref(memory), ctypes.byref(count))
-    if not count.value:
-        return ()  # and no view of nothing can be cast
-    cursors = (cindex.Cursor * count.value)()
-    lib.clang_annotateTokens(unit, memory, count.value, cursors)
-    lib.clang_disposeTokens(unit, memory, count.value)
-    raw = memoryview(cursors).cast("B")
-    kinds = raw.cast("i")[::_CURSOR_INTS].tolist()
-    declarations = raw.cast("Q")[1::_CURSOR_WORDS].tolist()
-    first = {declarations[at]: at for at, kind in enumerate(kinds) if kind == _FUNCTION_DECL}
-    found: list[ClangFunction] = []
-    for at in first.values():
-        cursor = cursors[at]
-        cursor._tu = unit
-        if lib.clang_isCursorDefinition(cursor):
-            offset = cursor.location.offset
-            found.append(ClangFunction(offset, cursor.spelling, cursor.result_type.spelling))
-    return tuple(sorted(found))
+    bodies: list[Span] = []
+    functions: list[ClangFunction] = []
+    for offset in offsets:
+        at = lib.clang_getLocationForOffset(unit, file, offset)
+        cursor = lib.clang_getCursor(unit, at)
+        kind = cursor._kind_id
+        if kind == _COMPOUND_STMT and cursor.extent.start.offset == offset:
+            bodies.append(Span(offset, cursor.extent.end.offset))
+        elif (
+            kind == _FUNCTION_DECL
+            and lib.clang_isCursorDefinition(cursor)
+            and cursor.location.offset == offset
+        ):
+            functions.append(ClangFunction(offset, cursor.spelling))
+    return tuple(bodies), tuple(functions)

@@ -28,7 +28,7 @@ static void elsewhere(void) { walk_page_range(mm, start, end, &unrelated, 0); }
 
 
 def _facts() -> FileFacts:
-    unit = ParsedUnit("mm/x.c", "x86_64", "", (), (), (), ())
+    unit = ParsedUnit("mm/x.c", "x86_64", "", (), (), ())
     names = frozenset({"mmu_notifier_invalidate_range_start", "mmu_notifier_invalidate_range_end"})
     return extract(SOURCE, unit, names)
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from patchgen import cache
-from patchgen.facts.extract import extract
+from patchgen.facts.extract import extract, shape
 from patchgen.facts.state import TreeState, api_names
-from patchgen.model import Edit, FileFacts
+from patchgen.model import FileFacts
 from patchgen.parse import unit as parsing
 
 #: DetailedPreprocessingRecord, KeepGoing, PrecompiledPreamble, CreatePreambleOnFirstParse.
@@ -50,18 +50,13 @@ class Reparser:
         args = [*self.config.args, "-working-directory", self.real]
         unsaved = [*self.others.items(), (self.main, source)]
         self.unit = parsing._translate(cindex, self.main, args, unsaved, _OPTIONS)
-        file = cindex.File.from_name(self.unit, self.main)
-        self.functions = parsing._functions(cindex, self.unit, file, len(source))
-        self.reliable = self._reparse(source) and _same(self._facts(source, ()), known)
+        self.reliable = self._reparse(source) and _same(self._facts(source), known)
 
-    def facts(self, source: bytes, edits: Sequence[Edit]) -> FileFacts | None:
-        """The facts of the variant that ``edits`` make, or None: parse it afresh.
-
-        Edits are inside of functions or tables: they add and remove no function.
-        """
+    def facts(self, source: bytes) -> FileFacts | None:
+        """The facts of the variant, or None: parse it afresh."""
         if not self.reliable or _includes(source) != self.includes:
             return None
-        return self._facts(source, edits) if self._reparse(source) else None
+        return self._facts(source) if self._reparse(source) else None
 
     def _reparse(self, source: bytes) -> bool:
         unsaved: Mapping[str, bytes] = {**self.others, self.main: source}
@@ -74,27 +69,22 @@ class Reparser:
         status: int = lib.clang_reparseTranslationUnit(self.unit, len(unsaved), array, _OPTIONS)
         return status == 0
 
-    def _facts(self, source: bytes, edits: Sequence[Edit]) -> FileFacts:
+    def _facts(self, source: bytes) -> FileFacts:
         file = self.cindex.File.from_name(self.unit, self.main)
+        skipped = parsing._skipped(self.cindex, self.unit, file)
+        shaped = shape(source, skipped)
+        bodies, functions = parsing._functions(self.cindex, self.unit, file, shaped.asked())
         unit = parsing.ParsedUnit(
             path=self.path,
             arch=self.config.arch,
             config_key=self.config.key,
             diagnostics=parsing._diagnostics(self.unit, self.real),
-            skipped=parsing._skipped(self.cindex, self.unit, file),
+            skipped=skipped,
             includes=(),
-            functions=tuple(
-                parsing.ClangFunction(_moved(f.offset, edits), f.name, f.result)
-                for f in self.functions
-            ),
+            bodies=bodies,
+            functions=functions,
         )
-        return extract(source, unit, api_names(), cache.digest(source), self.config.arch)
-
-
-def _moved(offset: int, edits: Sequence[Edit]) -> int:
-    """Where a byte of the unedited file is in the edited one."""
-    before = (e for e in edits if e.span.end <= offset)
-    return offset + sum(len(e.new) - (e.span.end - e.span.start) for e in before)
+        return extract(shaped, unit, api_names(), cache.digest(source), self.config.arch)
 
 
 def _includes(source: bytes) -> list[bytes]:

@@ -200,7 +200,7 @@ def _compiled(
     source = base.state.read(path) or b""
     for header in (False, True) if mutant.site.header else (False,):
         changed = mutate(source, mutant.site, header)
-        own = reparser.facts(changed, mutant.site.edits)
+        own = reparser.facts(changed)
         known = None
         if own is not None and isinstance(taken, Done):
             known = Taken(own, taken.value.headers, taken.value.includes)
