@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -117,8 +118,9 @@ class _Survey:
         """The facts of headers, as the parses of what includes them saw them."""
         for path in paths:
             source = self.state.read(path) or b""
+            lexed = functools.cache(functools.partial(Tokens, source))
             for use, arch, errors in self.uses.get(path, ()):
-                facts = _header_facts(source, path, use, arch, errors)
+                facts = _header_facts(source, lexed, path, use, arch, errors)
                 kind = self.unsound if errors else self.found
                 kind.setdefault(path, []).append(facts)
 
@@ -234,7 +236,12 @@ def _foreign(arch: str) -> frozenset[str]:
 
 
 def _header_facts(
-    source: bytes, path: str, use: HeaderUse, arch: str, errors: tuple[Diagnostic, ...]
+    source: bytes,
+    lexed: Callable[[], Tokens],
+    path: str,
+    use: HeaderUse,
+    arch: str,
+    errors: tuple[Diagnostic, ...],
 ) -> FileFacts:
     """The facts of a header in one use, taken once per content."""
     names = ",".join(sorted(api_names()))
@@ -244,7 +251,7 @@ def _header_facts(
         return msgspec.msgpack.decode(cache.read("facts", key) or b"", type=FileFacts)
     except (msgspec.DecodeError, RecursionError):
         pass
-    facts = extract_header(source, path, use, api_names(), arch, errors)
+    facts = extract_header(lexed(), path, use, api_names(), arch, errors)
     cache.write("facts", key, msgspec.msgpack.encode(facts))
     return facts
 

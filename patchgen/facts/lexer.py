@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import msgspec
@@ -43,9 +43,8 @@ class Tokens:
     """The tokens of one file in parallel lists, and its lines.
 
     ``kinds[i]`` is name, number, string, char or punct; ``texts[i]`` the text,
-    ``starts[i]``/``ends[i]`` byte offsets.  ``directives`` are the preprocessor
-    lines; tokens and directives inside ``skipped`` spans are left out (a
-    directive that ends a skipped span is kept).
+    ``starts[i]``/``ends[i]`` byte offsets; tokens inside ``skipped`` spans are left
+    out.  ``directives`` are all preprocessor lines.
     """
 
     __slots__ = ("_newlines", "directives", "ends", "kinds", "source", "starts", "texts")
@@ -97,15 +96,13 @@ class Tokens:
         return self._newlines[line - 2] + 1 if line > 1 else 0
 
     def _drop(self, skipped: Sequence[Span]) -> None:
-        spans = sorted(skipped)
-        begins = [span.start for span in spans]
-
-        def active(offset: int) -> bool:
-            index = bisect_right(begins, offset) - 1
-            return index < 0 or offset >= spans[index].end
-
-        keep = [i for i, start in enumerate(self.starts) if active(start)]
-        self.kinds = [self.kinds[i] for i in keep]
-        self.texts = [self.texts[i] for i in keep]
-        self.starts = [self.starts[i] for i in keep]
-        self.ends = [self.ends[i] for i in keep]
+        keep: list[slice] = []
+        at = 0
+        for span in sorted(skipped):
+            keep.append(slice(at, max(at, bisect_left(self.starts, span.start))))
+            at = max(at, bisect_left(self.starts, span.end))
+        keep.append(slice(at, None))
+        self.kinds = [kind for part in keep for kind in self.kinds[part]]
+        self.texts = [text for part in keep for text in self.texts[part]]
+        self.starts = [start for part in keep for start in self.starts[part]]
+        self.ends = [end for part in keep for end in self.ends[part]]

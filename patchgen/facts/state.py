@@ -240,7 +240,9 @@ class TreeState:
                 yield task
 
         # Flags of a build folder name places outside the tree: all are asked for first.
-        found = facts_of(tasks() if self.build_dir is None else [*tasks()], self._digests)
+        listed = tasks() if self.build_dir is None else [*tasks()]
+        searched = frozenset(self._found.paths) if self._found is not None else None
+        found = facts_of(listed, self._digests, mentioning=searched)
         self._taken.update(zip(made, found, strict=True))
         return [self._taken[key] for key in keys]
 
