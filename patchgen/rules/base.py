@@ -21,8 +21,10 @@ from typing import NamedTuple, Protocol
 
 from patchgen.api.features import ApiFeatures
 from patchgen.facts.body import functions_in
+from patchgen.facts.definitions import Definitions
 from patchgen.flow.effects import Effects, Summary, paired_counters
 from patchgen.flow.events import Event
+from patchgen.flow.flagged import Flagged, SectionFault, faults, flagged
 from patchgen.flow.knowledge import names
 from patchgen.flow.program import Program
 from patchgen.model import (
@@ -121,6 +123,7 @@ class Context:
         self.api = api
         self._sources = sources
         self._beside = beside or {}
+        self._definitions: dict[str, Mapping[str, Function]] = {}
 
     @cached_property
     def program(self) -> Program:
@@ -193,6 +196,29 @@ class Context:
         """All functions of a file, where its bytes are at hand; else those of the facts."""
         source = self._sources(path)
         return functions_in(source, path) if source is not None else self.facts[path].functions
+
+    def definitions(self, path: str) -> Mapping[str, Function]:
+        """As :meth:`whole`, by name; each function is parsed when it is asked for."""
+        if path not in self._definitions:
+            source = self._sources(path)
+            known = {function.name: function for function in self.facts[path].functions}
+            self._definitions[path] = known if source is None else Definitions({path: source})
+        return self._definitions[path]
+
+    @cached_property
+    def flagged(self) -> tuple[tuple[Flagged, tuple[SectionFault, ...]], ...]:
+        """The sections that change_pte() is said to cover, and what speaks against each.
+
+        Nothing of one that is unclear; in the order of :meth:`functions`.
+        """
+        if not self.api.has_flag_use_change_pte:
+            return ()
+        return tuple(
+            (section, () if section.unclear else faults(section, self.program, known))
+            for function in self.functions()
+            for known in (self.definitions(function.path),)
+            for section in flagged(self.program, function)
+        )
 
     def summary(self, function: Function) -> Summary:
         """What ``function`` leaves behind, called with nothing known."""

@@ -25,9 +25,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.api.features import ApiFeatures
-from patchgen.flow.flagged import UNTOLD, faults, flagged, never_told
+from patchgen.flow.flagged import UNTOLD, never_told
 from patchgen.model import Finding, Place, Undecided
-from patchgen.rules.base import CORE, ERROR, Context, Rule, undecided
+from patchgen.rules.base import ERROR, Context, Rule, undecided
 
 
 def _applies(api: ApiFeatures) -> bool:
@@ -46,31 +46,21 @@ RULE = Rule(
 
 def check(tree: Context) -> Iterator[Finding | Undecided]:
     """Changes in flagged sections of which change_pte() does not hear."""
-    for function in tree.functions():
-        if function.path in CORE:
-            continue
-        for section in flagged(tree.program, function):
-            if section.unclear:
-                silent = never_told(section, tree.program)
-                if silent is None:
-                    place = Place(function.path, section.init.line)
-                    yield undecided(RULE, place, section.unclear)
-                else:
-                    yield tree.finding(
-                        RULE, silent.where, f"in a flagged section, {silent.text}",
-                        path=function.path, function=function.name,
-                    )  # fmt: skip
+    for section, found in tree.flagged:
+        path, function = section.function.path, section.function.name
+        silent = never_told(section, tree.program) if section.unclear else None
+        if silent is not None:
+            message = f"in a flagged section, {silent.text}"
+            yield tree.finding(RULE, silent.where, message, path=path, function=function)
+        elif section.unclear:
+            yield undecided(RULE, Place(path, section.init.line), section.unclear)
+        for fault in found:
+            if fault.kind != UNTOLD:
                 continue
-            known = {one.name: one for one in tree.whole(function.path)}
-            for fault in faults(section, tree.program, known):
-                if fault.kind != UNTOLD:
-                    continue
-                if not fault.sure:
-                    place = Place(function.path, fault.where.line)
-                    yield undecided(RULE, place, fault.text)
-                    continue
-                message = f"in a flagged section, {fault.text}"
-                yield tree.finding(
-                    RULE, fault.where, message, fault.steps,
-                    path=function.path, function=function.name,
-                )  # fmt: skip
+            if not fault.sure:
+                yield undecided(RULE, Place(path, fault.where.line), fault.text)
+                continue
+            message = f"in a flagged section, {fault.text}"
+            yield tree.finding(
+                RULE, fault.where, message, fault.steps, path=path, function=function
+            )

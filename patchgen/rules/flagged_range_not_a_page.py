@@ -22,9 +22,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.api.features import ApiFeatures
-from patchgen.flow.flagged import MISFIT, faults, flagged
+from patchgen.flow.flagged import MISFIT
 from patchgen.model import Finding, Place, Undecided
-from patchgen.rules.base import CORE, ERROR, Context, Rule, undecided
+from patchgen.rules.base import ERROR, Context, Rule, undecided
 
 
 def _applies(api: ApiFeatures) -> bool:
@@ -43,24 +43,16 @@ RULE = Rule(
 
 def check(tree: Context) -> Iterator[Finding | Undecided]:
     """Flagged ranges of more or less than a page, and notified addresses outside."""
-    for function in tree.functions():
-        if function.path in CORE:
-            continue
-        for section in flagged(tree.program, function):
-            if section.unclear:
-                place = Place(function.path, section.init.line)
-                yield undecided(RULE, place, section.unclear)
+    for section, found in tree.flagged:
+        path, function = section.function.path, section.function.name
+        if section.unclear:
+            yield undecided(RULE, Place(path, section.init.line), section.unclear)
+        for fault in found:
+            if fault.kind != MISFIT:
                 continue
-            known = {one.name: one for one in tree.whole(function.path)}
-            for fault in faults(section, tree.program, known):
-                if fault.kind != MISFIT:
-                    continue
-                if not fault.sure:
-                    place = Place(function.path, fault.where.line)
-                    yield undecided(RULE, place, fault.text)
-                    continue
-                message = f"{fault.text}"
-                yield tree.finding(
-                    RULE, fault.where, message, fault.steps,
-                    path=function.path, function=function.name,
-                )  # fmt: skip
+            if not fault.sure:
+                yield undecided(RULE, Place(path, fault.where.line), fault.text)
+                continue
+            yield tree.finding(
+                RULE, fault.where, fault.text, fault.steps, path=path, function=function
+            )

@@ -44,13 +44,11 @@ from patchgen.api.features import ApiFeatures
 from patchgen.flow.flagged import (
     FORBIDDEN,
     SectionFault,
-    faults,
-    flagged,
     notifies,
     pageless,
 )
 from patchgen.model import Finding, Function, Place, Undecided
-from patchgen.rules.base import CORE, ERROR, Context, Rule, undecided
+from patchgen.rules.base import ERROR, Context, Rule, undecided
 
 
 def _applies(api: ApiFeatures) -> bool:
@@ -70,15 +68,13 @@ RULE = Rule(
 def check(tree: Context) -> Iterator[Finding | Undecided]:
     """Notified changes that are none of change_pte()'s."""
     for function in tree.functions():
-        if function.path in CORE:
-            continue
         found: list[SectionFault] = []
-        for section in flagged(tree.program, function) if tree.api.has_flag_use_change_pte else ():
-            if section.unclear:
-                place = Place(function.path, section.init.line)
-                yield undecided(RULE, place, section.unclear)
-            else:
-                found += faults(section, tree.program, _known(tree, function))
+        for section, against in tree.flagged:
+            if section.function is function:
+                found += against
+                if section.unclear:
+                    place = Place(function.path, section.init.line)
+                    yield undecided(RULE, place, section.unclear)
         if notifies(tree.program, function):
             told = {fault.where.line for fault in found if fault.kind == FORBIDDEN}
             # Functions of the file that are no facts may change anything: no harm here.
@@ -87,10 +83,6 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
             )
             found += (fault for fault in empty if fault.where.line not in told)
         yield from _told(tree, function, found)
-
-
-def _known(tree: Context, function: Function) -> dict[str, Function]:
-    return {one.name: one for one in tree.whole(function.path)}
 
 
 def _told(
