@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -19,15 +20,16 @@ class Background(Generic[R]):
     """``function()``, begun at once in a fork of this process.
 
     It sees the values of this moment; what it stores in the cache stays, all else that
-    it changes is lost.  Its result must be picklable.
+    it changes is lost.  Its result must be picklable.  ``patient``: it leaves the
+    processors to whatever else wants them.
     """
 
-    def __init__(self, what: str, function: Callable[[], R]) -> None:
+    def __init__(self, what: str, function: Callable[[], R], patient: bool = False) -> None:
         context = multiprocessing.get_context("fork")
         self._what = what
         self._answer, theirs = context.Pipe(duplex=False)
         # No daemon in the sense of multiprocessing: it may have parse workers of its own.
-        self._process = context.Process(target=_serve, args=(function, theirs))
+        self._process = context.Process(target=_serve, args=(function, theirs, patient))
         self._process.start()
         theirs.close()
         self._received: list[Any] = []
@@ -60,8 +62,13 @@ class Background(Generic[R]):
         self._answer.close()
 
 
-def _serve(function: Callable[[], Any], answer: Connection) -> None:
+_PATIENT = 10  # added to the nice value
+
+
+def _serve(function: Callable[[], Any], answer: Connection, patient: bool) -> None:
     die_with_parent()
+    if patient:
+        os.nice(_PATIENT)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     try:
         answer.send(function())

@@ -133,12 +133,13 @@ class Ahead:
         self._request = request
         self._waiting: Planned | None = None
         self.checks = Checks()
-        # Asked for in several places at once later on; an error is found there.
-        self._api = Background("the API", state.generation)
+        state.expect_search()
         self.proofs: Proofs | None = None
         wanted = request.prove and state.read(KVM_MAIN) is not None
         if wanted and any(load(name).changes_kvm for name in recipes):
             self.proofs = Proofs(state)
+        # Asked for in several places at once later on; an error is found there.
+        self._api = Background("the API", state.generation, patient=True)
 
     def __enter__(self) -> Ahead:
         return self

@@ -129,6 +129,7 @@ class _Listing(NamedTuple):
     out: IO[bytes]
     err: IO[bytes]
     opened: contextlib.ExitStack
+    owner: int
 
     def fields(self, root: Path) -> list[str]:
         """What it printed, once it is done."""
@@ -165,13 +166,15 @@ def _list(root: Path) -> _Listing:
     with contextlib.ExitStack() as opened:
         out, err = (opened.enter_context(tempfile.TemporaryFile()) for _ in range(2))
         process = subprocess.Popen(command, cwd=root, env=env, stdout=out, stderr=err)
-        return _Listing(process, out, err, opened.pop_all())
+        return _Listing(process, out, err, opened.pop_all(), os.getpid())
 
 
 def _stamps(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     """The sources with their stamps, and what is refused with the reason."""
     real = os.path.realpath(root)
-    listing = _BEGUN.pop(real, None) or _list(root)
+    listing = _BEGUN.pop(real, None)
+    if listing is None or listing.owner != os.getpid():  # a fork cannot wait for it
+        listing = _list(root)
     fields = listing.fields(root)
     stamps: dict[str, str] = {}
     refused: dict[str, str] = {}

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The text search: what it finds again, and what it refuses to look into."""
 
+import functools
 import os
 from pathlib import Path
 
 import pytest
 
-from patchgen.tree.search import candidates, search
+from patchgen.pipeline.background import Background
+from patchgen.tree.search import begin, candidates, search
 from patchgen.tree.snapshot import SIZE_LIMIT
 
 USE = "void f(void) { mmu_notifier_synchronize(); }\n"
@@ -94,3 +96,12 @@ def test_a_fifo_and_a_huge_file_are_refused_unread(plain):
     assert found["mm/pipe.c"] == "not a regular file"
     assert "larger than" in found["mm/huge.c"]
     assert len(found) == 2
+
+
+def test_a_search_begun_early_serves_the_process_that_began_it(plain):
+    expected = candidates(plain)
+    begin(plain)
+    # A fork cannot wait for its parent's child: it would read what is there so far.
+    forked = Background("a search", functools.partial(candidates, plain))
+    assert forked.result() == expected
+    assert candidates(plain) == expected
