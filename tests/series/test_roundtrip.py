@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import email
 import os
 import subprocess
 import sys
@@ -36,6 +37,41 @@ def test_b4_am_makes_the_same_tree(tree: Path, tmp_path: Path) -> None:
     assert apply_series(tree, read_series(mbox)).patches[-1].tree == ours.patches[-1].tree
     plain_git(tree, "am", "-q", str(mbox))
     assert plain_git(tree, "rev-parse", "HEAD^{tree}") == ours.patches[-1].tree
+
+
+def _send_email() -> bool:
+    command = ["git", "--exec-path"]
+    folder = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return Path(folder, "git-send-email").exists()
+
+
+@pytest.mark.skipif(
+    not _send_email() and not os.environ.get("CI"),
+    reason="git send-email is not installed: apt install git-email",
+)
+def test_git_send_email_sends_what_we_wrote(tree: Path, tmp_path: Path) -> None:
+    mail = MailOptions(to=("linux-mm@lists.example.org",), cc=("Zoë E <zoe@example.org>",))
+    series = committed(tree, 4)
+    files = write_series(series, COVER, mail, tmp_path / "v1").files
+    sent = tmp_path / "sent"
+    sent.mkdir()
+    sink = tmp_path / "sink"
+    sink.write_text(f"#!/bin/sh\nn=$(ls {sent} | wc -l)\ncat > {sent}/$n\n")
+    sink.chmod(0o755)
+    plain_git(
+        tree, "-c", "sendemail.confirm=never", "-c", "sendemail.from=C O Mitter <c@example.org>",
+        "send-email", "-q", f"--smtp-server={sink}", *(str(tmp_path / "v1" / n) for n in files),
+    )  # fmt: skip
+    mails = [email.message_from_bytes((sent / str(number)).read_bytes()) for number in range(5)]
+    written = [email.message_from_bytes(data) for data in files.values()]
+    for name in ("Message-ID", "In-Reply-To", "References", "Subject", "To"):
+        assert [one[name] for one in mails] == [one[name] for one in written]
+    assert all("zoe@example.org" in one["Cc"] for one in mails)
+    ours = apply_series(tree, read_series(tmp_path / "v1"))
+    for number in range(1, 5):
+        plain_git(tree, "am", "-q", str(sent / str(number)))
+    assert plain_git(tree, "rev-parse", "HEAD^{tree}") == ours.patches[-1].tree
+    assert plain_git(tree, "log", "-1", "--format=%an <%ae>") == str(AUTHOR)
 
 
 # A posting as others make it: another sender's mailer, a list's headers and footer,
