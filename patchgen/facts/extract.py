@@ -139,7 +139,7 @@ def _disagreements(
     for function in unit.functions:
         text = f"function '{function.name}' is defined here, and its body was not analysed"
         yield warning(function.offset, text)
-    for start in ends.keys() - mine.keys():
+    for start in sorted(ends.keys() - mine.keys()):
         yield warning(start, "a function's body begins here, and it was not analysed")
     if unit.errors:
         return
@@ -148,10 +148,11 @@ def _disagreements(
             text = f"'{found.name}' looks like a function here, and clang sees none"
             yield warning(tokens.starts[found.name_at], text)
         elif ends[start] != tokens.ends[found.last]:
+            theirs, ours = tokens.line(ends[start] - 1), tokens.line(tokens.starts[found.last])
             text = (
-                f"the body of '{found.name}' ends in line {tokens.line(ends[start] - 1)} for clang"
+                f"the body of '{found.name}' ends in line {theirs} for clang, in line {ours} here"
             )
-            yield warning(start, f"{text}, in line {tokens.line(tokens.starts[found.last])} here")
+            yield warning(start, text)
 
 
 def _macros(tokens: Tokens) -> Iterable[str]:

@@ -185,7 +185,8 @@ def facts_of(
             continue
         try:
             combined = digests.combined(answer.value.includes, task.overrides)
-            digests.heard(answer.value, task.overrides)
+            if mentioning is None:  # else a header was not read, but looked up in a listing
+                digests.heard(answer.value, task.overrides)
         except UserError as error:
             results[number] = Failed(str(error))
             continue

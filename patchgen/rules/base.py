@@ -213,12 +213,13 @@ class Context:
         """
         if not self.api.has_flag_use_change_pte:
             return ()
-        return tuple(
-            (section, () if section.unclear else faults(section, self.program, known))
-            for function in self.functions()
-            for known in (self.definitions(function.path),)
-            for section in flagged(self.program, function)
-        )
+        sections = (one for f in self.functions() for one in flagged(self.program, f))
+        return tuple((section, self._against(section)) for section in sections)
+
+    def _against(self, section: Flagged) -> tuple[SectionFault, ...]:
+        if section.unclear:
+            return ()
+        return faults(section, self.program, self.definitions(section.function.path))
 
     def summary(self, function: Function) -> Summary:
         """What ``function`` leaves behind, called with nothing known."""

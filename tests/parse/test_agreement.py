@@ -165,6 +165,11 @@ def test_functions_written_in_odd_ways(tree):
     assert functions_agree(tree, "mm/odd.c", 5) == []
 
 
+def test_a_file_of_nothing_has_no_functions(tree):
+    (tree / "mm/odd.c").write_text("")
+    assert functions_agree(tree, "mm/odd.c", 0) == []
+
+
 # Braces in macros make a body longer or shorter than its tokens tell; and a body may be
 # a macro's alone.
 SURPRISES = {
