@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from patchgen.outcome import UserError
-from patchgen.tree import registry
+from patchgen.model.outcome import UserError
+from patchgen.source.tree import registry
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -60,7 +60,7 @@ def _tree(name: str) -> Path:
     place = registry.location(name)
     try:
         if place is None:
-            from patchgen.tree import fetch
+            from patchgen.source.tree import fetch
 
             place = fetch.add(name).path
         return registry.resolve(str(place.resolve())).path

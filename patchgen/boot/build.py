@@ -15,12 +15,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from patchgen import cache
+from patchgen import memo
 from patchgen.boot import config
 from patchgen.kbuild import process
 from patchgen.kbuild.farm import Farm
 from patchgen.kbuild.folder import locked
-from patchgen.outcome import Refused, UserError
+from patchgen.model.outcome import Refused, UserError
 
 Say = Callable[[str], None]
 _COMPILED = (b"  CC ", b"  AS ", b"  HOSTCC ")
@@ -50,8 +50,8 @@ class Builder:
         say(f"{name}: looking at the tree")
         state = self._farm.sync(files)
         parts = [os.fsencode(p) + b"\0" + (b"-" if d is None else d) for p, d in files.items()]
-        key = cache.digest(state, config.fragment(), self.compiler, *sorted(parts))
-        image = cache.cache_dir() / "boot" / "images" / f"{key}.bzImage"
+        key = memo.digest(state, config.fragment(), self.compiler, *sorted(parts))
+        image = memo.cache_dir() / "boot" / "images" / f"{key}.bzImage"
         if not image.is_file():
             self._configure(name, say)
             self._make(["bzImage"], name, say)
@@ -99,7 +99,7 @@ class Builder:
 def builder(root: Path, jobs: int, say: Say) -> Iterator[Builder]:
     """The tree's build folder, locked: a second run waits for the first."""
     compiler = process.output(["gcc", "--version"])[1].partition("\n")[0]
-    key = cache.digest(os.fsencode(root), compiler, config.fragment())[:16]
+    key = memo.digest(os.fsencode(root), compiler, config.fragment())[:16]
     with locked(
         "boot/work", key, lambda: say("waiting for another patchgen boot of this tree")
     ) as folder:

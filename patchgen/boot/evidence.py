@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from patchgen.cache import digest
-from patchgen.model import Value
-from patchgen.outcome import UserError
+from patchgen.memo import digest
+from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
 
 FORMAT = 1
 SHOWN, REFUTED, NOT_SHOWN, MEASURED = "shown", "refuted", "not shown", "measured"

@@ -8,9 +8,9 @@ import tempfile
 from importlib import resources
 from pathlib import Path
 
-from patchgen import cache
+from patchgen import memo
 from patchgen.kbuild import process
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
 
 _SOURCES = ("layout.h", "guest.c", "guest.lds", "payload.S", "init.c")
 _LIST = "dir /dev 0755 0 0\nnod /dev/console 0600 0 0 c 5 1\nfile /init init 0755 0 0\n"
@@ -31,12 +31,12 @@ def initramfs(packer: Path, compiler: str) -> Path:
     """
     folder = resources.files("patchgen.boot") / "guest"
     sources = {name: (folder / name).read_bytes() for name in _SOURCES}
-    key = cache.digest(compiler, _LIST, *(" ".join(c) for c in (_GUEST, _LINK, _INIT)))
-    key = cache.digest(key, *sources.values())
-    target = cache.cache_dir() / "boot" / "images" / f"{key}.cpio"
+    key = memo.digest(compiler, _LIST, *(" ".join(c) for c in (_GUEST, _LINK, _INIT)))
+    key = memo.digest(key, *sources.values())
+    target = memo.cache_dir() / "boot" / "images" / f"{key}.cpio"
     if not target.is_file():
         with tempfile.TemporaryDirectory(prefix="patchgen-") as name:
-            cache.write_atomic(target, _build(Path(name), sources, packer))
+            memo.write_atomic(target, _build(Path(name), sources, packer))
     return target
 
 

@@ -7,7 +7,7 @@ import platform
 
 from patchgen.kbuild.needs import LIBELF, PROGRAMS, Need, Trial, require
 from patchgen.kbuild.needs import missing as lacking
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
 
 _PROGRAMS = (*PROGRAMS, ("gzip", "gzip"), ("qemu-system-x86_64", "qemu-system-x86"))
 

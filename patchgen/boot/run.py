@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from patchgen import cache
+from patchgen import memo
 from patchgen.boot import machine, needs
 from patchgen.boot.build import Builder, BuildFailed, Say, builder, disk_use
 from patchgen.boot.config import fragment
@@ -25,10 +25,10 @@ from patchgen.boot.initramfs import initramfs
 from patchgen.boot.variants import VARIANTS, spoil
 from patchgen.boot.verdict import judge
 from patchgen.kbuild import process
-from patchgen.model import Value
-from patchgen.outcome import Exit, Refused
-from patchgen.tree.describe import Tree
-from patchgen.tree.snapshot import read_inside
+from patchgen.model.base import Value
+from patchgen.model.outcome import Exit, Refused
+from patchgen.source.tree.describe import Tree
+from patchgen.source.tree.snapshot import read_inside
 
 Files = Mapping[str, bytes | None]
 VARIANT_ROUNDS = 2
@@ -118,7 +118,7 @@ class _Session:
         if not self.verdicts:
             self.verdicts = [judge(self.boots["base", count], None) for count in self.plan.cpus]
         began = time.monotonic()
-        disk = disk_use(self.build.folder) + disk_use(cache.cache_dir() / "boot" / "images")
+        disk = disk_use(self.build.folder) + disk_use(memo.cache_dir() / "boot" / "images")
         self.seconds["sizes"] = round(time.monotonic() - began, 1)
         return BootEvidence(
             FORMAT, self._setup(files), tuple(self.boots.values()), tuple(self.verdicts),
@@ -135,7 +135,7 @@ class _Session:
             qemu_arguments=tuple(qemu),
             kernel_arguments=kernel,
             compiler=self.build.compiler,
-            configuration=cache.digest(fragment())[:12],
+            configuration=memo.digest(fragment())[:12],
             series=series_digest(files) if files is not None else "",
             files=tuple(sorted(files or {})),
         )

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from patchgen.model import Value
-from patchgen.outcome import Refused
+from patchgen.model.base import Value
+from patchgen.model.outcome import Refused
 
 _KVM = "virt/kvm/kvm_main.c"
 _START = "kvm_mmu_notifier_invalidate_range_start"

@@ -18,7 +18,7 @@ import sys
 import click
 
 from patchgen import __version__
-from patchgen.outcome import Exit, UserError
+from patchgen.model.outcome import Exit, UserError
 
 COMMANDS = {
     "tree": "bring kernel trees into kernel-tree/, list them",

@@ -45,7 +45,7 @@ def command(
     alone.
     """
     from patchgen.pipeline.am import am, verify_applied
-    from patchgen.series.read import read_series
+    from patchgen.series.read.read import read_series
     from patchgen.verify.apply import AppliedSeries
 
     state = open_state(spec, build_dir, arch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from patchgen.outcome import Exit
+from patchgen.model.outcome import Exit
 
 
 @click.group()
@@ -17,7 +17,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="for machines")
 def list_generations(as_json: bool) -> None:
     """List the API generations that there are descriptors for."""
-    from patchgen.api.descriptor import all_descriptors
+    from patchgen.kernel.api.descriptor import all_descriptors
 
     known = all_descriptors()
     if as_json:
@@ -41,11 +41,11 @@ def check(spec: str, generation: str, as_json: bool, quiet: bool, verbose: bool)
 
     Exit status 0 when nothing is missing or different, 1 otherwise.
     """
-    from patchgen.api.check import compare, identify
-    from patchgen.api.descriptor import load
-    from patchgen.api.report import as_lines, to_json
-    from patchgen.parse.surface import surface
-    from patchgen.tree.registry import resolve
+    from patchgen.kernel.api.check import compare, identify
+    from patchgen.kernel.api.descriptor import load
+    from patchgen.report.api import as_lines, to_json
+    from patchgen.source.clang.surface import surface
+    from patchgen.source.tree.registry import resolve
 
     wanted = load(generation) if generation else None
     tree = resolve(spec)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from patchgen.outcome import Exit
+from patchgen.model.outcome import Exit
 
 
 @click.command()
@@ -57,9 +57,9 @@ def command(
     from patchgen.boot.progress import Progress
     from patchgen.boot.run import Plan, exit_status, run
     from patchgen.boot.table import lines, verdict_lines
-    from patchgen.cache import write_atomic
-    from patchgen.outcome import UserError
-    from patchgen.tree.registry import resolve
+    from patchgen.memo import write_atomic
+    from patchgen.model.outcome import UserError
+    from patchgen.source.tree.registry import resolve
 
     if variants and series is None:
         raise UserError("--variants needs --series: the variants are made from it")
@@ -85,9 +85,9 @@ def series_files(series: Path, root: Path) -> dict[str, bytes | None]:
     when a file of the series has changes that the tree's HEAD does not have: the
     unpatched kernel is built from the folder as it is.
     """
-    from patchgen.outcome import UserError
-    from patchgen.series.read import read_series
-    from patchgen.tree.snapshot import read_inside
+    from patchgen.model.outcome import UserError
+    from patchgen.series.read.read import read_series
+    from patchgen.source.tree.snapshot import read_inside
     from patchgen.verify.apply import apply_series
 
     applied = apply_series(root, read_series(series))

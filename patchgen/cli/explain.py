@@ -3,23 +3,22 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
 
 import click
 
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
 
 
 @click.command()
 @click.argument("name")
 def command(name: str) -> None:
     """Explain a rule (MN020, or its name) or a recipe (kvm-change-pte)."""
-    from patchgen.recipes.base import names
+    from patchgen.recipes.base import module_of, names
 
     if name in names():
-        recipe = importlib.import_module(f"patchgen.recipes.{name.replace('-', '_')}")
+        recipe = module_of(name)
         click.echo(inspect.getdoc(recipe))
         return
     from patchgen.rules.base import modules

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from patchgen.cli.options import open_state, progress, tree_options
-from patchgen.outcome import Exit
+from patchgen.model.outcome import Exit
 
 if TYPE_CHECKING:
     from patchgen.commits.patchset import Series
@@ -127,7 +127,7 @@ def command(
     from patchgen.recipes.base import Options
     from patchgen.recipes.planned import Choice
     from patchgen.report.plan import check_lines, plan_data, plan_lines
-    from patchgen.series.headers import MailOptions, message_id
+    from patchgen.series.write.headers import MailOptions, message_id
 
     show = progress(quiet)
     request = Request(
@@ -218,7 +218,7 @@ def _names(done: object) -> list[str]:
 def _bench(paths: tuple[Path, Path] | None) -> str:
     if not paths:
         return ""
-    from patchgen.series.bench_table import compare, table
+    from patchgen.series.stats.table import compare, table
 
     return table(compare(*paths))
 
@@ -226,7 +226,7 @@ def _bench(paths: tuple[Path, Path] | None) -> str:
 def _previous(path: Path | None) -> Series | None:
     if path is None:
         return None
-    from patchgen.series.read import read_series
+    from patchgen.series.read.read import read_series
 
     return read_series(path)
 

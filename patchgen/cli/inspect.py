@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from patchgen.cli.options import open_state, progress, tree_options, verbose_option
-from patchgen.outcome import Exit
+from patchgen.model.outcome import Exit
 
 
 @click.command()
@@ -31,7 +31,6 @@ def command(
     state = open_state(spec, build_dir, arch)
     if not files:
         state.expect_search()  # while the rest is imported
-    from patchgen.facts.inspection import inspect
     from patchgen.pipeline.inspect import kvm_of
     from patchgen.report.headline import headline
     from patchgen.report.inspection import (
@@ -40,6 +39,7 @@ def command(
         ledger_totals,
         printable,
     )
+    from patchgen.source.facts.inspection import inspect
 
     show = progress(quiet)
     show("parse")

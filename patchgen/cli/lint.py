@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from patchgen.cli.options import open_state, progress, tree_options, verbose_option
-from patchgen.outcome import Exit
+from patchgen.model.outcome import Exit
 
 if TYPE_CHECKING:
-    from patchgen.facts.state import TreeState
     from patchgen.rules.run import LintResult
+    from patchgen.source.facts.state import TreeState
 
 
 @click.command()

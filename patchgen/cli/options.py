@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from patchgen.facts.state import TreeState
+    from patchgen.source.facts.state import TreeState
 
 
 def tree_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,8 +42,8 @@ def verbose_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def open_state(spec: str, build_dir: Path | None = None, arch: str | None = None) -> TreeState:
     """The tree as it is on disk; UserError where there is none."""
-    from patchgen.facts.state import TreeState
-    from patchgen.tree.registry import resolve
+    from patchgen.source.facts.state import TreeState
+    from patchgen.source.tree.registry import resolve
 
     return TreeState(resolve(spec), build_dir, arch=arch)
 

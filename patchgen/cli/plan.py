@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from patchgen.cli.options import open_state, tree_options, verbose_option
-from patchgen.outcome import Exit
+from patchgen.model.outcome import Exit
 
 
 @click.command()

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from patchgen.outcome import CheckFailed, Exit
+from patchgen.model.outcome import CheckFailed, Exit
 
 if TYPE_CHECKING:
-    from patchgen.proof.locate import Read
+    from patchgen.proof.system.locate import Read
 
 
 @click.command()
@@ -56,10 +56,10 @@ def command(
     is violated or something is unknown.
     """
     from patchgen.cli.options import progress
-    from patchgen.proof.answer import as_lines, to_json, verdict_line
-    from patchgen.proof.protocol import Bounds
+    from patchgen.proof.extract.protocol import Bounds
     from patchgen.proof.prove import check_cases, prove, shape, understand
-    from patchgen.tree.registry import resolve
+    from patchgen.proof.show.answer import as_lines, to_json, verdict_line
+    from patchgen.source.tree.registry import resolve
 
     tree = resolve(spec)
     check_cases(cases)
@@ -83,17 +83,17 @@ def command(
             good = False
             click.echo(f"{label}: {verdict_line(result)}", err=True)
     if with_spin:
-        from patchgen.proof.check import compare
+        from patchgen.proof.show.check import compare
 
         for row in compare(read, bounds, result, cases):
             good &= row.same
             click.echo(row.line(), err=as_json)
     if promela is not None:
-        from patchgen.proof.check import write_models
+        from patchgen.proof.show.check import write_models
 
         write_models(read, bounds, promela, cases)
     if html is not None:
-        from patchgen.proof.diagram import write_html
+        from patchgen.proof.show.diagram import write_html
 
         write_html(html, result, f"The mmu notifier protocol of Linux {tree.version}")
     if as_json:
@@ -106,13 +106,13 @@ def command(
 
 def _states(root: Path, series: tuple[str, ...]) -> list[tuple[str | None, Read]]:
     """The tree as it is, and behind each patch of the series."""
-    from patchgen.tree.snapshot import Snapshot
+    from patchgen.source.tree.snapshot import Snapshot
 
     snapshot = Snapshot(root)
     states: list[tuple[str | None, Read]] = [(None, snapshot.read)]
     if not series:
         return states
-    from patchgen.series.read import read_series
+    from patchgen.series.read.read import read_series
     from patchgen.verify.apply import apply_series
 
     applied = apply_series(root, read_series(series))

@@ -33,7 +33,7 @@ def command(before: Path, after: Path, as_json: bool, quiet: bool, verbose: bool
     As JSON: [{"real": 12.3, "npages": 26243}, ...] or
     {"run set": [{...}, ...], ...}, times in seconds.
     """
-    from patchgen.series.bench_table import compare, table
+    from patchgen.series.stats.table import compare, table
 
     rows = compare(before, after)
     if verbose:

@@ -12,9 +12,9 @@ import click
 import msgspec
 
 if TYPE_CHECKING:
-    from patchgen.tree.child import Report
-    from patchgen.tree.describe import Tree
-    from patchgen.tree.listing import Row
+    from patchgen.sandbox.child import Report
+    from patchgen.source.tree.describe import Tree
+    from patchgen.source.tree.listing import Row
 
 
 @click.group("tree", context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,7 +39,7 @@ def add_command(
     NAME is one of `patchgen tree list`; with --from PATH it may be any name.
     Trees are shared by all checkouts of this user, and fetched once.
     """
-    from patchgen.tree import fetch
+    from patchgen.source.tree import fetch
 
     if alias and len(names) > 1:
         raise click.UsageError("--as takes a single NAME")
@@ -62,7 +62,7 @@ def add_command(
 @click.option("-v", "--verbose", is_flag=True, help="say where fetched trees came from")
 def list_command(as_json: bool, quiet: bool, verbose: bool) -> None:
     """List the kernel trees: name, version, source, size, where."""
-    from patchgen.tree.listing import listing
+    from patchgen.source.tree.listing import listing
 
     rows = listing()
     if as_json:
@@ -92,7 +92,7 @@ def _print_table(rows: list[Row], verbose: bool) -> None:
 def _source(row: Row, verbose: bool) -> str:
     from pathlib import Path
 
-    from patchgen.tree.fetch import origin
+    from patchgen.source.tree.fetch import origin
 
     found = origin(Path(row.where)) if verbose and row.present else None
     return f"{row.source}: {found.detail}" if found else row.source

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from patchgen.cli.options import open_state, progress, tree_options, verbose_option
-from patchgen.outcome import Exit
+from patchgen.model.outcome import Exit
 
 
 @click.command()
@@ -56,7 +56,7 @@ def command(
     """
     from patchgen.pipeline.verify import verify
     from patchgen.report.verified import b4_lines, verified_data, verified_lines
-    from patchgen.series.read import read_series
+    from patchgen.series.read.read import read_series
 
     show = progress(quiet or as_b4)
     state = open_state(spec, build_dir, arch)

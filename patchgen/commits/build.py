@@ -13,8 +13,9 @@ from patchgen.commits.identity import Identity
 from patchgen.commits.paths import check_path
 from patchgen.commits.scratch import Scratch
 from patchgen.commits.source import TreeSource, describe
-from patchgen.model import Patch, Value
-from patchgen.outcome import UserError
+from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
+from patchgen.model.plan import Patch
 
 Read = Callable[[str], bytes | None]
 Known = dict[str, tuple[str, str]]

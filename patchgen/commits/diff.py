@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 
 from patchgen.commits.paths import path_fault
-from patchgen.model import Value
-from patchgen.outcome import UserError
+from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
 
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _INDEX = re.compile(rb"index ([0-9a-f]{4,64})\.\.([0-9a-f]{4,64})(?: (\d{6}))?$")

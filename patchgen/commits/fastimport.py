@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from patchgen.commits.identity import Identity
 from patchgen.commits.scratch import Scratch, quote_path
-from patchgen.model import Value
+from patchgen.model.base import Value
 
 
 class Entry(Value, frozen=True):

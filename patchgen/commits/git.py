@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
 
 if TYPE_CHECKING:
     from git.cmd import Git as Runner

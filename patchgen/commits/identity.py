@@ -8,8 +8,8 @@ import re
 import unicodedata
 
 from patchgen.commits.git import Git
-from patchgen.model import Value
-from patchgen.outcome import UserError
+from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
 
 _ADDRESS = re.compile(r"[^\s<>@\"(),:;\\]+@[^\s<>@\"(),:;\\]+")
 

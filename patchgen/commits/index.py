@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from patchgen.commits.scratch import Scratch
-from patchgen.model import Value
-from patchgen.outcome import UserError
+from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
 
 _REGULAR = ("100644", "100755")
 

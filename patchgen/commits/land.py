@@ -17,7 +17,7 @@ from pathlib import Path
 from patchgen.commits.git import Git
 from patchgen.commits.scratch import Scratch
 from patchgen.commits.target import Target, WorkTree
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
 
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 

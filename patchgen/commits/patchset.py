@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from patchgen.commits.diff import FileChange
 from patchgen.commits.identity import Identity
-from patchgen.model import Value
+from patchgen.model.base import Value
 
 
 class ReadPatch(Value, frozen=True):

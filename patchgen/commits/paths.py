@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
 
 # HFS+ ignores these code points in names, so ".g<U+200C>it" would be ".git" there.
 _IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from patchgen.commits.git import Git, GitFailed
 from patchgen.commits.source import describe
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
 
 
 def full_hash(text: str) -> str:

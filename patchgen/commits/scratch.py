@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from patchgen.cache import cache_dir
 from patchgen.commits.git import Git
 from patchgen.commits.source import TreeSource
+from patchgen.memo import cache_dir
 
 # The kernel's own .gitattributes, for the function names in hunk headers; a bare
 # repository does not read the tree's.

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from patchgen.commits.git import Git, GitFailed
-from patchgen.model import Value
+from patchgen.model.base import Value
 
 
 class TreeSource(Value, frozen=True):

@@ -11,8 +11,8 @@ from patchgen.commits.git import Git, GitFailed
 from patchgen.commits.identity import Identity, user_identity
 from patchgen.commits.scratch import Scratch
 from patchgen.commits.source import TreeSource
-from patchgen.model import Value
-from patchgen.outcome import UserError
+from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
 
 # What git keeps while something else is half done.
 _BUSY = {

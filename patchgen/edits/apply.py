@@ -10,8 +10,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 
-from patchgen.model import Edit, Span
-from patchgen.outcome import UserError
+from patchgen.model.base import Span
+from patchgen.model.outcome import UserError
+from patchgen.model.plan import Edit
 
 
 class Overlap(UserError):

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 
 from patchgen.edits.apply import apply
 from patchgen.edits.render import render
-from patchgen.model import Change, Edit, PatchPlan
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
+from patchgen.model.plan import Change, Edit, PatchPlan
 
 #: Commit messages wrap here (Documentation/process/submitting-patches.rst; checkpatch warns
 #: beyond 75).

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from patchgen.model import Value
+from patchgen.model.base import Value
 
 
 class Built(Value, frozen=True):

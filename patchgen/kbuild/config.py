@@ -13,13 +13,13 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from patchgen.model import Value
-from patchgen.outcome import UserError
-from patchgen.tree.flags_makefile import file_flags, object_of
-from patchgen.tree.kconfig_eval import enablers
-from patchgen.tree.overlay_config import read_kconfig
-from patchgen.tree.overlay_inputs import Inputs
-from patchgen.tree.overlay_start import folders_of
+from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
+from patchgen.source.config.flags_makefile import file_flags, object_of
+from patchgen.source.config.kconfig_eval import enablers
+from patchgen.source.config.overlay_config import read_kconfig
+from patchgen.source.config.overlay_inputs import Inputs
+from patchgen.source.config.overlay_start import folders_of
 
 OPTIONS = frozenset(
     "VIRTUALIZATION KVM KVM_INTEL KVM_AMD KSM TRANSPARENT_HUGEPAGE MIGRATION UPROBES".split()

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from patchgen import cache
-from patchgen.tree.snapshot import read_inside
+from patchgen import memo
+from patchgen.source.tree.snapshot import read_inside
 
 # What an earlier build inside the tree left there; kbuild refuses or mixes it in.
 _LEFT_OVERS = re.compile(r"\.config(?:\.old)?|.*\.(?:o|a|ko|mod|cmd|order)|\.git")
@@ -56,7 +56,7 @@ class Farm:
         self._link(new)
         self._place(state, stamps, {**wanted, **files})
         text = "\n".join(f"{path} {stamp}" for path, stamp in sorted(stamps.items()))
-        return cache.digest(os.fsencode(text))
+        return memo.digest(os.fsencode(text))
 
     def replace(self, files: Mapping[str, bytes | None]) -> None:
         """After :meth:`sync`: show ``files`` in place of what it showed replaced.
@@ -79,7 +79,7 @@ class Farm:
             return _State()
 
     def _save(self, state: _State) -> None:
-        cache.write_atomic(self._file, msgspec.json.encode(state))
+        memo.write_atomic(self._file, msgspec.json.encode(state))
 
     def _link(self, paths: list[str]) -> None:
         made: set[str] = set()
@@ -122,7 +122,7 @@ class Farm:
 
 
 def _mark(data: bytes | None) -> str:
-    return "removed" if data is None else cache.digest(data)
+    return "removed" if data is None else memo.digest(data)
 
 
 def _stamps(root: str) -> dict[str, tuple[int, int]]:

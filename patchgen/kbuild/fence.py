@@ -16,7 +16,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from patchgen.parse.confine import (
+from patchgen.source.clang.confine import (
     ADD_RULE,
     CREATE,
     PATH_BENEATH,

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from patchgen import cache
-from patchgen.outcome import UserError
+from patchgen import memo
+from patchgen.model.outcome import UserError
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def locked(kind: str, key: str, waiting: Callable[[], None]) -> Iterator[Path]:
     While another run has it, ``waiting`` is called every second.  UserError: the cache
     cannot be written.
     """
-    folder = cache.cache_dir() / kind / key
+    folder = memo.cache_dir() / kind / key
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("w")

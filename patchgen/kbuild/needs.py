@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from patchgen.kbuild import process
-from patchgen.model import Value
-from patchgen.outcome import UserError
+from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
 
 PROGRAMS = (
     ("gcc", "gcc"),

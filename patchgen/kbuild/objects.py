@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from patchgen import cache
+from patchgen import memo
 from patchgen.kbuild import config, needs, process
 from patchgen.kbuild.built import Built
 from patchgen.kbuild.config import Goal, Shown
@@ -25,7 +25,7 @@ from patchgen.kbuild.farm import Farm
 from patchgen.kbuild.fence import fence
 from patchgen.kbuild.folder import locked
 from patchgen.kbuild.said import Said, understand
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
 
 Files = Mapping[str, bytes | None]
 Say = Callable[[str], None]
@@ -61,7 +61,7 @@ def object_builder(root: Path, version: str, build_dir: Path | None, say: Say) -
     needs.require("--build", needs.missing())
     text = config.users(build_dir) if build_dir else ""
     compiler = process.output(["gcc", "--version"])[1].partition("\n")[0]
-    key = cache.digest(os.fsencode(root), compiler, machine_arch(), text)[:16]
+    key = memo.digest(os.fsencode(root), compiler, machine_arch(), text)[:16]
     with locked("build", key, lambda: say("waiting for another build of this tree")) as folder:
         yield Objects(root, version, folder, text, say)
 
@@ -137,7 +137,7 @@ class Objects:
         own = [path for path in sources if not self._foreign(path)]
         asked = config.goals(inputs, own, self._arch, config.OPTIONS)
         options = () if self._users else sorted(config.wanted(inputs, asked, self._arch))
-        key = cache.digest(state, self._users, *options)
+        key = memo.digest(state, self._users, *options)
         file, stamp = self._out / ".config", self._folder / "config.key"
         if file.is_file() and stamp.is_file() and stamp.read_text() == key:
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 
-from patchgen.model import Value
+from patchgen.model.base import Value
 
 _ERROR = re.compile(r"^([^\s:][^:\n]*):(\d+):(?:\d+:)? (?:fatal )?(?:error|Error): (.*)$")
 _GIVEN_UP = re.compile(r"^make(?:\[\d+\])?: \*\*\* \[(?:[^\]]*: )?([^\]\s]+)\] (?:Error|Segm)")

@@ -12,9 +12,9 @@ from patchgen.commits.patchset import Series
 from patchgen.commits.scratch import Scratch
 from patchgen.commits.source import describe
 from patchgen.commits.target import Target, WorkTree, find_target
-from patchgen.facts.state import TreeState
-from patchgen.outcome import CheckFailed, UserError
+from patchgen.model.outcome import CheckFailed, UserError
 from patchgen.pipeline.check import Job, check_all, require
+from patchgen.source.facts.state import TreeState
 from patchgen.verify.apply import AppliedSeries, apply_in
 from patchgen.verify.checked import PatchCheck
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
-from patchgen.outcome import CheckFailed
-from patchgen.tree.child import die_with_parent
+from patchgen.model.outcome import CheckFailed
+from patchgen.sandbox.child import die_with_parent
 
 R = TypeVar("R")
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from patchgen.facts.state import TreeState
-from patchgen.outcome import CheckFailed
+from patchgen.model.outcome import CheckFailed
 from patchgen.pipeline.background import Background
+from patchgen.source.facts.state import TreeState
 from patchgen.verify.checked import PatchCheck
 from patchgen.verify.checkpatch import StyleCheck, StyleRun, styles
 from patchgen.verify.lint_delta import LintDelta, lint_delta

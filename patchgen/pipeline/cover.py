@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from patchgen.commits.build import CommittedSeries
 from patchgen.edits.render import render
-from patchgen.model import Value
+from patchgen.model.base import Value
 from patchgen.recipes.planned import SeriesPlan
-from patchgen.series.cover import Cover, Section
+from patchgen.series.write.cover import Cover, Section
 from patchgen.verify.checked import PatchCheck
 
 

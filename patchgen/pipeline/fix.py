@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from patchgen.edits.realise import message, new_files
-from patchgen.facts.state import TreeState
-from patchgen.model import Finding, Patch
-from patchgen.recipes.mends import NAME, SUBJECTS, plan_mends
+from patchgen.model.findings import Finding
+from patchgen.model.plan import Patch
+from patchgen.recipes.mends.mends import NAME, SUBJECTS, plan_mends
 from patchgen.recipes.planned import Planned, SeriesPlan
+from patchgen.source.facts.state import TreeState
 
 
 def plan_fixes(

@@ -12,22 +12,27 @@ import msgspec
 from patchgen.commits.build import CommittedSeries, commit_patches
 from patchgen.commits.identity import Identity, user_identity
 from patchgen.commits.patchset import Series
-from patchgen.facts.kvm import KVM_MAIN
-from patchgen.facts.state import TreeState
-from patchgen.model import Value
-from patchgen.outcome import CheckFailed, UserError
+from patchgen.model.base import Value
+from patchgen.model.outcome import CheckFailed, UserError
 from patchgen.pipeline.background import Background
 from patchgen.pipeline.check import Checks, Job, require
 from patchgen.pipeline.plan import make_plan, refuse
 from patchgen.pipeline.prove import Proofs, fault_of
 from patchgen.recipes.base import Options, load
 from patchgen.recipes.planned import Choice, Planned, SeriesPlan
-from patchgen.series.cover import Cover
-from patchgen.series.headers import MailOptions
-from patchgen.series.outgoing import check_target
-from patchgen.series.parts import cut, write_parts
-from patchgen.series.prepare import Prepared, prepare
-from patchgen.series.write import SeriesFiles, sender_or_placeholder, series_files, write_series
+from patchgen.series.reroll.prepare import Prepared, prepare
+from patchgen.series.write.cover import Cover
+from patchgen.series.write.headers import MailOptions
+from patchgen.series.write.outgoing import check_target
+from patchgen.series.write.parts import cut, write_parts
+from patchgen.series.write.write import (
+    SeriesFiles,
+    sender_or_placeholder,
+    series_files,
+    write_series,
+)
+from patchgen.source.facts.kvm import KVM_MAIN
+from patchgen.source.facts.state import TreeState
 from patchgen.verify.checked import PatchCheck
 from patchgen.verify.checkpatch import styles
 
@@ -215,7 +220,7 @@ def _proved(proofs: Proofs | None, progress: Callable[[str], None]) -> tuple[str
     """The cover letter's section on the proof, and why the series must not ship."""
     if proofs is None:
         return "", ""
-    from patchgen.proof.answer import cover_section
+    from patchgen.proof.show.answer import cover_section
 
     progress("prove")
     before, after = proofs.results()

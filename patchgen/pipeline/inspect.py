@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from patchgen.facts.kvm import KVM_MAIN, KvmFacts, kvm_facts
-from patchgen.facts.state import TreeState
+from patchgen.source.facts.kvm import KVM_MAIN, KvmFacts, kvm_facts
+from patchgen.source.facts.state import TreeState
 
 
 def kvm_of(state: TreeState) -> KvmFacts | None:

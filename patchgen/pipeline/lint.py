@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from patchgen.commits.revision import changed_since
-from patchgen.facts.state import TreeState
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
 from patchgen.rules.base import Rule, modules
 from patchgen.rules.run import LintResult, lint
+from patchgen.source.facts.state import TreeState
 from patchgen.verify.lint_delta import delta
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from patchgen.edits.realise import message, new_files
-from patchgen.facts.state import TreeState
-from patchgen.model import AlreadyThere, Patch, PatchPlan, Refusal
-from patchgen.outcome import Refused, UserError
+from patchgen.model.outcome import Refused, UserError
+from patchgen.model.plan import AlreadyThere, Patch, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, load
 from patchgen.recipes.planned import Choice, Planned, SeriesPlan
+from patchgen.source.facts.state import TreeState
 
 
 def in_order(names: Sequence[str], state: TreeState) -> tuple[Recipe, ...]:

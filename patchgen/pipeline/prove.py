@@ -8,14 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from patchgen import cache
-from patchgen.facts.kvm import KVM_MAIN
-from patchgen.facts.state import TreeState
-from patchgen.facts.store import program
+from patchgen import memo
 from patchgen.pipeline.background import Background
 from patchgen.proof.prove import prove
 from patchgen.proof.result import ProofResult
-from patchgen.tree.snapshot import Snapshot
+from patchgen.source.facts.kvm import KVM_MAIN
+from patchgen.source.facts.state import TreeState
+from patchgen.source.facts.store import program
+from patchgen.source.tree.snapshot import Snapshot
 
 Reads = tuple[tuple[str, ...], ...]
 
@@ -23,9 +23,9 @@ Reads = tuple[tuple[str, ...], ...]
 def prove_state(root: str, overrides: dict[str, bytes | None]) -> ProofResult:
     """The proof of the tree at ``root`` with ``overrides`` in place of its files."""
     snapshot = Snapshot(Path(root), overrides)
-    key = cache.digest(program("flow", "proof"), snapshot.read(KVM_MAIN) or b"")
+    key = memo.digest(program("analysis", "proof"), snapshot.read(KVM_MAIN) or b"")
     for paths in _known(key):
-        data = cache.read("proofs", _identity(key, paths, snapshot.read))
+        data = memo.read("proofs", _identity(key, paths, snapshot.read))
         if data is not None:
             try:
                 return msgspec.msgpack.decode(data, type=ProofResult)
@@ -39,21 +39,21 @@ def prove_state(root: str, overrides: dict[str, bytes | None]) -> ProofResult:
 
     result = prove(read)
     paths = tuple(sorted(seen))
-    cache.write("proofs", _identity(key, paths, snapshot.read), msgspec.msgpack.encode(result))
-    cache.write("proof-reads", key, msgspec.msgpack.encode((paths, *_known(key))[:8]))
+    memo.write("proofs", _identity(key, paths, snapshot.read), msgspec.msgpack.encode(result))
+    memo.write("proof-reads", key, msgspec.msgpack.encode((paths, *_known(key))[:8]))
     return result
 
 
 def _known(key: str) -> Reads:
     """Which files earlier proofs of this KVM read, a set for each."""
     try:
-        return msgspec.msgpack.decode(cache.read("proof-reads", key) or b"", type=Reads)
+        return msgspec.msgpack.decode(memo.read("proof-reads", key) or b"", type=Reads)
     except msgspec.DecodeError:
         return ()
 
 
 def _identity(key: str, paths: tuple[str, ...], read: Callable[[str], bytes | None]) -> str:
-    return cache.digest(key, *(part for path in paths for part in (path, read(path) or b"")))
+    return memo.digest(key, *(part for path in paths for part in (path, read(path) or b"")))
 
 
 class Proofs:
@@ -87,7 +87,7 @@ def _begin(state: TreeState) -> Background[ProofResult]:
 
 def fault_of(before: ProofResult, after: ProofResult) -> str:
     """Why a series fails its proof: something violated or unknown that was not before."""
-    from patchgen.proof.answer import verdict_line
+    from patchgen.proof.show.answer import verdict_line
 
     if after.unknown and not before.unknown:
         return f"the proof does not understand the result: {verdict_line(after)}"

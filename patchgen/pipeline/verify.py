@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from patchgen.commits.patchset import Series
-from patchgen.facts.state import TreeState
 from patchgen.kbuild.built import Built
-from patchgen.model import Value
+from patchgen.model.base import Value
 from patchgen.pipeline.check import Job, check_all
+from patchgen.source.facts.state import TreeState
 from patchgen.verify.apply import AppliedSeries, apply_series
 from patchgen.verify.checked import PatchCheck
 from patchgen.verify.message import MessageFault, message_faults
@@ -160,7 +160,7 @@ def _builds(
 def _proof(before: TreeState, after: TreeState) -> tuple[str, bool]:
     """The proof's verdict behind the series; it fails where the series made it worse."""
     from patchgen.pipeline.prove import Proofs, fault_of
-    from patchgen.proof.answer import verdict_line
+    from patchgen.proof.show.answer import verdict_line
 
     proofs = Proofs(before)
     try:

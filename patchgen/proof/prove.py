@@ -8,23 +8,25 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from patchgen.facts.lexer import Tokens
-from patchgen.facts.ops import tables
-from patchgen.model import Evidence, Function, OpsTable, Place, Value
-from patchgen.outcome import UserError
-from patchgen.proof import locate
-from patchgen.proof.assemble import assemble
-from patchgen.proof.cases import CASES, Case
-from patchgen.proof.effects import NEW_RW, OLD_RW
-from patchgen.proof.explore import TooLarge, verdicts
-from patchgen.proof.extract import Extractor
-from patchgen.proof.locate import Misplaced, Read, Source
-from patchgen.proof.program import Program
-from patchgen.proof.properties import PROPERTIES
-from patchgen.proof.protocol import NOWHERE, Bounds, Core, Protocol
-from patchgen.proof.reduce import Reduced, reduced
+from patchgen.model.base import Evidence, Place, Value
+from patchgen.model.code import Function
+from patchgen.model.facts import OpsTable
+from patchgen.model.outcome import UserError
+from patchgen.proof.extract.extract import Extractor
+from patchgen.proof.extract.program import Program
+from patchgen.proof.extract.protocol import NOWHERE, Bounds, Core, Protocol
 from patchgen.proof.result import Explored, ProofResult, Run, Verdict, run_of, shortest
-from patchgen.proof.system import System
+from patchgen.proof.search.explore import TooLarge, verdicts
+from patchgen.proof.search.reduce import Reduced, reduced
+from patchgen.proof.system import locate
+from patchgen.proof.system.assemble import assemble
+from patchgen.proof.system.cases import CASES, Case
+from patchgen.proof.system.effects import NEW_RW, OLD_RW
+from patchgen.proof.system.locate import Misplaced, Read, Source
+from patchgen.proof.system.properties import PROPERTIES
+from patchgen.proof.system.system import System
+from patchgen.source.c.lexer import Tokens
+from patchgen.source.facts.ops import tables
 
 KVM_MAIN = "virt/kvm/kvm_main.c"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from patchgen.model import Evidence, Place, Value
-from patchgen.outcome import Exit
-from patchgen.proof.explore import Violation
-from patchgen.proof.protocol import Bounds
-from patchgen.proof.system import System
+from patchgen.model.base import Evidence, Place, Value
+from patchgen.model.outcome import Exit
+from patchgen.proof.extract.protocol import Bounds
+from patchgen.proof.search.explore import Violation
+from patchgen.proof.system.system import System
 
 
 class RunStep(Value, frozen=True):

@@ -10,17 +10,19 @@ changes nothing itself.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol, TypeAlias
 
 import msgspec
 
-from patchgen.facts.definitions import Definitions
-from patchgen.model import AlreadyThere, FileFacts, Function, PatchPlan, Refusal
-from patchgen.outcome import Done, Failed, UserError
-from patchgen.tree.describe import Tree
+from patchgen.model.code import Function
+from patchgen.model.facts import FileFacts
+from patchgen.model.outcome import Done, Failed, UserError
+from patchgen.model.plan import AlreadyThere, PatchPlan, Refusal
+from patchgen.source.c.definitions import Definitions
+from patchgen.source.tree.describe import Tree
 
 
 class State(Protocol):
@@ -43,7 +45,7 @@ class State(Protocol):
     def paths_mentioning(self, *names: str) -> tuple[str, ...]:
         """Sources (``.c``, ``.h``) in which one of the identifiers occurs, sorted.
 
-        Every name must contain one of :data:`patchgen.tree.search.NEEDLES`.
+        Every name must contain one of :data:`patchgen.source.tree.search.NEEDLES`.
         """
 
     def functions(self, path: str) -> tuple[Function, ...]:
@@ -111,17 +113,26 @@ def names() -> tuple[str, ...]:
     import patchgen.recipes as package
 
     found = []
-    for module in pkgutil.iter_modules(package.__path__):
-        source = Path(package.__path__[0]) / f"{module.name}.py"
-        if source.is_file() and "\nRECIPE = Recipe(" in source.read_text():
-            found.append(module.name.replace("_", "-"))
-    return tuple(found)
+    for source in Path(package.__path__[0]).rglob("*.py"):
+        if "\nRECIPE = Recipe(" in source.read_text(encoding="utf-8"):
+            found.append(source.stem.replace("_", "-"))
+    return tuple(sorted(found))
+
+
+def module_of(name: str) -> ModuleType:
+    """The module that defines the recipe called ``name``, which is one of :func:`names`."""
+    import patchgen.recipes as package
+
+    root = Path(package.__path__[0])
+    [source] = root.rglob(f"{name.replace('-', '_')}.py")
+    dotted = ".".join(source.relative_to(root).with_suffix("").parts)
+    return importlib.import_module(f"{package.__name__}.{dotted}")
 
 
 def load(name: str) -> Recipe:
     """The recipe called ``name``; UserError where there is none."""
     if name not in names():
         raise UserError(f"no recipe '{name}'", hint=f"there are: {', '.join(names())}")
-    recipe = importlib.import_module(f"patchgen.recipes.{name.replace('-', '_')}").RECIPE
+    recipe = module_of(name).RECIPE
     assert isinstance(recipe, Recipe)
     return recipe

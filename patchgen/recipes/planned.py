@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import msgspec
 
-from patchgen.facts.state import TreeState
-from patchgen.model import AlreadyThere, Patch, PatchPlan, Refusal, Value
+from patchgen.model.base import Value
+from patchgen.model.plan import AlreadyThere, Patch, PatchPlan, Refusal
+from patchgen.source.facts.state import TreeState
 
 
 class Planned(msgspec.Struct, frozen=True):

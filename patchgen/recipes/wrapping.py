@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from patchgen.model import Expr
+from patchgen.model.code import Expr
 
 WIDTH = 80
 TAB = 8

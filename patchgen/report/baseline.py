@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from patchgen.cache import write_atomic
-from patchgen.model import Finding
-from patchgen.outcome import UserError
+from patchgen.memo import write_atomic
+from patchgen.model.findings import Finding
+from patchgen.model.outcome import UserError
 from patchgen.report.findings import fingerprints
 
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from patchgen.cache import digest
-from patchgen.model import Finding, Step
+from patchgen.memo import digest
+from patchgen.model.findings import Finding, Step
 from patchgen.rules.run import LintResult
 
 Read = Callable[[str], bytes | None]

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from patchgen.facts.inspection import Inspection
-from patchgen.facts.kvm import KvmFacts
-from patchgen.facts.ops import WALK_OPS
-from patchgen.facts.walk import text_of
-from patchgen.model import FileFacts, Mention, OpsTable
+from patchgen.model.facts import FileFacts, Mention, OpsTable
+from patchgen.source.c.walk import text_of
+from patchgen.source.facts.inspection import Inspection
+from patchgen.source.facts.kvm import KvmFacts
+from patchgen.source.facts.ops import WALK_OPS
 
 STATES = ("analysed", "macro", "inactive", "unparsed", "declaration")
 

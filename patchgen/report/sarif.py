@@ -9,7 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from patchgen import __version__
-from patchgen.model import Diagnostic, Finding, Place
+from patchgen.model.base import Place
+from patchgen.model.facts import Diagnostic
+from patchgen.model.findings import Finding
 from patchgen.report.findings import fingerprints
 from patchgen.rules.base import RuleModule, modules
 from patchgen.rules.run import LintResult

@@ -19,29 +19,19 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property
 from typing import NamedTuple, Protocol
 
-from patchgen.api.features import ApiFeatures
-from patchgen.facts.body import functions_in
-from patchgen.facts.definitions import Definitions
-from patchgen.flow.effects import Effects, Summary, paired_counters
-from patchgen.flow.events import Event
-from patchgen.flow.flagged import Flagged, SectionFault, faults, flagged
-from patchgen.flow.knowledge import names
-from patchgen.flow.program import Program
-from patchgen.model import (
-    Declarator,
-    Expr,
-    FileFacts,
-    Finding,
-    Function,
-    OpsEntry,
-    OpsTable,
-    Place,
-    Span,
-    Step,
-    Undecided,
-    Value,
-)
-from patchgen.outcome import UserError
+from patchgen.analysis.callbacks.effects import Effects, Summary, paired_counters
+from patchgen.analysis.cfg.events import Event
+from patchgen.analysis.engine.program import Program
+from patchgen.analysis.entries.flagged import Flagged, SectionFault, faults, flagged
+from patchgen.kernel.api.features import ApiFeatures
+from patchgen.kernel.knowledge import names
+from patchgen.model.base import Place, Span, Value
+from patchgen.model.code import Declarator, Expr, Function
+from patchgen.model.facts import FileFacts, OpsEntry, OpsTable
+from patchgen.model.findings import Finding, Step, Undecided
+from patchgen.model.outcome import UserError
+from patchgen.source.c.body import functions_in
+from patchgen.source.c.definitions import Definitions
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 
@@ -271,8 +261,8 @@ def modules() -> dict[str, RuleModule]:
     """All rules by ID, found by walking this package."""
     package = __name__.rpartition(".")[0]
     found: dict[str, RuleModule] = {}
-    for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        module = importlib.import_module(f"{package}.{info.name}")
+    for info in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+        module = importlib.import_module(info.name)
         rule = getattr(module, "RULE", None)
         if isinstance(rule, Rule):
             found[rule.id] = module

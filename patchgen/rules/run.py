@@ -7,15 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from patchgen import cache
-from patchgen.api.features import ApiFeatures, features_of
-from patchgen.facts.inspection import inspect
-from patchgen.facts.kvm import KVM_MAIN, kvm_facts
-from patchgen.facts.state import TreeState
-from patchgen.facts.store import program
-from patchgen.model import Diagnostic, FileFacts, Finding, Undecided, Value
+from patchgen import memo
+from patchgen.kernel.api.features import ApiFeatures, features_of
+from patchgen.model.base import Value
+from patchgen.model.facts import Diagnostic, FileFacts
+from patchgen.model.findings import Finding, Undecided
 from patchgen.rules.base import CORE, INTERVAL, RETRY, Context, Rule, modules, run
 from patchgen.rules.suppress import Suppressed, suppress
+from patchgen.source.facts.inspection import inspect
+from patchgen.source.facts.kvm import KVM_MAIN, kvm_facts
+from patchgen.source.facts.state import TreeState
+from patchgen.source.facts.store import program
 
 
 class LintResult(Value, frozen=True):
@@ -47,15 +49,15 @@ def lint(
     features = api_features(state)
     beside = _beside(state, sound)
     chosen = ",".join(rule for rule, module in modules().items() if select(module.RULE))
-    key = cache.digest(
-        program("flow", "rules", "api"), chosen, repr(features),
+    key = memo.digest(
+        program("analysis", "rules"), chosen, repr(features),
         *sorted(f"{path} {one.digest} {path in sound}" for path, one in facts.items()),
         *(part for path, source in beside.items() for part in (path, source)),
     )  # fmt: skip
     answer = _remembered(key)
     if answer is None:
         answer = run(Context(sound, features, state.read, broken, beside), select)
-        cache.write("lint", key, msgspec.msgpack.encode(answer))
+        memo.write("lint", key, msgspec.msgpack.encode(answer))
     findings, undecided = answer
     wanted = set(paths) or set(facts)
     findings = tuple(f for f in findings if f.place.path in wanted)
@@ -79,7 +81,7 @@ _Answer = tuple[tuple[Finding, ...], tuple[Undecided, ...]]
 def _remembered(key: str) -> _Answer | None:
     """What the same rules said of the same facts."""
     try:
-        found: _Answer = msgspec.msgpack.decode(cache.read("lint", key) or b"", type=_Answer)
+        found: _Answer = msgspec.msgpack.decode(memo.read("lint", key) or b"", type=_Answer)
         return found
     except msgspec.DecodeError:
         return None

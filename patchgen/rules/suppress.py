@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from patchgen.model import Finding, Value
+from patchgen.model.base import Value
+from patchgen.model.findings import Finding
 
 _COMMENT = re.compile(
     rb"patchgen:\s*ignore\s+(MN\d{3}(?:\s*,\s*MN\d{3})*)\s*(?:--\s*(.*?))?\s*(?:\*/|$)"

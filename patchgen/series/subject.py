@@ -7,7 +7,7 @@ import re
 from email.errors import HeaderParseError
 from email.header import decode_header
 
-from patchgen.model import Value
+from patchgen.model.base import Value
 
 _TAGS = re.compile(r"\s*((?:re|aw|fwd?):\s*)*((?:\[[^\]]*\]\s*)*)(.*)", re.IGNORECASE | re.DOTALL)
 _NUMBER = re.compile(r"(\d{1,4})/(\d{1,4})")

@@ -17,7 +17,7 @@ from patchgen.commits.index import IndexEntry, fill_index, read_blobs, read_inde
 from patchgen.commits.patchset import ReadPatch, Series
 from patchgen.commits.scratch import Scratch
 from patchgen.commits.source import TreeSource, describe
-from patchgen.model import Value
+from patchgen.model.base import Value
 from patchgen.verify.apply_reason import Misfit, explain
 
 State = dict[str, IndexEntry]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from patchgen.commits.diff import FileChange, Hunk
 from patchgen.commits.patchset import ReadPatch
 from patchgen.commits.scratch import Scratch
-from patchgen.model import Value
+from patchgen.model.base import Value
 
 # The fuzz of patch(1): context lines that may differ at either end of a hunk.
 _FUZZ = 2

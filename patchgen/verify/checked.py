@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from patchgen.model import Value
+from patchgen.model.base import Value
 from patchgen.verify.lint_delta import LintDelta
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from patchgen.model import Value
+from patchgen.model.base import Value
 
 SCRIPT = "scripts/checkpatch.pl"
 #: Not faults of a generated patch: its author signs it off, and tests the commit

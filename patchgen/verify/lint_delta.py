@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from patchgen.facts.state import TreeState
-from patchgen.model import Finding, Value
+from patchgen.model.base import Value
+from patchgen.model.findings import Finding
 from patchgen.rules.run import lint
+from patchgen.source.facts.state import TreeState
 
 
 class LintDelta(Value, frozen=True):

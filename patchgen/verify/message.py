@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from patchgen.model import Value
+from patchgen.model.base import Value
 
 SUBJECT_LIMIT = 75
 BODY_LIMIT = 75

@@ -7,11 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from patchgen.facts.lexer import Tokens
-from patchgen.facts.outline import outline
-from patchgen.facts.state import TreeState
-from patchgen.model import Diagnostic, Value
-from patchgen.outcome import Failed
+from patchgen.model.base import Value
+from patchgen.model.facts import Diagnostic
+from patchgen.model.outcome import Failed
+from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.outline import outline
+from patchgen.source.facts.state import TreeState
 
 #: A header is parsed through this source, in both branches of CONFIG_MMU_NOTIFIER.
 _DEFINE = re.compile(r"\s*#\s*define\s+(\w+)")

@@ -18,11 +18,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from patchgen.facts.state import TreeState
-from patchgen.outcome import UserError
-from patchgen.tree.arch import arches_of
-from patchgen.tree.flags import parse_config
-from patchgen.tree.registry import resolve
+from patchgen.model.outcome import UserError
+from patchgen.source.config.arch import arches_of
+from patchgen.source.config.flags import parse_config
+from patchgen.source.facts.state import TreeState
+from patchgen.source.tree.registry import resolve
 from tests.bench.measure import Figure, bare_parse, measure
 from tests.proof.bench import lines as proof_lines
 

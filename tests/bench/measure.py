@@ -63,7 +63,7 @@ def measure(
 
 def bare_parse(root: Path, path: str, folder: Path) -> list[str]:
     """A command that parses one file with libclang in a fresh interpreter: P."""
-    from patchgen.tree.flags import parse_config
+    from patchgen.source.config.flags import parse_config
 
     config = parse_config(root, path)
     script = folder / f"bare-{path.replace('/', '_')}.py"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from patchgen.boot.build import BuildFailed, builder, disk_use
-from patchgen.outcome import Refused
+from patchgen.model.outcome import Refused
 
 pytestmark = pytest.mark.skipif(
     shutil.which("make") is None or shutil.which("gcc") is None, reason="needs make and gcc"

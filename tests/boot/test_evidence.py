@@ -10,7 +10,7 @@ import pytest
 
 from patchgen.boot.evidence import BootEvidence, dump, load, load_for, series_digest
 from patchgen.boot.verdict import judge
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
 
 from . import samples
 

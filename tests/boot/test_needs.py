@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from patchgen.boot import needs
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
 
 
 def test_every_missing_program_is_named_with_its_package(

@@ -12,8 +12,8 @@ from patchgen.boot.build import BuildFailed
 from patchgen.boot.evidence import Boot
 from patchgen.boot.run import Plan, caught, exit_status, run
 from patchgen.boot.variants import VARIANTS
-from patchgen.outcome import Exit, UserError
-from patchgen.tree.describe import Tree
+from patchgen.model.outcome import Exit, UserError
+from patchgen.source.tree.describe import Tree
 
 from . import samples
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from patchgen.cli.boot import series_files
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
 
 _PATCH = """\
 From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from patchgen.boot.variants import VARIANTS, spoil
-from patchgen.outcome import Refused
+from patchgen.model.outcome import Refused
 
 _FILES = {
     "virt/kvm/kvm_main.c": b"""

@@ -9,7 +9,7 @@ import pytest
 from patchgen.boot.evidence import Boot, Verdict
 from patchgen.boot.run import caught, exit_status
 from patchgen.boot.verdict import judge
-from patchgen.outcome import Exit
+from patchgen.model.outcome import Exit
 
 from . import samples
 

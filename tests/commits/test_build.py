@@ -11,8 +11,8 @@ import pytest
 from patchgen.commits.build import commit_patches, parse_date
 from patchgen.commits.identity import Identity
 from patchgen.commits.source import describe
-from patchgen.model import Patch
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
+from patchgen.model.plan import Patch
 
 AUTHOR = Identity("A U Thor", "author@example.org")
 OLD = b"int first(void)\n{\n\tint a;\n\tint b;\n\tint c;\n\tint d;\n\n\treturn 0;\n}\n"

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchgen.edits.apply import Overlap, apply, edit_set
-from patchgen.model import Edit, Span
+from patchgen.model.base import Span
+from patchgen.model.plan import Edit
 
 
 @st.composite

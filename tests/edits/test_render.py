@@ -9,7 +9,7 @@ import pytest
 
 from patchgen.edits import render as module
 from patchgen.edits.render import render
-from patchgen.outcome import UserError
+from patchgen.model.outcome import UserError
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from patchgen.kbuild.config import OPTIONS, Shown, goals, wanted
-from patchgen.tree.kconfig import Reader
-from patchgen.tree.kconfig_eval import enablers
+from patchgen.source.config.kconfig import Reader
+from patchgen.source.config.kconfig_eval import enablers
 
 KVM = "arch/x86/kvm/../../../virt/kvm/kvm_main.o"
 #: Source to kbuild's name of its object, from the Makefile that lists it, and an option that

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.api.check import compare, identify
-from patchgen.api.descriptor import load
-from patchgen.facts.extract import extract
-from patchgen.facts.kvm import kvm_facts
-from patchgen.model import FileFacts
-from patchgen.parse.surface import surface
-from patchgen.parse.unit import parse
-from patchgen.tree.flags import parse_config
+from patchgen.kernel.api.check import compare, identify
+from patchgen.kernel.api.descriptor import load
+from patchgen.model.facts import FileFacts
+from patchgen.source.clang.surface import surface
+from patchgen.source.clang.unit import parse
+from patchgen.source.config.flags import parse_config
+from patchgen.source.facts.extract import extract
+from patchgen.source.facts.kvm import kvm_facts
 
 ROOT = Path(__file__).resolve().parents[2] / "kernel-tree"
 TREES = {"mini": "5.10", "mini-5.0": "5.0"}

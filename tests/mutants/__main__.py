@@ -12,8 +12,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from patchgen.outcome import Exit, UserError
-from patchgen.tree import registry
+from patchgen.model.outcome import Exit, UserError
+from patchgen.source.tree import registry
 from tests.mutants import peers, report
 from tests.mutants import run as running
 from tests.mutants.bases import Base, bases
@@ -82,7 +82,7 @@ def _chosen(names: Sequence[str]) -> tuple[Operator, ...]:
 
 def _fetched(tree: str) -> list[Base]:
     if registry.is_name(tree) and registry.location(tree) is None:
-        from patchgen.tree import fetch
+        from patchgen.source.tree import fetch
 
         fetch.add(tree)
     return bases(tree)

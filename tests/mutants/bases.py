@@ -7,13 +7,14 @@ guards in KVM's callbacks; elsewhere it has the flag and the flagged sections on
 
 from __future__ import annotations
 
-from patchgen.facts.state import TreeState
-from patchgen.model import FileFacts, Value
-from patchgen.outcome import Failed, UserError
+from patchgen.model.base import Value
+from patchgen.model.facts import FileFacts
+from patchgen.model.outcome import Failed, UserError
 from patchgen.pipeline.inspect import kvm_of
 from patchgen.pipeline.plan import make_plan
 from patchgen.recipes.planned import SeriesPlan
-from patchgen.tree import registry
+from patchgen.source.facts.state import TreeState
+from patchgen.source.tree import registry
 from tests.mutants.subject import Subject
 
 _NEEDLES = (

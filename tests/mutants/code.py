@@ -9,21 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.facts.walk import calls, children, expressions, text_of
-from patchgen.model import (
-    Block,
-    Case,
-    Decl,
-    Edit,
-    Expr,
-    ExprStmt,
-    Function,
-    If,
-    Label,
-    Return,
-    Span,
-    Stmt,
-)
+from patchgen.model.base import Span
+from patchgen.model.code import Block, Case, Decl, Expr, ExprStmt, Function, If, Label, Return, Stmt
+from patchgen.model.plan import Edit
+from patchgen.source.c.walk import calls, children, expressions, text_of
 
 
 class Code:

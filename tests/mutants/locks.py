@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.model import Expr, ExprStmt
+from patchgen.model.code import Expr, ExprStmt
 from tests.mutants.code import Code
 
 #: Taking call → dropping call, as the kernel's headers pair them.

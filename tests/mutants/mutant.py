@@ -6,7 +6,8 @@ from __future__ import annotations
 import re
 
 from patchgen.edits.apply import apply
-from patchgen.model import Edit, Span, Value
+from patchgen.model.base import Span, Value
+from patchgen.model.plan import Edit
 from tests.mutants.subject import Site
 
 _DIRECTIVE = re.compile(rb"^[ \t]*#[ \t]*(include|ifdef|ifndef|if|endif)\b.*\n", re.MULTILINE)

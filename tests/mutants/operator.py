@@ -13,7 +13,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
 
-from patchgen.model import Value
+from patchgen.model.base import Value
 from tests.mutants.subject import Site, Subject
 
 Find = Callable[[Subject], Iterator[Site]]

@@ -22,9 +22,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from patchgen import cache
-from patchgen.model import Value
-from patchgen.tree.flags import ParseConfig
+from patchgen import memo
+from patchgen.model.base import Value
+from patchgen.source.config.flags import ParseConfig
 from tests.mutants.bases import Base
 from tests.mutants.mutant import Mutant, mutate
 
@@ -132,14 +132,14 @@ def run(
 def _said(name: str, check: Check, source: Source) -> Counter[str]:
     """The lines a checker prints, without numbers and without where the file lay."""
     where = (source.path, source.function, source.config.key)
-    key = cache.digest("peer", name, *SCRIPTS, *where, source.data)
-    text = (cache.read("mutants", key) or b"").decode("utf-8", "replace")
+    key = memo.digest("peer", name, *SCRIPTS, *where, source.data)
+    text = (memo.read("mutants", key) or b"").decode("utf-8", "replace")
     if not text:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / Path(source.path).name
             file.write_bytes(source.data)
             text = "ran\n" + check(source, file).replace(folder, "")
-        cache.write("mutants", key, text.encode())
+        memo.write("mutants", key, text.encode())
     lines = (re.sub(r"\d+", "#", line).strip() for line in text.splitlines())
     return Counter(line for line in lines if ".c:" in line)
 

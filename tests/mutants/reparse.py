@@ -13,11 +13,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from patchgen import cache
-from patchgen.facts.extract import extract, shape
-from patchgen.facts.state import TreeState, api_names
-from patchgen.model import FileFacts
-from patchgen.parse import unit as parsing
+from patchgen import memo
+from patchgen.model.facts import FileFacts
+from patchgen.source.clang import unit as parsing
+from patchgen.source.facts.extract import extract, shape
+from patchgen.source.facts.state import TreeState, api_names
 
 #: DetailedPreprocessingRecord, KeepGoing, PrecompiledPreamble, CreatePreambleOnFirstParse.
 _OPTIONS = 0x01 | 0x200 | 0x04 | 0x100
@@ -84,7 +84,7 @@ class Reparser:
             bodies=bodies,
             functions=functions,
         )
-        return extract(shaped, unit, api_names(), cache.digest(source), self.config.arch)
+        return extract(shaped, unit, api_names(), memo.digest(source), self.config.arch)
 
 
 def _includes(source: bytes) -> list[bytes]:

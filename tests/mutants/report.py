@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from patchgen.model import Value
+from patchgen.model.base import Value
 from tests.mutants.mutant import Result
 from tests.mutants.operator import Operator
 

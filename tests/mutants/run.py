@@ -21,13 +21,15 @@ from pathlib import Path
 import msgspec
 
 import patchgen
-from patchgen import cache
-from patchgen.facts.state import TreeState
-from patchgen.facts.store import Taken
-from patchgen.facts.walk import calls
-from patchgen.flow.program import declared_type
-from patchgen.model import Expr, FileFacts, Finding, Function
-from patchgen.outcome import Done, Failed
+from patchgen import memo
+from patchgen.analysis.engine.program import declared_type
+from patchgen.model.code import Expr, Function
+from patchgen.model.facts import FileFacts
+from patchgen.model.findings import Finding
+from patchgen.model.outcome import Done, Failed
+from patchgen.source.c.walk import calls
+from patchgen.source.facts.state import TreeState
+from patchgen.source.facts.store import Taken
 from tests.mutants import reparse
 from tests.mutants.bases import Base, errors
 from tests.mutants.mutant import Mutant, Result, mutate
@@ -128,7 +130,7 @@ def _do(todo: Sequence[Mutant]) -> list[Result]:
             result = _one(base, mutant, facts, taken, reparser, before)
             results[mutant] = result
             answer = (result.error, result.new, result.failed, result.header)
-            cache.write("mutants", wanted[mutant], msgspec.msgpack.encode(answer))
+            memo.write("mutants", wanted[mutant], msgspec.msgpack.encode(answer))
     return [results[mutant] for mutant in todo]
 
 
@@ -136,11 +138,11 @@ def _do(todo: Sequence[Mutant]) -> list[Result]:
 def _program() -> str:
     """Digest of all that an answer depends on in the program."""
     package = Path(patchgen.__file__).parent
-    folders = ("api", "parse", "facts", "flow", "rules", "tree")
-    files = [package / "model.py", Path(__file__), Path(reparse.__file__)]
+    folders = ("model", "kernel", "source", "analysis", "rules", "sandbox")
+    files = [Path(__file__), Path(reparse.__file__)]
     for folder in folders:
         files += sorted(f for f in (package / folder).rglob("*") if f.suffix in (".py", ".toml"))
-    return cache.digest(*(file.read_bytes() for file in files))
+    return memo.digest(*(file.read_bytes() for file in files))
 
 
 def _key(base: Base, mutant: Mutant) -> str:
@@ -151,11 +153,11 @@ def _key(base: Base, mutant: Mutant) -> str:
         for part in (path, data or b"")
     ]
     tree = (str(base.state.root), base.version, *series)
-    return cache.digest(_program(), *tree, msgspec.msgpack.encode(mutant))
+    return memo.digest(_program(), *tree, msgspec.msgpack.encode(mutant))
 
 
 def _remembered(mutant: Mutant, key: str) -> Result | None:
-    data = cache.read("mutants", key)
+    data = memo.read("mutants", key)
     if data is None:
         return None
     answer = msgspec.msgpack.decode(data, type=tuple[str, tuple[int, ...], str, bool])

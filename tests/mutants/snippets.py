@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from patchgen.edits.apply import apply
-from patchgen.facts.body import functions_in
-from patchgen.facts.lexer import Tokens
-from patchgen.facts.ops import tables
-from patchgen.facts.walk import walk
-from patchgen.model import FileFacts, Unknown
+from patchgen.model.code import Unknown
+from patchgen.model.facts import FileFacts
+from patchgen.source.c.body import functions_in
+from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.walk import walk
+from patchgen.source.facts.ops import tables
 from tests.mutants.operator import all_operators
 from tests.mutants.subject import Subject
 

@@ -6,8 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from patchgen.facts.walk import callees
-from patchgen.model import Edit, Expr, FileFacts, OpsTable, Stmt, Value
+from patchgen.model.base import Value
+from patchgen.model.code import Expr, Stmt
+from patchgen.model.facts import FileFacts, OpsTable
+from patchgen.model.plan import Edit
+from patchgen.source.c.walk import callees
 from tests.mutants.code import Code
 
 START = "mmu_notifier_invalidate_range_start"

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.facts.body import functions_in
-from patchgen.model import FileFacts, Finding, Place, Span
-from patchgen.outcome import UserError
+from patchgen.model.base import Place, Span
+from patchgen.model.facts import FileFacts
+from patchgen.model.findings import Finding
+from patchgen.model.outcome import UserError
+from patchgen.source.c.body import functions_in
 from tests.mutants.__main__ import main
 from tests.mutants.bases import Base, bases
 from tests.mutants.mutant import Mutant, Result, behind_includes, mutate

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from patchgen.outcome import CheckFailed, UserError
+from patchgen.model.outcome import CheckFailed, UserError
 from patchgen.pipeline.background import Background
 
 

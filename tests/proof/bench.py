@@ -11,12 +11,12 @@ import shutil
 import time
 from collections.abc import Iterator
 
-from patchgen.proof.cases import CASES
-from patchgen.proof.explore import verdicts
-from patchgen.proof.promela import spin
-from patchgen.proof.protocol import Bounds
+from patchgen.proof.extract.protocol import Bounds
 from patchgen.proof.prove import Understood, rows, understand
-from patchgen.tree.registry import resolve
+from patchgen.proof.search.explore import verdicts
+from patchgen.proof.show.promela import spin
+from patchgen.proof.system.cases import CASES
+from patchgen.source.tree.registry import resolve
 from tests.proof.variants import series, variant
 
 

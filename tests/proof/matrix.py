@@ -21,14 +21,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from patchgen import cache
-from patchgen.proof.check import Comparison, compare, systems
-from patchgen.proof.promela import SpinAnswer, promela, spin
-from patchgen.proof.properties import PROPERTIES
-from patchgen.proof.protocol import Bounds
+from patchgen import memo
+from patchgen.proof.extract.protocol import Bounds
 from patchgen.proof.prove import prove
-from patchgen.proof.system import System
-from patchgen.tree.registry import resolve
+from patchgen.proof.show.check import Comparison, compare, systems
+from patchgen.proof.show.promela import SpinAnswer, promela, spin
+from patchgen.proof.system.properties import PROPERTIES
+from patchgen.proof.system.system import System
+from patchgen.source.tree.registry import resolve
 from tests.proof import variants as make
 from tests.proof.variants import MAIN, Change, Read, reader
 
@@ -91,13 +91,13 @@ class Spins:
         return self._answers[model]
 
     def _once(self, model: str, system: System) -> SpinAnswer:
-        key = cache.digest(model)
-        kept = None if self._fresh else cache.read("spin", key)
+        key = memo.digest(model)
+        kept = None if self._fresh else memo.read("spin", key)
         if kept is not None:
             return msgspec.msgpack.decode(kept, type=SpinAnswer)
         self.asked += 1
         answer = spin(system)
-        cache.write("spin", key, msgspec.msgpack.encode(answer))
+        memo.write("spin", key, msgspec.msgpack.encode(answer))
         return answer
 
     def answer(self, system: System) -> SpinAnswer:

@@ -12,11 +12,11 @@ import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
-from patchgen.proof.answer import as_lines, cover_section, to_json
-from patchgen.proof.diagram import to_html
-from patchgen.proof.protocol import Bounds
+from patchgen.proof.extract.protocol import Bounds
 from patchgen.proof.prove import prove
 from patchgen.proof.result import ProofResult
+from patchgen.proof.show.answer import as_lines, cover_section, to_json
+from patchgen.proof.show.diagram import to_html
 from tests.proof.variants import END, MAIN, START, guard_both, insert, reader, series, variant
 
 SMALL = Bounds(1, 1)

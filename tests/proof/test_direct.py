@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.outcome import Exit
-from patchgen.proof.protocol import Bounds
+from patchgen.model.outcome import Exit
+from patchgen.proof.extract.protocol import Bounds
 from patchgen.proof.prove import prove
 from patchgen.proof.result import ProofResult, Run
 from tests.proof.variants import (

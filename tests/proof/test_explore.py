@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from patchgen.proof.cases import CASES
-from patchgen.proof.check import compare, write_models
-from patchgen.proof.explore import explore
-from patchgen.proof.packing import Packing, step
-from patchgen.proof.protocol import Bounds
+from patchgen.proof.extract.protocol import Bounds
 from patchgen.proof.prove import Understood, prove, understand
-from patchgen.proof.system import System
+from patchgen.proof.search.explore import explore
+from patchgen.proof.search.packing import Packing, step
+from patchgen.proof.show.check import compare, write_models
+from patchgen.proof.system.cases import CASES
+from patchgen.proof.system.system import System
 from tests.proof.variants import (
     Read,
     guard_both,
@@ -158,7 +158,7 @@ def test_spin_notices_a_verdict_that_is_wrong(mini: Path) -> None:
 
 @needs_spin
 def test_spin_stores_the_same_number_of_states(mini: Path) -> None:
-    from patchgen.proof.promela import spin
+    from patchgen.proof.show.promela import spin
 
     found = system(variant(mini, guard_both), "ro-ro-new", True, Bounds(2, 1))
     apart = msgspec.structs.replace(found, symmetric=((), ()))

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from patchgen.facts.body import functions_in
-from patchgen.proof.extract import Extractor
-from patchgen.proof.program import Program
+from patchgen.proof.extract.extract import Extractor
+from patchgen.proof.extract.program import Program
+from patchgen.source.c.body import functions_in
 
 
 def program(code: str, name: str = "start") -> Program:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.outcome import Exit
-from patchgen.proof.check import compare
-from patchgen.proof.protocol import Bounds
+from patchgen.model.outcome import Exit
+from patchgen.proof.extract.protocol import Bounds
 from patchgen.proof.prove import prove, understand
 from patchgen.proof.result import ProofResult, Run
+from patchgen.proof.show.check import compare
 from tests.proof.variants import (
     CHANGE,
     START,

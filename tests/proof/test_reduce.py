@@ -9,15 +9,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from patchgen.proof.cases import CASES, Case
-from patchgen.proof.distance import FAR, distances
-from patchgen.proof.explore import explore, verdicts
-from patchgen.proof.lower import may_be_late
-from patchgen.proof.packing import Packing, step
-from patchgen.proof.protocol import Bounds
+from patchgen.proof.extract.protocol import Bounds
 from patchgen.proof.prove import Understood, understand
-from patchgen.proof.reduce import Reduced, reduced
-from patchgen.proof.system import Bad, Literal, System, Update
+from patchgen.proof.search.distance import FAR, distances
+from patchgen.proof.search.explore import explore, verdicts
+from patchgen.proof.search.packing import Packing, step
+from patchgen.proof.search.reduce import Reduced, reduced
+from patchgen.proof.system.cases import CASES, Case
+from patchgen.proof.system.lower import may_be_late
+from patchgen.proof.system.system import Bad, Literal, System, Update
 from tests.proof.variants import (
     Change,
     guard_behind,
@@ -119,7 +119,7 @@ def test_samples_are_not_late_where_a_removal_waits_for_samplers(
 
 
 def test_one_that_bumps_for_ever_keeps_samples_where_they_are(mini: Path) -> None:
-    from patchgen.proof.environment import tasks
+    from patchgen.proof.system.environment import tasks
 
     found = understood(mini, series)
     protocol = found.protocol

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from patchgen.facts.body import functions_in
-from patchgen.model import Decl, Function
-from patchgen.proof.vocabulary import STATE
+from patchgen.model.code import Decl, Function
+from patchgen.proof.extract.vocabulary import STATE
+from patchgen.source.c.body import functions_in
 
 MAIN = "virt/kvm/kvm_main.c"
 START = "kvm_mmu_notifier_invalidate_range_start"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.facts.lexer import Tokens
-from patchgen.facts.state import TreeState
 from patchgen.pipeline.plan import make_plan
-from patchgen.tree.describe import describe
+from patchgen.source.c.lexer import Tokens
+from patchgen.source.facts.state import TreeState
+from patchgen.source.tree.describe import describe
 
 PATCHES = Path(__file__).parent / "cocci"
 HEADER = "include/linux/mmu_notifier.h"

@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from patchgen.facts.state import TreeState
 from patchgen.pipeline.plan import make_plan
-from patchgen.tree.describe import describe
+from patchgen.source.facts.state import TreeState
+from patchgen.source.tree.describe import describe
 
 NAME = "kvm-keep-tables-unless-unmap"
 MAIN = "virt/kvm/kvm_main.c"

@@ -4,10 +4,10 @@
 import pytest
 
 from patchgen.edits.realise import new_files
-from patchgen.facts.state import TreeState
-from patchgen.model import AlreadyThere, PatchPlan, Refusal
+from patchgen.model.plan import AlreadyThere, PatchPlan, Refusal
 from patchgen.recipes.base import Options, load
-from patchgen.tree.describe import describe
+from patchgen.source.facts.state import TreeState
+from patchgen.source.tree.describe import describe
 
 KVM_MAIN = "virt/kvm/kvm_main.c"
 FLUSH = "\tif (kvm_set_spte_hva(kvm, address, pte))\n"

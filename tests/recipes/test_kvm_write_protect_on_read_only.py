@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from patchgen.facts.state import TreeState
-from patchgen.model import AlreadyThere
+from patchgen.model.plan import AlreadyThere
 from patchgen.pipeline.plan import make_plan
-from patchgen.tree.describe import describe
+from patchgen.source.facts.state import TreeState
+from patchgen.source.tree.describe import describe
 
 NAME = "kvm-write-protect-on-read-only"
 MAIN = "virt/kvm/kvm_main.c"

@@ -7,19 +7,19 @@ from collections import Counter
 
 import pytest
 
-from patchgen.api.check import compare
-from patchgen.api.descriptor import load
-from patchgen.facts.state import TreeState
-from patchgen.flow.section_code import INIT, Code, sites
-from patchgen.flow.section_event import infer
-from patchgen.flow.text import text
-from patchgen.model import AlreadyThere, Refusal
-from patchgen.parse.surface import surface
+from patchgen.analysis.entries.section_code import INIT, Code, sites
+from patchgen.analysis.entries.section_event import infer
+from patchgen.kernel.api.check import compare
+from patchgen.kernel.api.descriptor import load
+from patchgen.model.plan import AlreadyThere, Refusal
 from patchgen.pipeline.plan import make_plan
 from patchgen.recipes.base import Options
-from patchgen.recipes.mmu_notifier_v05 import RECIPE
-from patchgen.recipes.mmu_notifier_v05_layout import columns
-from patchgen.tree.describe import describe
+from patchgen.recipes.mmu_notifier.mmu_notifier_v05 import RECIPE
+from patchgen.recipes.mmu_notifier.v05_layout import columns
+from patchgen.source.c.text import text
+from patchgen.source.clang.surface import surface
+from patchgen.source.facts.state import TreeState
+from patchgen.source.tree.describe import describe
 from tests.recipes.mmu_notifier_v05.sites import (
     BY_ANALYSIS,
     CLEAR,
@@ -397,8 +397,8 @@ def test_the_series_on_a_real_5_0_passes_its_checkpatch(kernel_tree, tmp_path):
     from patchgen.commits.build import commit_patches
     from patchgen.commits.identity import Identity
     from patchgen.pipeline.cover import build_cover
-    from patchgen.series.headers import MailOptions
-    from patchgen.series.write import series_files
+    from patchgen.series.write.headers import MailOptions
+    from patchgen.series.write.write import series_files
     from patchgen.verify.checkpatch import check_style
 
     state = state_of(kernel_tree("5.0"))

@@ -3,15 +3,15 @@
 
 import pytest
 
-from patchgen.facts.body import functions_in
-from patchgen.flow.text import every
-from patchgen.recipes.mmu_notifier_v05_layout import (
+from patchgen.recipes.mmu_notifier.v05_layout import (
     Argument,
     arguments,
     arguments_span,
     columns,
     lay_out,
 )
+from patchgen.source.c.body import functions_in
+from patchgen.source.c.text import every
 
 
 def call_in(statement):

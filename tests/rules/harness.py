@@ -18,13 +18,13 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from patchgen.api.descriptor import load
-from patchgen.api.features import ApiFeatures, features_of
-from patchgen.facts.body import functions_in
-from patchgen.facts.lexer import Tokens
-from patchgen.facts.ops import filled_at_run_time, tables
-from patchgen.model import FileFacts
+from patchgen.kernel.api.descriptor import load
+from patchgen.kernel.api.features import ApiFeatures, features_of
+from patchgen.model.facts import FileFacts
 from patchgen.rules.base import Context
+from patchgen.source.c.body import functions_in
+from patchgen.source.c.lexer import Tokens
+from patchgen.source.facts.ops import filled_at_run_time, tables
 
 FOLDER = Path(__file__).parent
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.facts.state import TreeState
-from patchgen.model import Finding
+from patchgen.model.findings import Finding
 from patchgen.rules.base import Context, by_id
 from patchgen.rules.run import lint
-from patchgen.tree.registry import resolve
+from patchgen.source.facts.state import TreeState
+from patchgen.source.tree.registry import resolve
 from tests.rules.harness import facts_from, features
 
 CALLBACK = b"""

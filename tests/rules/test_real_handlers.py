@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.model import Finding
+from patchgen.model.findings import Finding
 from patchgen.rules.base import Context, modules
 from tests.rules.harness import facts_from, features
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from patchgen.model import Undecided
+from patchgen.model.findings import Undecided
 from patchgen.rules.base import modules
 from tests.rules.harness import FOLDER, context, features, fixture
 

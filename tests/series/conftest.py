@@ -11,7 +11,7 @@ import pytest
 
 from patchgen.commits.build import CommittedSeries, commit_patches
 from patchgen.commits.identity import Identity
-from patchgen.model import Patch
+from patchgen.model.plan import Patch
 
 AUTHOR = Identity("A U Thor", "author@example.org")
 BODY = "".join(f"\tint v{number};\n" for number in range(110))

@@ -20,12 +20,12 @@ from pathlib import Path
 import pytest
 
 from patchgen.commits.patchset import Series
-from patchgen.outcome import CheckFailed, UserError
+from patchgen.model.outcome import CheckFailed, UserError
 from patchgen.pipeline.am import am
-from patchgen.series.cover import Cover, Section
-from patchgen.series.headers import MailOptions
-from patchgen.series.read import read_series
-from patchgen.series.write import write_series
+from patchgen.series.read.read import read_series
+from patchgen.series.write.cover import Cover, Section
+from patchgen.series.write.headers import MailOptions
+from patchgen.series.write.write import write_series
 from patchgen.verify.apply import AppliedSeries, apply_series
 from tests.series.conftest import OLD, committed, plain_git
 

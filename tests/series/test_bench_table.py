@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from patchgen.cli.stats import command
-from patchgen.outcome import UserError
-from patchgen.series.bench_runs import read_runs
-from patchgen.series.bench_table import compare, table
+from patchgen.model.outcome import UserError
+from patchgen.series.stats.runs import read_runs
+from patchgen.series.stats.table import compare, table
 
 BASH = "real\t0m10.000s\nuser\t0m1.500s\nsys\t0m2.000s\nnpages=100\n"
 

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from patchgen.outcome import UserError
-from patchgen.series.cover import Cover, Section
-from patchgen.series.headers import MailOptions
-from patchgen.series.read import read_series
-from patchgen.series.write import series_files
+from patchgen.model.outcome import UserError
+from patchgen.series.read.read import read_series
+from patchgen.series.write.cover import Cover, Section
+from patchgen.series.write.headers import MailOptions
+from patchgen.series.write.write import series_files
 from patchgen.verify.apply import apply_series
 from tests.series.conftest import OLD, committed, plain_git
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.model import Patch
-from patchgen.series.cover import Cover, Section
-from patchgen.series.headers import MailOptions
-from patchgen.series.parts import cut, write_parts
-from patchgen.series.read import read_series
+from patchgen.model.plan import Patch
+from patchgen.series.read.read import read_series
+from patchgen.series.write.cover import Cover, Section
+from patchgen.series.write.headers import MailOptions
+from patchgen.series.write.parts import cut, write_parts
 from tests.series.conftest import AUTHOR, OLD, plain_git
 
 MAINTAINERS = "MM\nF:\tmm/\n\nHEADERS\nF:\tinclude/\n\nREST\nF:\t*\nF:\t*/\n"

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from patchgen.commits.build import CommittedSeries
-from patchgen.outcome import UserError
-from patchgen.series.cover import Cover, Section
-from patchgen.series.headers import MailOptions
-from patchgen.series.prepare import Prepared, prepare
-from patchgen.series.read import read_series
-from patchgen.series.write import write_series
+from patchgen.model.outcome import UserError
+from patchgen.series.read.read import read_series
+from patchgen.series.reroll.prepare import Prepared, prepare
+from patchgen.series.write.cover import Cover, Section
+from patchgen.series.write.headers import MailOptions
+from patchgen.series.write.write import write_series
 from tests.series.conftest import committed
 
 COVER = Cover("Re-enable it", (Section("", "Text."),))

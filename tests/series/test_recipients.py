@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.outcome import UserError
-from patchgen.series.recipients import Recipients, ask, parse, union
+from patchgen.model.outcome import UserError
+from patchgen.series.write.recipients import Recipients, ask, parse, union
 
 LINES = """\
 P M <p@example.org> (maintainer:KERNEL VIRTUAL MACHINE (KVM))

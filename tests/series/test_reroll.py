@@ -9,13 +9,13 @@ import msgspec
 
 from patchgen.commits.build import CommittedSeries, commit_patches
 from patchgen.commits.patchset import Series
-from patchgen.model import Patch
-from patchgen.series.cover import Cover, Section
-from patchgen.series.headers import MailOptions
-from patchgen.series.range_diff import range_diff
-from patchgen.series.read import read_series
-from patchgen.series.reroll import compare, split_tags
-from patchgen.series.write import write_series
+from patchgen.model.plan import Patch
+from patchgen.series.read.read import read_series
+from patchgen.series.reroll.range_diff import range_diff
+from patchgen.series.reroll.reroll import compare, split_tags
+from patchgen.series.write.cover import Cover, Section
+from patchgen.series.write.headers import MailOptions
+from patchgen.series.write.write import write_series
 from tests.series.conftest import AUTHOR, OLD, committed, patches
 
 COVER = Cover("Re-enable it", (Section("", "Text."),))

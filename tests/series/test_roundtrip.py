@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.series.cover import Cover, Section
-from patchgen.series.headers import MailOptions
-from patchgen.series.read import read_series
-from patchgen.series.write import write_series
+from patchgen.series.read.read import read_series
+from patchgen.series.write.cover import Cover, Section
+from patchgen.series.write.headers import MailOptions
+from patchgen.series.write.write import write_series
 from patchgen.verify.apply import apply_series
 from tests.series.conftest import AUTHOR, OLD, committed, plain_git
 

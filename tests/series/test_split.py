@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 
-from patchgen.series.split import NOBODY, Part, entry_for, parse_maintainers, split
+from patchgen.series.write.split import NOBODY, Part, entry_for, parse_maintainers, split
 
 TEXT = """\
 List of maintainers

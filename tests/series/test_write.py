@@ -16,11 +16,11 @@ import msgspec
 import pytest
 
 from patchgen.commits.identity import Identity
-from patchgen.outcome import UserError
-from patchgen.series.cover import Cover, Section, VersionChanges
-from patchgen.series.headers import MailOptions
-from patchgen.series.outgoing import write_folder
-from patchgen.series.write import Extra, file_name, series_files, write_series
+from patchgen.model.outcome import UserError
+from patchgen.series.write.cover import Cover, Section, VersionChanges
+from patchgen.series.write.headers import MailOptions
+from patchgen.series.write.outgoing import write_folder
+from patchgen.series.write.write import Extra, file_name, series_files, write_series
 from tests.series.conftest import AUTHOR, committed, plain_git
 
 COVER = Cover("Re-enable it", (Section("", "The problem is large. " * 10),), tree="Linux 5.10.1")
@@ -177,7 +177,7 @@ def test_long_lines_and_carriage_returns_travel(tree: Path, tmp_path: Path) -> N
     )
     plain_git(tree, "commit", "-qam", "odd lines")
     from patchgen.commits.build import commit_patches
-    from patchgen.model import Patch
+    from patchgen.model.plan import Patch
 
     old = (tree / "mm/a.c").read_bytes()
     new = old.replace(b"crlf", b"more")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.series.read import read_series
+from patchgen.series.read.read import read_series
 from patchgen.verify.apply import apply_series
 from tests.series.conftest import plain_git
 

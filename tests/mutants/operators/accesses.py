@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.model import Expr, ExprStmt, If, Stmt
+from patchgen.model.code import Expr, ExprStmt, If, Stmt
 from tests.mutants.code import Code
 from tests.mutants.locks import PAIRS
 from tests.mutants.operator import operator

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.facts.walk import callees
-from patchgen.model import Expr, ExprStmt, If, Stmt
+from patchgen.model.code import Expr, ExprStmt, If, Stmt
+from patchgen.source.c.walk import callees
 from tests.mutants.code import Code
 from tests.mutants.operator import operator
 from tests.mutants.subject import NOTIFY, START, Section, Site, Subject

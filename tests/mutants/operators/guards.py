@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.facts.walk import calls, expressions
-from patchgen.model import Edit, ExprStmt, If, Stmt
+from patchgen.model.code import ExprStmt, If, Stmt
+from patchgen.model.plan import Edit
+from patchgen.source.c.walk import calls, expressions
 from tests.mutants.code import Code
 from tests.mutants.locks import PAIRS, taken
 from tests.mutants.operator import operator

@@ -5,18 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.model import (
-    Break,
-    DoWhile,
-    Expr,
-    For,
-    Goto,
-    If,
-    MacroLoop,
-    Stmt,
-    Switch,
-    While,
-)
+from patchgen.model.code import Break, DoWhile, Expr, For, Goto, If, MacroLoop, Stmt, Switch, While
 from tests.mutants.code import Code, only_returns
 from tests.mutants.locks import PAIRS, SLEEPING, dropped, held_at, leave, operand, taken
 from tests.mutants.operator import operator

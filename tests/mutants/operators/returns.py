@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from patchgen.facts.walk import calls
-from patchgen.model import Expr, ExprStmt, If, Return, Span
+from patchgen.model.base import Span
+from patchgen.model.code import Expr, ExprStmt, If, Return
+from patchgen.source.c.walk import calls
 from tests.mutants.code import Code
 from tests.mutants.locks import SPINNING, taken
 from tests.mutants.operator import operator

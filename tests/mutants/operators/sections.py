@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from patchgen.facts.body import functions_in
-from patchgen.facts.walk import callees, calls
-from patchgen.model import Block, Decl, Expr, ExprStmt, Goto, If, Label
+from patchgen.model.code import Block, Decl, Expr, ExprStmt, Goto, If, Label
+from patchgen.source.c.body import functions_in
+from patchgen.source.c.walk import callees, calls
 from tests.mutants.code import Code, only_returns
 from tests.mutants.locks import TABLE_LOCKS, leave
 from tests.mutants.operator import operator

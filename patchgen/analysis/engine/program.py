@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Functions of several files as one program: who calls whom.
+
+Function pointers in known structures resolve through initialisers and run-time
+assignments (``.handler = kvm_unmap_gfn_range``), pointer parameters through
+what the callers pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+
+from patchgen.kernel.knowledge import names
+from patchgen.model.code import Decl, Expr, Function, Stmt
+from patchgen.model.facts import OpsTable
+from patchgen.source.c.text import bare, every, statements
+
+
+class Program:
+    """A set of functions with look-up by name and by call."""
+
+    def __init__(
+        self,
+        functions: Iterable[Function],
+        tables: Iterable[OpsTable] = (),
+        whole: Callable[[str], Iterable[Function]] = lambda path: (),
+    ) -> None:
+        """``whole`` gives all functions of a file, whatever the configuration."""
+        self._whole = whole
+        self._files: dict[str, tuple[Function, ...]] = {}
+        self.functions = tuple(functions)
+        self.tables = tuple(tables)
+        self._by_name: dict[str, list[Function]] = {}
+        for function in self.functions:
+            self._by_name.setdefault(function.name, []).append(function)
+        self._calls: dict[int, tuple[Expr, ...]] = {}
+
+    def named(self, name: str, near: str = "") -> tuple[Function, ...]:
+        """Definitions of ``name`` as seen from the file ``near``.
+
+        A definition in that file hides the others; static ones of other files
+        are not visible.  Architectures may give several.
+        """
+        found = self._by_name.get(name, ())
+        local = [function for function in found if function.path == near]
+        if local:
+            return tuple(local)
+        return tuple(function for function in found if not near or not function.static)
+
+    def whole(self, path: str) -> tuple[Function, ...]:
+        """All functions of a file, whatever the configuration; () where it is not at hand."""
+        if path not in self._files:
+            self._files[path] = tuple(self._whole(path))
+        return self._files[path]
+
+    def calls(self, function: Function) -> tuple[Expr, ...]:
+        """All call expressions in the body, in source order."""
+        found = self._calls.get(id(function))
+        if found is None:
+            found = tuple(part for part in every(function.body) if part.kind == "call")
+            self._calls[id(function)] = found
+        return found
+
+    def targets(self, call: Expr, caller: Function) -> tuple[Function, ...]:
+        """The functions that ``call`` in ``caller`` may enter; () if unknown."""
+        if call.name:
+            found = self.named(call.name, caller.path)
+            if found:
+                return found
+            for position, param in enumerate(caller.params):
+                if param.name == call.name:
+                    return self._passed(caller, position)
+            return ()
+        callee = bare(call.args[0])
+        if callee.kind == "unary" and callee.name == "*":
+            callee = bare(callee.args[0])
+        if callee.kind in ("arrow", "member"):
+            return self._pointees(callee.name, caller.path)
+        return ()
+
+    def _pointees(self, member: str, near: str) -> tuple[Function, ...]:
+        found: list[Function] = []
+        for name in self._pointers.get(member, ()):
+            found += self.named(name, near) or self._by_name.get(name, ())
+        return tuple(found)
+
+    def _passed(self, callee: Function, position: int) -> tuple[Function, ...]:
+        found: dict[int, Function] = {}
+        for caller in self.functions:
+            for call in self.calls(caller):
+                if call.name == callee.name and position + 1 < len(call.args):
+                    argument = bare(call.args[position + 1])
+                    if argument.kind == "unary" and argument.name == "&":
+                        argument = bare(argument.args[0])
+                    if argument.kind == "name":
+                        for function in self.named(argument.name, caller.path):
+                            found[id(function)] = function
+        return tuple(found.values())
+
+    @cached_property
+    def _pointers(self) -> dict[str, tuple[str, ...]]:
+        """Member to the functions it is ever set to."""
+        found: dict[str, dict[str, None]] = {}
+        for table in self.tables:
+            for entry in table.entries:
+                found.setdefault(entry.member, {})[entry.function] = None
+        for function in self.functions:
+            for part in every(function.body):
+                for member, value in _stores(part):
+                    self._note(found, member, value)
+        return {member: tuple(functions) for member, functions in found.items()}
+
+    def _note(self, found: dict[str, dict[str, None]], member: str, value: Expr) -> None:
+        idle = names("kvm", "null", "functions")
+        for leaf in leaves(value):
+            if leaf.kind == "name" and leaf.name in self._by_name and leaf.name not in idle:
+                found.setdefault(member, {})[leaf.name] = None
+
+    def reachable(self, start: Iterable[Function], depth: int = 12) -> tuple[Function, ...]:
+        """``start`` and what they reach by calls, breadth first."""
+        seen: dict[int, Function] = {id(function): function for function in start}
+        layer = list(seen.values())
+        for _ in range(depth):
+            following: list[Function] = []
+            for function in layer:
+                for call in self.calls(function):
+                    for callee in self.targets(call, function):
+                        if id(callee) not in seen:
+                            seen[id(callee)] = callee
+                            following.append(callee)
+            layer = following
+            if not layer:
+                break
+        return tuple(seen.values())
+
+
+def _stores(part: Expr) -> Iterable[tuple[str, Expr]]:
+    if part.kind == "field" and part.args:
+        yield part.name.rsplit(".", 1)[-1], part.args[0]
+    elif part.kind == "assign" and part.name == "=":
+        left = bare(part.args[0])
+        if left.kind in ("arrow", "member"):
+            yield left.name, part.args[1]
+
+
+def leaves(value: Expr) -> Iterable[Expr]:
+    """The values that a (nested) ``?:`` chooses from, addresses taken off."""
+    value = bare(value)
+    if value.kind == "cond":
+        yield from leaves(value.args[1])
+        yield from leaves(value.args[2])
+    elif value.kind == "unary" and value.name == "&":
+        yield from leaves(value.args[0])
+    else:
+        yield value
+
+
+def declared_type(function: Function, variable: str) -> str:
+    """The type, as written, of a parameter or local variable; "" if unknown."""
+    for param in function.params:
+        if param.name == variable:
+            return param.type
+    stmt: Stmt
+    for stmt in statements(function.body):
+        if isinstance(stmt, Decl):
+            for declared in stmt.variables:
+                if declared.name == variable:
+                    return declared.type
+    return ""

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Whether a callback's test for "may block" stands the right way round, and is answered."""
+
+from __future__ import annotations
+
+import msgspec
+
+from patchgen.analysis.callbacks.effects import Exit, Sleep, Summary
+from patchgen.analysis.cfg import events
+from patchgen.analysis.cfg.events import Event
+from patchgen.analysis.engine.walk import Checker, Here, Outcome, walk
+from patchgen.analysis.locks.primitives import ALWAYS, IF_TRUE, primitives
+from patchgen.analysis.values.naming import Naming, meaning
+from patchgen.analysis.values.value import NEGATIVE, NONZERO, ZERO, Known, truth
+from patchgen.kernel.knowledge import names
+from patchgen.model.code import Expr, Function
+from patchgen.model.findings import Step
+from patchgen.source.c.text import bare
+
+#: -EAGAIN, include/uapi/asm-generic/errno-base.h.
+EAGAIN = -11
+
+
+def refuses(leaving: Exit, interval: bool) -> bool:
+    """Whether this way out says "cannot without blocking"."""
+    value = leaving.value
+    if interval:
+        return value.lo == value.hi == 0
+    return value.lo == value.hi == EAGAIN
+
+
+def inverted_exits(summary: Summary, interval: bool) -> tuple[Exit, ...]:
+    """Ways out that refuse where blocking is allowed, if none refuses where not."""
+    refusing = [one for one in summary.exits if refuses(one, interval)]
+    if any(one.state.blockable is not True for one in refusing):
+        return ()
+    if interval and not any(one.state.blockable is False for one in summary.exits):
+        return ()
+    return tuple(refusing)
+
+
+def inverted_sleeps(summary: Summary) -> tuple[Sleep, ...]:
+    """Sleeps that are reached only where blocking is known to be forbidden.
+
+    None where the other side of the test has sleeps of its own: then both sides sleep, and
+    the test is not inverted.
+    """
+    sides: dict[object, set[bool | None]] = {}
+    for sleep in summary.sleeps:
+        sides.setdefault(sleep.event.place, set()).add(sleep.blockable)
+    if any(seen == {True} for seen in sides.values()):
+        return ()
+    return tuple(s for s in summary.sleeps if sides[s.event.place] == {False})
+
+
+def succeeds(value: Known, interval: bool) -> bool:
+    """Whether a callback that returns ``value`` says "invalidated"."""
+    return truth(value) is True if interval else value == ZERO
+
+
+class Idle(msgspec.Struct, frozen=True):
+    """A way out on which nothing was invalidated, and success reported."""
+
+    event: Event
+    steps: tuple[Step, ...]
+
+
+def idle_successes(function: Function, interval: bool) -> tuple[Idle, ...]:
+    """Ways out that say "invalidated" and did nothing, for no reason but "must not block".
+
+    None unless the callback does something where it may block.  What the callback asks
+    besides, after the test, may be a reason of its own: such ways out are left alone.
+    """
+    checker = _Answers(function, interval)
+    result = walk(function, checker)
+    return tuple(checker.idle) if checker.works and result.complete else ()
+
+
+class _Way(msgspec.Struct, frozen=True):
+    """What a path decided about "may block", and whether it did or asked anything since."""
+
+    blockable: bool | None = None
+    acted: bool = False
+    asked: bool = False
+
+
+class _Answers(Checker[_Way]):
+    kinds = frozenset({events.CALL, events.ASSIGN, events.BRANCH})
+
+    def __init__(self, function: Function, interval: bool) -> None:
+        self.interval = interval
+        self.naming = Naming(function)
+        self.idle: list[Idle] = []
+        self.works = False
+
+    def initial(self, function: Function) -> _Way:
+        return _Way()
+
+    def event(self, state: _Way, event: Event, here: Here) -> _Way | tuple[Outcome[_Way], ...]:
+        if event.kind == events.BRANCH:
+            return self._branch(state, event.expr, event.polarity)
+        assert event.expr is not None
+        if event.kind == events.ASSIGN:
+            return state if self._local(event.expr.args[0]) else _acted(state)
+        primitive = primitives().get(event.expr.name)
+        if primitive is not None:
+            if primitive.when == ALWAYS:
+                return state
+            yes, no = (NONZERO, ZERO) if primitive.when == IF_TRUE else (ZERO, NEGATIVE)
+            return (Outcome(state, yes), Outcome(state, no))
+        return state if is_idle(event.expr) else _acted(state)
+
+    def _branch(
+        self, state: _Way, test: Expr | None, holds: bool
+    ) -> _Way | tuple[Outcome[_Way], ...]:
+        what = meaning(self.naming.plain(test), {}) if test is not None else ""
+        if what.startswith("!"):
+            what, holds = what[1:], not holds
+        if what == "blockable":
+            if state.blockable is not None:
+                return state if state.blockable == holds else ()
+            return _Way(holds)
+        if test is not None and bare(test).name in primitives():
+            return state  # a lock that could not be had at once is "must not block" again
+        return msgspec.structs.replace(state, asked=True)
+
+    def _local(self, target: Expr) -> bool:
+        """Whether an assignment changes a variable of the function only."""
+        target = bare(target)
+        while target.kind == "member":
+            target = bare(target.args[0])
+        return target.kind == "name" and target.name in self.naming.types
+
+    def at_exit(self, state: _Way, event: Event, here: Here) -> None:
+        if state.blockable is True:
+            self.works = self.works or state.acted
+        if event.expr is None or state.blockable is not False or state.acted or state.asked:
+            return
+        if succeeds(here.value(event.expr), self.interval):
+            self.idle.append(Idle(event, here.steps(event)))
+
+
+def _acted(state: _Way) -> _Way:
+    return msgspec.structs.replace(state, acted=True)
+
+
+def is_idle(call: Expr) -> bool:
+    """Whether a call only looks or prints."""
+    return call.name in names("evaluation", "pure", "functions") | names(
+        "evaluation", "prints", "functions"
+    )

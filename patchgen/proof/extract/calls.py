@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Calls: what the vocabulary says of a name, else the function that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from patchgen.model.code import Expr, Function
+from patchgen.proof.extract import vocabulary as words
+from patchgen.proof.extract.evaluate import Evaluator, Frame, Go, Then
+from patchgen.proof.extract.values import Env, Known, Name, Opaque, tags
+from patchgen.source.c.text import every, text
+
+#: Calls in calls, beyond which they are not followed.
+DEEPEST = 24
+
+
+class Calls(Evaluator):
+    """Follows calls."""
+
+    def invoke(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        arguments = expr.args[1:]
+        name = expr.name
+        if name and (frame.number, name) not in env:
+            return self._named(name, expr, arguments, env, frame, then)
+
+        def through(callee: Known, after: Env) -> int:
+            if isinstance(callee, Name):
+                return self._named(callee.name, expr, arguments, after, frame, then)
+            return self.unknown(expr, frame, f"a call of an unknown function: {text(expr)}")
+
+        return self.value(expr.args[0], env, frame, through)
+
+    def _named(
+        self, name: str, expr: Expr, arguments: Sequence[Expr], env: Env, frame: Frame, then: Then
+    ) -> int:
+        if name in words.TRANSPARENT and arguments:
+            return self.value(arguments[0], env, frame, then)
+        if name in words.NOTHING or name.startswith(words.NOTHING_PREFIXES):
+            return then(Opaque(text(expr)), env)
+        if name in words.VALUES:
+            return then(words.VALUES[name], env)
+        if name in words.LOCK_CALLS or name in words.UNLOCK_CALLS:
+            lock = _lock(arguments[0]) if arguments else ""
+            if not lock:
+                return self.unknown(expr, frame, f"a lock that is not known: {text(expr)}")
+            what = "lock" if name in words.LOCK_CALLS else "unlock"
+            return self.do(what, lock, expr, env, frame, lambda e: then(0, e))
+        return self.values(
+            arguments, env, frame, lambda vs, e: self._apply(name, vs, expr, e, frame, then)
+        )
+
+    def _apply(
+        self, name: str, vs: tuple[Known, ...], expr: Expr, env: Env, frame: Frame, then: Then
+    ) -> int:
+        """A call whose arguments are evaluated."""
+        opaque = Opaque(text(expr), tags(*vs))
+        if name in words.PURE:
+            if name == "pte_pfn" and "new pte" in opaque.tags:
+                opaque = Opaque(opaque.text, frozenset({"new pfn"}))
+            return then(opaque, env)
+        if name == words.IS_NULL_FUNCTION:
+            if isinstance(vs[0], Name):
+                return then(int(vs[0].name == words.NULL_FUNCTION), env)
+            return self.unknown(expr, frame, f"which function it is, is not known: {text(expr)}")
+        if name in words.ASKS:
+            question = words.ASKS[name]
+            if question == "new_writable" and "new pte" not in opaque.tags:
+                return self.unknown(expr, frame, f"not the new PTE: {text(expr)}")
+            return self.ask(question, expr, env, frame, then)
+        if name in words.DOES:
+            return self._sequence(words.DOES[name], expr, env, frame, lambda e: then(opaque, e))
+        if name in words.DROPS_ALL:
+            return self.ask(
+                "present", expr, env, frame, lambda v, e: self._drop(v, expr, e, frame, then)
+            )
+        if name in words.DROPS_IF_CALLS:
+            return self._unlink(name, expr, env, frame, lambda e: then(opaque, e))
+        if name in words.WRITES_SPTE:
+            written = tags(vs[-1])
+            if "new pfn" not in written or written & {"memory", "writable"}:
+                return self.unknown(expr, frame, f"what is written is not known: {text(expr)}")
+            return self.do("set_spte", "", expr, env, frame, lambda e: then(opaque, e))
+        if name in words.PROTECTS_SPTE:
+            return self._protect(vs, expr, env, frame, then)
+        function = self.functions.get(name)
+        if function is None:
+            return self.unknown(expr, frame, f"{name}() is not known")
+        if frame.depth >= DEEPEST:
+            return self.unknown(expr, frame, f"{name}(): calls nest too deep")
+        return self.call(function, vs, env, frame.depth + 1, then)
+
+    def _drop(self, present: Known, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        if not present:
+            return then(0, env)
+        return self.do("drop_spte", "", expr, env, frame, lambda e: then(1, e))
+
+    def _protect(
+        self, vs: tuple[Known, ...], expr: Expr, env: Env, frame: Frame, then: Then
+    ) -> int:
+        if "protected" not in tags(vs[-1]):
+            return self.unknown(expr, frame, f"what is written is not known: {text(expr)}")
+
+        def decide(writable: Known, after: Env) -> int:
+            if not writable:
+                return then(0, after)
+            return self.do("protect_spte", "", expr, after, frame, lambda e: then(1, e))
+
+        return self.ask("writable", expr, env, frame, decide)
+
+    def _unlink(self, name: str, expr: Expr, env: Env, frame: Frame, then: Go) -> int:
+        function = self.functions.get(name)
+        if function is None:
+            return self.unknown(expr, frame, f"{name}() is not known")
+        if calls(function, words.DROPS_IF_CALLS[name]):
+            return self.do("drop_spte", "", expr, env, frame, then)
+        return then(env)
+
+    def _sequence(
+        self, steps: Sequence[tuple[str, str]], expr: Expr, env: Env, frame: Frame, then: Go
+    ) -> int:
+        if not steps:
+            return then(env)
+        what, arg = steps[0]
+        return self.do(
+            what, arg, expr, env, frame, lambda e: self._sequence(steps[1:], expr, e, frame, then)
+        )
+
+
+def calls(function: Function, name: str) -> bool:
+    """Whether the body of ``function`` calls ``name`` anywhere."""
+    return any(e.kind == "call" and e.name == name for e in every(function.body))
+
+
+def _lock(argument: Expr) -> str:
+    """Which lock ``&kvm->mmu_lock`` is; "" if it is none that is known."""
+    inner = argument.args[0] if argument.kind == "unary" and argument.name == "&" else argument
+    return words.LOCK_FIELDS.get(inner.name, "") if inner.kind in ("arrow", "member") else ""

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Handlers to abstract programs: statements followed along every path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from patchgen.model.base import Place
+from patchgen.model.code import (
+    Block,
+    Break,
+    Continue,
+    Decl,
+    Empty,
+    Expr,
+    ExprStmt,
+    For,
+    Function,
+    Goto,
+    If,
+    Label,
+    MacroLoop,
+    Return,
+    Stmt,
+    Unknown,
+    While,
+)
+from patchgen.proof.extract import vocabulary as words
+from patchgen.proof.extract.calls import Calls
+from patchgen.proof.extract.evaluate import MOST_EXPRESSIONS, Frame, Go, Then
+from patchgen.proof.extract.program import Program
+from patchgen.proof.extract.values import Env, Known, Opaque, Record
+
+#: Jumps over all paths, beyond which one counts as endless.
+MOST_JUMPS = 400
+#: Rounds of a loop that are followed before it counts as endless.
+MOST_ROUNDS = 6
+
+
+class _Where(msgspec.Struct, frozen=True):
+    """Where control goes from inside a statement."""
+
+    frame: Frame
+    leave: Then
+    after_loop: Go | None = None
+    next_round: Go | None = None
+    jumps: Mapping[str, Go] = msgspec.field(default_factory=dict)
+
+
+class Extractor(Calls):
+    """Builds one handler's program from its function and those that it calls."""
+
+    jumps = 0
+
+    def program(self, function: Function) -> Program:
+        """The program of a callback; its arguments are what the core passes."""
+        values = [
+            Opaque("new pte", frozenset({"new pte"})) if p.type == "pte_t" else Opaque(p.name)
+            for p in function.params
+        ]
+
+        def end(value: Known, _: Env) -> int:
+            text = str(value) if isinstance(value, int) else getattr(value, "text", "")
+            return self.build.end(text)
+
+        try:
+            entry = self.call(function, values, {}, 1, end)
+        except RecursionError:
+            place = Place(function.path, function.line)
+            entry = self.build.unknown(place, f"{function.name}() is too deep to follow")
+        return self.build.program(function.name, entry)
+
+    def call(
+        self, function: Function, values: Sequence[Known], env: Env, depth: int, then: Then
+    ) -> int:
+        self.frames += 1
+        frame = Frame(self.frames, function, depth)
+        inner = dict(env)
+        for index, param in enumerate(function.params):
+            inner[frame.number, param.name] = (
+                values[index] if index < len(values) else Opaque(param.name)
+            )
+
+        def leave(value: Known, after: Env) -> int:
+            # The callee's variables are gone, unless a struct of its caller holds them.
+            return then(value, {k: v for k, v in after.items() if k[0] != frame.number})
+
+        jumps: dict[str, Go] = {}
+        where = _Where(frame, leave, jumps=jumps)
+        body = function.body.body
+
+        def fall(after: Env) -> int:
+            return leave(Opaque(""), after)
+
+        for index, stmt in enumerate(body):
+            if isinstance(stmt, Label):
+                rest = body[index + 1 :]
+                jumps[stmt.name] = _goes(self, rest, where, fall)
+        return self.run(body, inner, where, fall)
+
+    def run(self, body: Sequence[Stmt], env: Env, where: _Where, then: Go) -> int:
+        """Statements in order."""
+        if not body:
+            return then(env)
+        return self.statement(body[0], env, where, lambda e: self.run(body[1:], e, where, then))
+
+    def statement(self, stmt: Stmt, env: Env, where: _Where, then: Go) -> int:
+        """One statement, and what follows it."""
+        frame = where.frame
+        self.followed += 1
+        if self.followed > MOST_EXPRESSIONS:
+            return self.build.unknown(frame.place(stmt.line), "the program does not end")
+        if isinstance(stmt, Block):
+            return self.run(stmt.body, env, where, then)
+        if isinstance(stmt, Empty | Label):
+            return then(env)
+        if isinstance(stmt, ExprStmt):
+            return self.value(stmt.expr, env, frame, lambda _, e: then(e))
+        if isinstance(stmt, Decl):
+            return self._declare(stmt, 0, env, where, then)
+        if isinstance(stmt, If):
+            return self._if(stmt, env, where, then)
+        if isinstance(stmt, Return):
+            if stmt.value is None:
+                return where.leave(Opaque(""), env)
+            return self.value(stmt.value, env, frame, where.leave)
+        if isinstance(stmt, Goto) and stmt.name in where.jumps:
+            self.jumps += 1
+            if self.jumps > MOST_JUMPS:
+                return self.build.unknown(frame.place(stmt.line), "the program does not end")
+            return where.jumps[stmt.name](env)
+        if isinstance(stmt, Break) and where.after_loop:
+            return where.after_loop(env)
+        if isinstance(stmt, Continue) and where.next_round:
+            return where.next_round(env)
+        if isinstance(stmt, While | For | MacroLoop):
+            return self._loop(stmt, env, where, then)
+        reason = stmt.reason if isinstance(stmt, Unknown) else type(stmt).__name__.lower()
+        return self.build.unknown(
+            frame.place(stmt.line), f"a statement that is not understood: {reason}"
+        )
+
+    def _declare(self, stmt: Decl, index: int, env: Env, where: _Where, then: Go) -> int:
+        if index == len(stmt.variables):
+            return then(env)
+        variable = stmt.variables[index]
+        key = (where.frame.number, variable.name)
+        if variable.cleanup:
+            return self.build.unknown(
+                where.frame.place(variable.line), f"a cleanup that is not known: {variable.cleanup}"
+            )
+        if variable.init is None:
+            is_struct = variable.type.startswith("struct") and not variable.type.endswith("*")
+            value = Record() if is_struct else Opaque(variable.name)
+            return self._declare(stmt, index + 1, {**env, key: value}, where, then)
+        return self.value(
+            variable.init,
+            env,
+            where.frame,
+            lambda v, e: self._declare(stmt, index + 1, {**e, key: v}, where, then),
+        )
+
+    def _if(self, stmt: If, env: Env, where: _Where, then: Go) -> int:
+        def otherwise(after: Env) -> int:
+            return self.statement(stmt.orelse, after, where, then) if stmt.orelse else then(after)
+
+        return self.truth(
+            stmt.test,
+            env,
+            where.frame,
+            lambda e: self.statement(stmt.then, e, where, then),
+            otherwise,
+        )
+
+    # -------------------------------------------------------------------- loops
+
+    def _loop(self, stmt: While | For | MacroLoop, env: Env, where: _Where, then: Go) -> int:
+        if isinstance(stmt, MacroLoop):
+            name = stmt.call.name
+            if name in words.LOOPS_ONCE:
+                return self._once(stmt.body, env, where, then)
+            if name in words.LOOPS_SPTE:
+                return self._each_spte(stmt, env, where, then)
+            return self.unknown(stmt.call, where.frame, f"a loop that is not known: {name}")
+        if isinstance(stmt, For):
+            if stmt.test is not None and _bound(stmt.test) in words.BOUNDS_ONCE:
+                return self._once(stmt.body, env, where, then)
+            return self.build.unknown(
+                where.frame.place(stmt.line), "a loop whose rounds are not known"
+            )
+        return self._while(stmt, env, where, then, MOST_ROUNDS)
+
+    def _once(self, body: Stmt, env: Env, where: _Where, then: Go) -> int:
+        inside = msgspec.structs.replace(where, after_loop=then, next_round=then)
+        return self.statement(body, env, inside, then)
+
+    def _each_spte(self, stmt: MacroLoop, env: Env, where: _Where, then: Go) -> int:
+        # One SPTE maps the page: the body runs once, or not at all.
+        pointer = stmt.call.args[-1]
+        key = (where.frame.number, pointer.name)
+
+        def found(there: Known, after: Env) -> int:
+            if not there:
+                return then(after)
+            spte = Opaque(pointer.name, frozenset({"spte"}))
+            return self._once(stmt.body, {**after, key: spte}, where, then)
+
+        return self.ask("present", stmt.call, env, where.frame, found)
+
+    def _while(self, stmt: While, env: Env, where: _Where, then: Go, rounds: int) -> int:
+        if not rounds:
+            return self.build.unknown(
+                where.frame.place(stmt.line), "a loop whose rounds are not known"
+            )
+
+        def again(after: Env) -> int:
+            return self._while(stmt, after, where, then, rounds - 1)
+
+        inside = msgspec.structs.replace(where, after_loop=then, next_round=again)
+        return self.truth(
+            stmt.test,
+            env,
+            where.frame,
+            lambda e: self.statement(stmt.body, e, inside, again),
+            then,
+        )
+
+
+def _goes(
+    extractor: Extractor, rest: Sequence[Stmt], where: _Where, then: Go
+) -> Callable[[Env], int]:
+    return lambda env: extractor.run(rest, env, where, then)
+
+
+def _bound(test: Expr) -> str:
+    """The name that a loop counts up to: ``i < BOUND``, or that of a call."""
+    if test.kind == "binary" and test.name == "<" and test.args[1].kind in ("name", "call"):
+        return test.args[1].name
+    return ""

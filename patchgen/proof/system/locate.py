@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The environment's side of a tree: the order and the lines of what surrounds handlers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cached_property
+
+from patchgen.model.base import Place, Value
+from patchgen.model.code import Expr, Function
+from patchgen.proof.extract.protocol import NOWHERE, Core, Guest, Memslots
+from patchgen.proof.system.cases import Case
+from patchgen.source.c.definitions import Definitions
+from patchgen.source.c.text import every
+
+Read = Callable[[str], bytes | None]
+
+#: KVM's common code, then x86's MMU, from 5.4 on and before.
+KVM_FILES = (
+    "virt/kvm/kvm_main.c",
+    "arch/x86/kvm/mmu/mmu.c",
+    "arch/x86/kvm/mmu.c",
+    "arch/x86/kvm/mmu/spte.c",
+)
+
+#: Which calls are which step of the core (include/linux/mmu_notifier.h, mm/pgtable-generic.c,
+#: include/linux/mm.h); of several calls "last" takes the last one.
+_STEPS = {
+    "start": ("mmu_notifier_invalidate_range_start",),
+    "lock": ("pte_offset_map_lock", "page_vma_mapped_walk"),
+    "clear": ("ptep_clear_flush", "ptep_clear_flush_notify", "ptep_get_and_clear_full"),
+    "change": ("set_pte_at_notify",),
+    # Never before the PTE is set.
+    "free": ("put_page", "page_remove_rmap", "folio_put", "folio_remove_rmap_pte"),
+    "unlock": ("pte_unmap_unlock", "page_vma_mapped_walk_done"),
+    "end": ("mmu_notifier_invalidate_range_end", "mmu_notifier_invalidate_range_only_end"),
+}
+_ORDER = ("start", "lock", "clear", "take", "change", "set", "free", "unlock", "end")
+
+#: Where an unmap does its steps: mm/memory.c.
+_UNMAP = {
+    "start": ("zap_page_range", "zap_page_range_single"),
+    "lock": ("zap_pte_range",),
+    "clear": ("zap_pte_range",),
+    "unlock": ("zap_pte_range",),
+    "end": ("zap_page_range", "zap_page_range_single"),
+}
+
+#: Where mprotect() does its steps: (step, file, function, calls).
+_PROTECT = (
+    ("start", "mm/mprotect.c", "change_pmd_range", _STEPS["start"]),
+    ("lock", "mm/mprotect.c", "change_pte_range", _STEPS["lock"]),
+    ("protect", "mm/mprotect.c", "change_pte_range", ("ptep_modify_prot_start",)),
+    ("unlock", "mm/mprotect.c", "change_pte_range", _STEPS["unlock"]),
+    ("end", "mm/mprotect.c", "change_pmd_range", _STEPS["end"]),
+)
+
+#: KVM's fault paths for direct roots: arch/x86/kvm/mmu/mmu.c, oldest name last.
+_FAULTS = ("direct_page_fault", "tdp_page_fault")
+_SAMPLED = ("mmu_notifier_seq", "mmu_invalidate_seq")
+_LOOKUPS = (
+    "try_async_pf",
+    "kvm_faultin_pfn",
+    "__kvm_faultin_pfn",
+    "kvm_mmu_faultin_pfn",
+    "kvm_hva_to_pfn",
+)
+_RETRIES = (
+    "mmu_notifier_retry",
+    "mmu_notifier_retry_hva",
+    "mmu_invalidate_retry_hva",
+    "is_page_fault_stale",
+)
+_MAPS = ("__direct_map", "direct_map", "kvm_tdp_mmu_map", "mmu_spte_set")
+
+_DEFERRED = (
+    "arch/x86/kvm/mmu/paging_tmpl.h",
+    "arch/x86/kvm/paging_tmpl.h",
+    "arch/x86/kvm/mmu/mmu.c",
+    "arch/x86/kvm/mmu.c",
+)
+_CACHE = "virt/kvm/pfncache.c"
+
+
+class Misplaced(Value, frozen=True):
+    """The surroundings are not as the environment has them: where, and why."""
+
+    place: Place
+    reason: str
+
+
+class Source:
+    """The files of one state of a tree, parsed when first asked for."""
+
+    def __init__(self, read: Read) -> None:
+        self.read = read
+        self._files: dict[str, Definitions] = {}
+
+    def file(self, path: str) -> Definitions:
+        """The functions of ``path`` by name; none where there is no such file."""
+        if path not in self._files:
+            self._files[path] = Definitions({path: self.read(path) or b""})
+        return self._files[path]
+
+    @cached_property
+    def kvm(self) -> Definitions:
+        """The functions of KVM's common code and of x86's MMU, by name.
+
+        Common code may define a function weakly that x86 defines for itself; its static
+        ones are its own.
+        """
+        common, *arch = (self.file(path) for path in KVM_FILES)
+        return Definitions.merged(common, arch)
+
+
+def calls(function: Function, names: Iterable[str]) -> list[Expr]:
+    """The calls of any of ``names`` in ``function``, in the order of the source."""
+    wanted = frozenset(names)
+    found = [e for e in every(function.body) if e.kind == "call" and e.name in wanted]
+    return sorted(found, key=lambda e: e.span)
+
+
+def core(source: Source, case: Case) -> tuple[Core, str]:
+    """The core's order for ``case``, and a note where it is assumed."""
+    function = source.file(case.path).get(case.function)
+    if function is None:
+        return _assumed(), f"{case.path} has no {case.function}(): its order is assumed"
+    at: dict[str, Expr] = {}
+    for step, names in _STEPS.items():
+        found = calls(function, names)
+        if step == "free":
+            sets = calls(function, ("set_pte_at_notify", "set_pte_at"))
+            found = [e for e in found if sets and e.span > sets[-1].span]
+        if found:
+            at[step] = found[-1] if step in ("unlock", "end") else found[0]
+    if "change" not in at:
+        at |= _apart(function)
+    missing = {"start", "lock", "change", "unlock", "end"} - at.keys()
+    if missing:
+        what = ", ".join(sorted(missing))
+        return _assumed(), f"{case.path}: {case.function}() has no {what}: its order is assumed"
+    steps = [
+        (name, Place(case.path, expr.line))
+        for name, expr in sorted(at.items(), key=lambda item: item[1].span)
+    ]
+    return Core(tuple(_completed(steps, _notifies_first(source)))), ""
+
+
+def _apart(function: Function) -> dict[str, Expr]:
+    """Notifying and setting the PTE in two calls; from 6.10 on it is only set."""
+    notified, set_ = (calls(function, (n,)) for n in ("mmu_notifier_change_pte", "set_pte_at"))
+    return {"change": (notified or set_)[-1], "set": set_[-1]} if set_ else {}
+
+
+def _completed(steps: list[tuple[str, Place]], notifies_first: bool) -> Iterable[tuple[str, Place]]:
+    """Add what is not a call: copying, and the PTE that set_pte_at_notify() sets."""
+    names = [name for name, _ in steps]
+    for name, place in steps:
+        if name == "change" and "set" not in names:
+            pair = [("change", place), ("set", place)]
+            yield from pair if notifies_first else reversed(pair)
+            if "free" not in names:
+                yield "free", place
+            continue
+        yield name, place
+        if name == "set" and "free" not in names:
+            yield "free", place
+        if name == "clear" or (name == "lock" and "clear" not in names):
+            yield "take", place
+
+
+def _notifies_first(source: Source) -> bool:
+    """Whether set_pte_at_notify() notifies before it sets, from its definition."""
+    data = source.read("include/linux/mmu_notifier.h") or b""
+    macro = re.search(rb"#define\s+set_pte_at_notify\((?:[^\n]*\\\n)+", data)
+    if macro is None:
+        return True
+    notified, set_ = macro[0].find(b"mmu_notifier_change_pte"), macro[0].find(b"set_pte_at(")
+    return notified < set_ or set_ < 0
+
+
+def _assumed() -> Core:
+    return Core(tuple((name, NOWHERE) for name in _ORDER))
+
+
+def unmap(source: Source, path: str = "mm/memory.c") -> Core:
+    """The core's order for an unmap; its places where they are found."""
+    places = dict.fromkeys(_ORDER, NOWHERE)
+    for step, names in _UNMAP.items():
+        for name in names:
+            function = source.file(path).get(name)
+            found = calls(function, _STEPS[step]) if function else []
+            if found:
+                places[step] = Place(path, found[0].line)
+                break
+    places["free"] = places["unlock"]
+    return Core(tuple(places.items()))
+
+
+def protect(source: Source) -> Core:
+    """The core's order where mprotect() makes a range read-only; its places where found."""
+    places = dict.fromkeys(("start", "lock", "protect", "unlock", "end"), NOWHERE)
+    for step, path, name, names in _PROTECT:
+        function = source.file(path).get(name)
+        found = calls(function, names) if function else []
+        if found:
+            places[step] = Place(path, found[0].line)
+    return Core(tuple(places.items()))
+
+
+def guest(source: Source) -> tuple[Guest, str] | Misplaced:
+    """Where the fault path does its steps, which must be in the order that is explored."""
+    for name in _FAULTS:
+        function = source.kvm.get(name)
+        if function is None:
+            continue
+        lookup, retry, maps = (calls(function, names) for names in (_LOOKUPS, _RETRIES, _MAPS))
+        if not (lookup and retry and maps):
+            return Misplaced(Place(function.path, function.line), f"{name}() is not understood")
+        sample = _sample(source, function, lookup[0])
+        if sample is None:
+            reason = f"{name}() looks the page up before it samples the sequence"
+            return Misplaced(Place(function.path, lookup[0].line), reason)
+        locks = calls(function, ("spin_lock", "write_lock"))
+        # Where the TDP MMU has a branch of its own, the rmap MMU's is the last one.
+        asked = retry[-1]
+        before = [e for e in locks if e.span < asked.span]
+        if not before or not lookup[0].span < before[-1].span < asked.span < maps[-1].span:
+            reason = f"{name}() does not ask for a retry under the lock before it maps"
+            return Misplaced(Place(function.path, asked.line), reason)
+        path = function.path
+        lines = (lookup[0].line, before[-1].line, asked.line, maps[-1].line)
+        return Guest(sample, *(Place(path, line) for line in lines)), ""
+    return Guest(), "the fault path is not x86's: its order is assumed"
+
+
+def _sample(source: Source, fault: Function, lookup: Expr) -> Place | None:
+    """Where the sequence is sampled: before the lookup, or first thing in it."""
+    for function in (fault, source.kvm.get(lookup.name)):
+        if function is None:
+            continue
+        reads = [
+            e
+            for e in every(function.body)
+            if e.kind == "assign" and e.name == "=" and e.args[1].name in _SAMPLED
+        ]
+        inner = calls(function, _LOOKUPS)
+        first = min(reads, key=lambda e: e.span, default=None)
+        if first is not None and (not inner or first.span < inner[0].span):
+            return Place(function.path, first.line)
+    return None
+
+
+def deferred(source: Source) -> Place | None:
+    """Where SPTEs are dropped without a flush that is only counted, or None."""
+    for path in _DEFERRED:
+        data = source.read(path) or b""
+        found = re.search(rb"->tlbs_dirty\+\+", data)
+        if found:
+            return Place(path, data.count(b"\n", 0, found.start()) + 1)
+    return None
+
+
+def pfn_cache(source: Source) -> Place | None:
+    """Where a pfn cache asks whether it must look its page up again, or None."""
+    if not source.file(_CACHE):
+        return None
+    for function in source.file(_CACHE).values():
+        found = calls(function, ("mmu_notifier_retry_cache", "mmu_invalidate_retry_cache"))
+        if found:
+            return Place(_CACHE, found[0].line)
+    return Place(_CACHE, 1)
+
+
+def memslots(source: Source) -> Memslots | None:
+    """Where a memslot is removed, while no invalidation is active; None where none waits."""
+    path = KVM_FILES[0]
+    functions = source.file(path)
+    for name in ("kvm_swap_active_memslots", "install_new_memslots"):
+        function = functions.get(name)
+        waits = [
+            e for e in every(function.body) if e.name == "mn_active_invalidate_count"
+        ] if function else []  # fmt: skip
+        if function is None or not waits:
+            continue
+        synced = calls(function, ("synchronize_srcu_expedited", "synchronize_srcu"))
+        zaps = [
+            Place(path, found[0].line)
+            for other in functions.values()
+            if (found := calls(other, ("kvm_arch_flush_shadow_memslot",)))
+        ]
+        wait = Place(path, waits[0].line)
+        return Memslots(
+            wait,
+            Place(path, synced[0].line) if synced else wait,
+            zaps[0] if zaps else wait,
+        )
+    return None
+
+
+def rollback(source: Source) -> Place | None:
+    """Where the core ends what a failed non-blocking start began, or None."""
+    path = "mm/mmu_notifier.c"
+    functions = source.file(path)
+    ends = {f.name for f in functions.values() if _calls_member(f, "invalidate_range_end")}
+    for name in ("mn_hlist_invalidate_range_start", "__mmu_notifier_invalidate_range_start"):
+        function = functions.get(name)
+        if function is None:
+            continue
+        found = _calls_member(function, "invalidate_range_end") or calls(function, ends)
+        if found:
+            return Place(path, found[0].line)
+    return None
+
+
+def _calls_member(function: Function, member: str) -> list[Expr]:
+    """The calls through a table's ``member`` in ``function``."""
+    return [e for e in every(function.body) if e.kind == "call" and e.args[0].name == member]

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The guard in KVM's range callbacks: leave flagged ranges to change_pte().
+
+Sound in the direct idiom only, where change_pte() bumps the invalidation sequence
+under mmu_lock after the primary PTE was cleared: a fault that looked up the old page
+sees a changed sequence and retries, and a later one waits for the page-table lock.
+In the hva-range idiom change_pte() depends on what range_start() does, so the guard is
+refused there, reason by reason, with lines.
+
+Before:
+
+    struct kvm *kvm = mmu_notifier_to_kvm(mn);
+    int idx;
+
+    idx = srcu_read_lock(&kvm->srcu);
+
+After:
+
+    struct kvm *kvm = mmu_notifier_to_kvm(mn);
+    int idx;
+
+    if (mmu_notifier_range_use_change_pte(range))
+            return 0;
+
+    idx = srcu_read_lock(&kvm->srcu);
+"""
+
+from __future__ import annotations
+
+from patchgen.model.base import Evidence, Place, Span
+from patchgen.model.code import Decl, Expr, Function, If, Return, Stmt
+from patchgen.model.facts import FileFacts
+from patchgen.model.outcome import UserError
+from patchgen.model.plan import AlreadyThere, Change, PatchPlan, Refusal
+from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
+from patchgen.recipes.kvm.unsafe import unsafe_reasons
+from patchgen.source.c.walk import calls, expressions
+from patchgen.source.facts.kvm import KVM_MAIN, KvmFacts, kvm_facts
+
+NAME = "kvm-change-pte"
+HELPER = "mmu_notifier_range_use_change_pte"
+
+
+def kvm_of(state: State) -> KvmFacts:
+    """KVM's callbacks; UserError where the tree has no KVM or no table in it."""
+    if state.read(KVM_MAIN) is None:
+        raise UserError("the tree has no such file, so there is no KVM to change", KVM_MAIN)
+    found = kvm_facts(sound_facts(state, KVM_MAIN))
+    if found is None:
+        raise UserError("no struct mmu_notifier_ops is initialised in it", KVM_MAIN)
+    return found
+
+
+def refuse_idiom(state: State, recipe: str = NAME) -> Refusal | None:
+    """The refusal where KVM's idiom does not allow the guard; None where it does."""
+    kvm = kvm_of(state)
+    if kvm.idiom == "direct":
+        return None
+    if kvm.idiom == "none":
+        return Refusal(
+            recipe,
+            "absent",
+            "KVM has no change_pte() callback in this tree: nothing to re-enable",
+            kvm.evidence,
+        )
+    if kvm.idiom == "hva-range":
+        return Refusal(
+            recipe,
+            "unsafe",
+            "KVM's change_pte() depends on what range_start() does here (hva-range idiom):"
+            " returning early from the range callbacks breaks it",
+            unsafe_reasons(state, kvm),
+        )
+    return Refusal(
+        recipe, "unsafe", "change_pte() does not bump the invalidation sequence", kvm.evidence
+    )
+
+
+def plan(state: State, options: Options) -> StepResult:
+    """Guards for both range callbacks, or why not."""
+    refusal = refuse_idiom(state)
+    if refusal:
+        return refusal
+    kvm = kvm_of(state)
+    facts = state.facts(KVM_MAIN)
+    callbacks = [facts.function(name) for name in (kvm.start, kvm.end)]
+    start, end = callbacks
+    if start is None or end is None:
+        missing = "invalidate_range_start" if start is None else "invalidate_range_end"
+        place = Place(KVM_MAIN, kvm.table.line)
+        return Refusal(NAME, "unsafe", f"KVM's {missing}() is not defined in {KVM_MAIN}",
+                       (Evidence(place, f"the table names {kvm.start or 'none'},"
+                                 f" {kvm.end or 'none'}"),))  # fmt: skip
+    guards = {function.name: guard_of(function) for function in (start, end)}
+    present = [g for g in guards.values() if g is not None]
+    if len(present) == 2:
+        return AlreadyThere(
+            NAME, tuple(Evidence(Place(KVM_MAIN, g.line), "guarded here") for g in present)
+        )
+    if len(present) == 1:
+        return _half(guards, (start, end))
+    source = state.read(KVM_MAIN) or b""
+    outcomes = [
+        insertion(function, number, source, facts) for number, function in enumerate((start, end))
+    ]
+    changes = [outcome for outcome in outcomes if isinstance(outcome, Change)]
+    late = [outcome for outcome in outcomes if isinstance(outcome, Evidence)]
+    if late:
+        return Refusal(
+            NAME, "unsafe", "the guard cannot stand before every change of state", tuple(late)
+        )
+    return PatchPlan(
+        recipe=NAME,
+        subject="KVM: re-enable the change_pte() optimisation",
+        message="kvm-change-pte/message.j2",
+        context={
+            "start": start.name,
+            "end": end.name,
+            "change_pte": kvm.change_pte,
+            "sequence": kvm.sequence,
+            "count": kvm.count,
+        },
+        changes=tuple(changes),
+        note="1 file, 2 callbacks",
+    )
+
+
+def guard_of(function: Function) -> If | None:
+    """The ``if (mmu_notifier_range_use_change_pte(...)) return`` of a callback."""
+    for statement in function.body.body:
+        if isinstance(statement, If) and any(calls(statement.test, HELPER)):
+            if statement.test.kind == "call" and _returns(statement.then):
+                return statement
+            return None
+    return None
+
+
+def _returns(statement: Stmt) -> bool:
+    from patchgen.source.c.walk import walk
+
+    return any(isinstance(found, Return) for found in walk(statement))
+
+
+def _half(guards: dict[str, If | None], functions: tuple[Function, Function]) -> Refusal:
+    evidence = []
+    for function in functions:
+        guard = guards[function.name]
+        line, text = (guard.line, "is guarded") if guard else (function.line, "is not guarded")
+        evidence.append(Evidence(Place(KVM_MAIN, line), f"{function.name}() {text}"))
+    return Refusal(
+        NAME,
+        "half",
+        "the guard is in one of the two range callbacks only; remove it or complete it by hand",
+        tuple(evidence),
+    )
+
+
+_COMMENTS = (
+    (
+        "The pages of this range stay mapped: change_pte() updates each",
+        "of them in place, and bumps the sequence that page faults",
+        "check, before the primary MMU uses the new entry.",
+    ),
+    (
+        "range_start() left this range alone, so there is no count to",
+        "drop here.  Both callbacks decide by the same flag, which does",
+        "not change within a section.",
+    ),
+)
+
+
+def insertion(
+    function: Function, number: int, source: bytes, facts: FileFacts
+) -> Change | Evidence:
+    """The guard's change for range_start() (``number`` 0) or range_end() (1).
+
+    Else the declaration that changes state before it could stand.
+    """
+    parameter = next((p for p in function.params if "mmu_notifier_range" in p.type), None)
+    if parameter is None or not parameter.name:
+        return Evidence(
+            Place(KVM_MAIN, function.line), f"{function.name}() has no mmu_notifier_range parameter"
+        )
+    declared = 0
+    for statement in function.body.body:
+        if not isinstance(statement, Decl):
+            break
+        declared += 1
+        bad = next(
+            (e for v in statement.variables if v.init for e in _effects(v.init, facts)), None
+        )
+        if bad is not None:
+            return Evidence(
+                Place(KVM_MAIN, bad.line), f"{bad.name or 'a side effect'}() in a declaration"
+            )
+    after = function.body.body[declared - 1].span.end if declared else function.body.span.start + 1
+    return Change(
+        path=KVM_MAIN,
+        span=Span(*(_next_code_line(source, after),) * 2),
+        template="kvm-change-pte/guard.c.j2",
+        context={
+            "range": parameter.name,
+            "value": "" if function.result == "void" else " 0",
+            "lines": list(_COMMENTS[number]),
+        },
+    )
+
+
+#: Calls that compute an address or a truth value and change nothing
+#: (include/linux/container_of.h, include/linux/compiler.h).
+_PURE = frozenset({"container_of", "likely", "unlikely", "READ_ONCE"})
+
+
+def _effects(init: Expr, facts: FileFacts, depth: int = 0) -> list[Expr]:
+    """The parts of an initialiser that change state, as far as can be told."""
+    return [
+        found
+        for found in expressions(init)
+        if (found.kind == "call" and not _is_pure(found.name, facts, depth))
+        or found.kind in ("assign", "postfix", "stmtexpr", "unknown")
+    ]
+
+
+def _is_pure(name: str, facts: FileFacts, depth: int) -> bool:
+    """Whether a call only computes: known, or one ``return`` of something pure."""
+    if name in _PURE:
+        return True
+    function = facts.function(name)
+    if function is None or depth > 3 or len(function.body.body) != 1:
+        return False
+    only = function.body.body[0]
+    return (
+        isinstance(only, Return)
+        and only.value is not None
+        and not _effects(only.value, facts, depth + 1)
+    )
+
+
+def _next_code_line(source: bytes, offset: int) -> int:
+    """Start of the first line after ``offset`` that is not blank."""
+    at = source.find(b"\n", offset) + 1
+    while source[at : source.find(b"\n", at)].strip() == b"":
+        at = source.find(b"\n", at) + 1
+    return at
+
+
+def _needs(state: State) -> tuple[str, ...]:
+    from patchgen.recipes.mmu_notifier.use_change_pte_flag import range_carries_event
+
+    first = () if range_carries_event(state) else ("mmu-notifier-v05",)
+    return (*first, "use-change-pte-flag", "kvm-flush-deferred-tlb")
+
+
+RECIPE = Recipe(
+    name=NAME,
+    summary="leave ranges that change_pte() covers to it (guard in both range callbacks)",
+    steps=(plan,),
+    needs=_needs,
+    applies=refuse_idiom,
+    changes_kvm=True,
+)

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The flag MMU_NOTIFIER_USE_CHANGE_PTE, its helper, and the flag at the right sites.
+
+A site gets the flag where analysis shows a single-page section whose every PTE
+change reaches set_pte_at_notify() with a transition that change_pte() can follow
+(:mod:`patchgen.analysis.entries.covered`).  Every other user of set_pte_at_notify() is left
+alone, and the plan says why.
+
+Before:
+
+    mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, vma, mm, addr,
+                            addr + PAGE_SIZE);
+
+After:
+
+    mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR,
+                            MMU_NOTIFIER_USE_CHANGE_PTE, vma, mm, addr,
+                            addr + PAGE_SIZE);
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from patchgen.analysis.entries.covered import Coverage, section_coverage
+from patchgen.model.base import Evidence, Place, Span
+from patchgen.model.code import Expr, Function
+from patchgen.model.plan import AlreadyThere, Change, LeftAlone, PatchPlan, Refusal
+from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
+from patchgen.recipes.wrapping import argument_texts, line_prefix, wrap_arguments
+from patchgen.source.c.text import bare, text
+from patchgen.source.c.walk import calls
+
+NAME = "use-change-pte-flag"
+HEADER = "include/linux/mmu_notifier.h"
+FLAG = "MMU_NOTIFIER_USE_CHANGE_PTE"
+HELPER = "mmu_notifier_range_use_change_pte"
+BLOCKABLE = "MMU_NOTIFIER_RANGE_BLOCKABLE"
+INIT = "mmu_notifier_range_init"
+#: Where BIT() is declared, which checkpatch wants instead of (1 << n).
+BITS = "include/linux/bits.h"
+
+
+def range_carries_event(state: State) -> bool:
+    """Whether ranges carry an event and flags (5.2 and later, or the v05 series)."""
+    return BLOCKABLE.encode() in (state.read(HEADER) or b"")
+
+
+def plan(state: State, options: Options) -> StepResult:
+    """The flag's definition and its sites, or why not."""
+    header = state.read(HEADER)
+    if header is None:
+        return _refusal("the tree has no mmu notifier header", HEADER, 1, "not there")
+    if not range_carries_event(state):
+        return _refusal("ranges carry no flags in this tree", HEADER, 1, "needs mmu-notifier-v05")
+    users = [path for path in state.paths_mentioning("set_pte_at_notify") if path.endswith(".c")]
+    if not any(f"define {word}".encode() in header for word in ("set_pte_at_notify",)):
+        return _refusal("there is no set_pte_at_notify() in this tree", HEADER, 1, "no such macro")
+    changes: list[Change] = []
+    left: list[LeftAlone] = []
+    flagged: list[tuple[str, Coverage]] = []
+    present = 0
+    state.facts_of(users)  # side by side; below they are asked for one by one
+    for path in users:
+        for site in _sites_of(state, path):
+            if isinstance(site, LeftAlone):
+                left.append(site)
+            elif isinstance(site, Change):
+                changes.append(site)
+            elif isinstance(site, Coverage):
+                flagged.append((path, site))
+            else:
+                present += 1
+    definitions = _definitions(header, state.read(BITS) is not None)
+    if isinstance(definitions, Refusal):
+        return definitions
+    if not definitions and not changes:
+        return AlreadyThere(NAME, _present_evidence(header, present))
+    if not changes and not present:
+        return Refusal(
+            NAME, "absent", "no section is covered by change_pte() alone",
+            tuple(Evidence(alone.place, alone.reason) for alone in left),
+        )  # fmt: skip
+    files = {change.path for change in changes} | ({HEADER} if definitions else set())
+    total = len(changes) + len(left) + present
+    return PatchPlan(
+        recipe=NAME,
+        subject="mm/mmu_notifier: flag ranges that change_pte() covers",
+        message=f"{NAME}/message.j2",
+        context={
+            "sites": [
+                {"path": path, "function": found.function, "how": " or ".join(found.transitions)}
+                for path, found in flagged
+            ],
+            "left": [{"where": str(alone.place), "why": alone.reason} for alone in left],
+            "defines": bool(definitions),
+        },
+        changes=(*definitions, *changes),
+        note=f"{len(files)} file{'s' if len(files) > 1 else ''}, {len(changes)} of {total} sites",
+        left_alone=tuple(left),
+    )
+
+
+def _sites_of(state: State, path: str) -> list[LeftAlone | Change | Coverage | None]:
+    """What becomes of a file's set_pte_at_notify() users; None: flagged already."""
+    found: list[LeftAlone | Change | Coverage | None] = []
+    facts = sound_facts(state, path)
+    known = state.definitions(path)
+    source = state.read(path) or b""
+    for function in facts.functions:
+        notified = list(calls(function.body, "set_pte_at_notify"))
+        if not notified:
+            continue
+        inits = [call for call in calls(function.body) if call.name.startswith(INIT)]
+        place = Place(path, notified[0].line)
+        if not inits:
+            coverage = section_coverage(function, "", None, known)
+            reason = (
+                coverage.faults[0].text
+                if coverage.faults
+                else ("the section is opened by a caller, which this analysis does not follow")
+            )
+            found.append(LeftAlone(place, reason))
+            continue
+        if len(inits) > 1 or inits[0].name != INIT or len(inits[0].args) < 8:
+            found.append(LeftAlone(place, "its range is initialised in a way that is not known"))
+            continue
+        found += _site(function, inits[0], place, source, known)
+    return found
+
+
+def _site(
+    function: Function, init: Expr, place: Place, source: bytes, known: Mapping[str, Function]
+) -> list[LeftAlone | Change | Coverage | None]:
+    arguments = init.args[1:]
+    if FLAG in text(arguments[2]):
+        return [None]
+    range_name = text(bare(arguments[0])).lstrip("&")
+    coverage = section_coverage(function, range_name, (arguments[-2], arguments[-1]), known)
+    if not coverage.covered:
+        fault = coverage.faults[0]
+        near = fault.place.path == place.path and fault.place.line in range(
+            function.line, function.end_line + 1
+        )
+        return [LeftAlone(place, fault.text if near else f"{fault.place}: {fault.text}")]
+    return [coverage, _flagged(function.path, init, source)]
+
+
+def _flagged(path: str, init: Expr, source: bytes) -> Change:
+    """The call with the flag, its arguments wrapped anew."""
+    texts = argument_texts(source, init)
+    texts[2] = FLAG if texts[2] == "0" else f"{texts[2]} | {FLAG}"
+    open_at = source.index(b"(", init.args[0].span.end)
+    prefix = line_prefix(source, open_at) + "("
+    lines = wrap_arguments(prefix, texts, tail=");")
+    # The semicolon belongs to the statement; it only counts for the width.
+    lines[-1] = lines[-1].removesuffix(");")
+    return Change(
+        path, Span(open_at + 1, init.span.end - 1), f"{NAME}/arguments.c.j2", {"lines": lines}
+    )
+
+
+# -- the header -------------------------------------------------------------
+
+
+def _definitions(header: bytes, has_bits: bool) -> list[Change] | Refusal:
+    """The flag's and the helper's definitions, as far as the header lacks them."""
+    changes: list[Change] = []
+    defined = re.search(rb"^#define[ \t]+%s\b[^\n]*\n" % FLAG.encode(), header, re.M)
+    if not defined:
+        flag = re.search(
+            rb"^#define[ \t]+%s[ \t]+\(1 << 0\)[^\n]*\n" % BLOCKABLE.encode(), header, re.M
+        )
+        if not flag:
+            return _refusal(f"{BLOCKABLE} is not (1 << 0)", HEADER, 1, "no bit to choose")
+        taken = re.search(rb"^#define[ \t]+(MMU_NOTIFIER_\w+)[ \t]+\(1 << 1\)", header, re.M)
+        if taken:
+            line = header[: taken.start()].count(b"\n") + 1
+            name = taken.group(1).decode()
+            return _refusal("bit 1 of the flags is taken", HEADER, line, name)
+        changes.append(
+            Change(
+                HEADER,
+                Span(flag.end(), flag.end()),
+                f"{NAME}/flag.h.j2",
+                {"flag": FLAG, "value": "BIT(1)" if has_bits else "(1 << 1)"},
+            )
+        )
+    if HELPER.encode() not in header:
+        from patchgen.source.c.body import functions_in
+
+        blockable = "mmu_notifier_range_blockable"
+        bodies = functions_in(header, HEADER, wanted=lambda name: name == blockable)
+        if len(bodies) != 2:
+            return _refusal(
+                f"{blockable}() is not defined once in each CONFIG branch", HEADER, 1,
+                f"{len(bodies)} definitions",
+            )  # fmt: skip
+        for number, body in enumerate(bodies):
+            at = header.index(b"\n", body.span.end) + 1
+            context: dict[str, str | int | bool | list[str]] = {
+                "helper": HELPER,
+                "value": f"range->flags & {FLAG}" if number == 0 else "false",
+            }
+            changes.append(Change(HEADER, Span(at, at), f"{NAME}/helper.h.j2", context))
+    return changes
+
+
+def _present_evidence(header: bytes, sites: int) -> tuple[Evidence, ...]:
+    at = header.index(FLAG.encode())
+    line = header[:at].count(b"\n") + 1
+    return (Evidence(Place(HEADER, line), f"{FLAG} is there, {sites} sites have it"),)
+
+
+def _refusal(reason: str, path: str, line: int, text: str) -> Refusal:
+    return Refusal(NAME, "unsafe", reason, (Evidence(Place(path, line), text),))
+
+
+RECIPE = Recipe(
+    name=NAME,
+    summary="flag notifier ranges whose every change reaches change_pte()",
+    steps=(plan,),
+    needs=lambda state: () if range_carries_event(state) else ("mmu-notifier-v05",),
+)

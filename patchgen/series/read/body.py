@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A decoded mail → a patch: message, note and diff, as ``git am`` would see them.
+
+The message and the author come from ``git mailinfo``, so that they are what git am
+records; before it runs, the body must have one place only where the message can
+end, and a diff that is nothing but a diff.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from patchgen.commits.diff import FileChange, parse_diff
+from patchgen.commits.git import Git, GitFailed
+from patchgen.commits.identity import checked
+from patchgen.commits.patchset import ReadPatch
+from patchgen.model.outcome import UserError
+from patchgen.series.read.guard import is_bidi
+from patchgen.series.read.mail import Mail
+
+_DIFF = re.compile(rb"^(?:diff --git |diff -|Index: |--- \S[^\n]*\n\+\+\+ )", re.MULTILINE)
+_RULE = re.compile(rb"^---[ \t]*$", re.MULTILINE)
+_LOOSE = re.compile(rb"^@@ -\d", re.MULTILINE)
+_MODES = ("", "100644", "100755")
+_SPECIAL = {"120000": "a symbolic link", "160000": "a submodule", "040000": "a folder"}
+# C0 but tab, newline, form feed (old kernel files have it) and carriage return; DEL.
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+
+
+def has_diff(mail: Mail) -> bool:
+    """Whether the mail carries anything that git would apply."""
+    return _DIFF.search(mail.body) is not None
+
+
+def read_patch(mail: Mail, number: int, allow: Collection[str] = ()) -> ReadPatch:
+    """The patch of a mail, or UserError with the reason.
+
+    ``allow`` names paths for which odd modes and control characters are let
+    through.
+    """
+    text, note, diff = split_body(mail)
+    changes = parse_diff(diff, mail.where)
+    if not changes:
+        raise UserError("the mail holds no diff", mail.where)
+    for change in changes:
+        _check_change(change, mail.where, allow)
+    info, message = _mailinfo(mail)
+    author = checked(info.get("Author", ""), info.get("Email", ""), mail.where)
+    _check_text(f"{info.get('Subject', '')}\n{message}\n{text.decode('latin-1')}", mail.where)
+    date, zone = _date(info.get("Date", ""), mail.where)
+    subject = info.get("Subject", "").strip()
+    if not subject:
+        raise UserError("the mail has an empty subject", mail.where)
+    return ReadPatch(
+        number=number,
+        where=mail.where,
+        subject=subject,
+        message=stripspace(f"{subject}\n\n{message}").rstrip("\n"),
+        author=author,
+        date=date,
+        zone=zone,
+        diff=diff,
+        changes=changes,
+        mail=mail.plain,
+        note=note,
+        message_id=mail.headers.get("message-id", b"").decode(errors="replace").strip("<> "),
+    )
+
+
+def split_body(mail: Mail) -> tuple[bytes, str, bytes]:
+    """Message, note below ``---``, and diff.
+
+    A diff above a ``---`` is in the message, where a reader takes it for prose and
+    git applies it: refused.
+    """
+    body = mail.body
+    start = _DIFF.search(body)
+    if start is None:
+        raise UserError("the mail holds no diff", mail.where)
+    rule = _RULE.search(body)
+    if rule is None:
+        return body[: start.start()], "", body[start.start() :]
+    if rule.start() > start.start():
+        line = body.count(b"\n", 0, start.start()) + 1
+        raise UserError(
+            f"line {line} of the body: a diff inside the commit message", mail.where, "indent it"
+        )
+    note = body[rule.end() : start.start()].strip(b"\n")
+    if _LOOSE.search(note):
+        raise UserError("a hunk without a file, below the ---", mail.where, "git am stops at it")
+    return body[: rule.start()], note.decode(errors="replace"), body[start.start() :]
+
+
+def _mailinfo(mail: Mail) -> tuple[dict[str, str], str]:
+    with TemporaryDirectory(prefix="patchgen-") as folder:
+        message, patch = Path(folder) / "msg", Path(folder) / "patch"
+        try:
+            out = Git(None).run("mailinfo", str(message), str(patch), stdin=mail.plain)
+        except GitFailed as error:
+            raise UserError(f"git mailinfo: {error.stderr}", mail.where) from error
+        text = message.read_bytes().decode(errors="surrogateescape")
+    pairs = (line.partition(": ") for line in out.decode(errors="surrogateescape").splitlines())
+    return {key: value for key, _, value in pairs if key}, text
+
+
+def stripspace(text: str) -> str:
+    """``git stripspace``: no trailing blanks, no runs of empty lines."""
+    lines = [line.rstrip(" \t\n\r\v\f") for line in text.split("\n")]
+    out = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+    return f"{out}\n" if out else ""
+
+
+def _date(text: str, where: str) -> tuple[int, str]:
+    try:
+        moment = parsedate_to_datetime(text)
+        seconds = int(moment.timestamp())
+    except (ValueError, TypeError, OverflowError, IndexError) as error:
+        raise UserError(f"the mail has no date that can be read: {text!r}", where) from error
+    if seconds < 0:
+        raise UserError(f"the mail is from before 1970: {text!r}", where)
+    return seconds, moment.strftime("%z")[:5] or "+0000"
+
+
+def _check_change(change: FileChange, where: str, allow: Collection[str]) -> None:
+    path = change.new or change.old
+    if path in allow:
+        return
+    if change.binary:
+        raise UserError(f"{path}: a binary diff", where, "it cannot be reviewed")
+    for mode in (change.old_mode, change.new_mode):
+        if mode not in _MODES:
+            kind = _SPECIAL.get(mode, "an odd mode")
+            raise UserError(f"{path}: {kind} ({mode})", where, f"--allow {path} lets it through")
+    for hunk in change.hunks:
+        for line in hunk.lines:
+            if line.startswith(b"+") and (found := _odd(line)):
+                raise UserError(
+                    f"{path}: an added line holds the control character {found}",
+                    where,
+                    f"--allow {path} lets it through",
+                )
+
+
+def _odd(line: bytes) -> str:
+    if match := _CONTROL.search(line):
+        return ascii(match[0].decode("latin-1"))
+    if line.isascii():
+        return ""
+    text = line.decode(errors="replace")
+    return next((ascii(char) for char in text if is_bidi(char)), "")
+
+
+def _check_text(text: str, where: str) -> None:
+    if match := re.search("[\x00-\x08\x0b\x0e-\x1f\x7f]", text):
+        raise UserError(f"the message holds the control character {match[0]!a}", where)
+    if found := next((char for char in text if is_bidi(char)), ""):
+        raise UserError(f"the message holds the control character {found!a}", where)

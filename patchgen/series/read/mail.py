@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One mail, decoded: headers as written, the body as the bytes that were meant."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from email.message import Message
+from email.parser import HeaderParser
+
+from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
+from patchgen.series.read.sources import RawMail
+
+_KEPT = ("from", "date", "subject")
+_CONTENT = ("text/plain", "text/x-patch", "text/x-diff")
+
+
+class Mail(Value, frozen=True):
+    """A mail with its transfer encoding taken off.
+
+    ``headers`` holds From, Date, Subject and Message-ID as raw bytes with their
+    folding, keyed in small letters; ``charset`` is what the body is written in.
+    """
+
+    where: str
+    headers: dict[str, bytes]
+    charset: str
+    body: bytes
+
+    @property
+    def plain(self) -> bytes:
+        """The mail again, in 8bit and without anything that git would trip over."""
+        head = b"".join(
+            b"%s: %s\n" % (name.title().encode(), self.headers[name])
+            for name in _KEPT
+            if name in self.headers
+        )
+        mime = f"Content-Type: text/plain; charset={self.charset}\n" if self.charset else ""
+        mime += "Content-Transfer-Encoding: 8bit\n"
+        return head + b"MIME-Version: 1.0\n" + mime.encode() + b"\n" + self.body
+
+
+def decode(raw: RawMail) -> Mail:
+    """Take the transfer encoding off, or UserError for a form that hides things."""
+    head, body = _split(raw.data)
+    headers = _headers(head, raw.where)
+    message = HeaderParser().parsestr(head.decode("latin-1"))
+    kind = message.get_content_type()
+    if kind.startswith("multipart/"):
+        message, body = _only_text(message, body, raw.where)
+        kind = message.get_content_type()
+    if kind not in _CONTENT:
+        raise UserError(f"the mail is {kind}, not plain text", raw.where, "send plain text")
+    if str(message.get_param("format", "")).lower() == "flowed":
+        raise UserError(
+            "the mail is format=flowed, which breaks long lines of a patch",
+            raw.where,
+            "send it with git send-email",
+        )
+    charset = message.get_content_charset() or ""
+    if not re.fullmatch(r"[A-Za-z0-9._:-]*", charset):
+        raise UserError(f"the mail has an odd charset: {charset!r}", raw.where)
+    body = _transfer(str(message.get("Content-Transfer-Encoding", "")), body, raw.where)
+    if b"\0" in body:
+        raise UserError("the mail holds a NUL byte", raw.where)
+    return Mail(raw.where, headers, charset, body)
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    match = re.search(rb"\r?\n\r?\n", data)
+    return (data[: match.start()], data[match.end() :]) if match else (data, b"")
+
+
+def _headers(head: bytes, where: str) -> dict[str, bytes]:
+    """The headers that count; a second one of a kind could say two things."""
+    found: dict[str, bytes] = {}
+    for match in re.finditer(rb"^([!-9;-~]+):[ \t]*(.*(?:\r?\n[ \t].*)*)", head, re.MULTILINE):
+        name = match[1].decode().lower()
+        if name not in (*_KEPT, "message-id"):
+            continue
+        if name in found:
+            raise UserError(f"the mail has two {name} headers", where)
+        found[name] = match[2].replace(b"\r", b"").rstrip()
+    for name in _KEPT:
+        if not found.get(name):
+            raise UserError(f"the mail has no {name.title()} header", where)
+    return found
+
+
+def _only_text(
+    message: Message[str, str], body: bytes, where: str
+) -> tuple[Message[str, str], bytes]:
+    """The text of a signed mail; any other multipart mail is refused."""
+    boundary = message.get_boundary()
+    refused = UserError(
+        f"the mail is {message.get_content_type()}: more than one part", where, "send plain text"
+    )
+    if message.get_content_type() != "multipart/signed" or not boundary:
+        raise refused
+    mark = re.escape(boundary.encode("latin-1", "replace"))
+    parts = re.split(rb"(?:^|\r?\n)--" + mark + rb"(?:--)?[ \t]*(?:\r?\n|$)", body)
+    if len(parts) != 4:
+        raise refused
+    head, text = _split(parts[1] if parts[1][:1] not in b"\r\n" else b"\n" + parts[1])
+    inner = HeaderParser().parsestr(head.decode("latin-1"))
+    other = HeaderParser().parsestr(_split(parts[2])[0].decode("latin-1"))
+    signature = other.get_content_type() in (
+        "application/pgp-signature",
+        "application/pkcs7-signature",
+        "application/x-pkcs7-signature",
+    )
+    if inner.is_multipart() or inner.get_content_maintype() == "multipart" or not signature:
+        raise refused
+    return inner, text + b"\n"
+
+
+def _transfer(encoding: str, body: bytes, where: str) -> bytes:
+    encoding = encoding.strip().lower()
+    if encoding in ("", "7bit", "8bit", "binary"):
+        # As git mailsplit does without --keep-cr.
+        return body.replace(b"\r\n", b"\n")
+    try:
+        if encoding == "base64":
+            decoded = base64.b64decode(re.sub(rb"\s+", b"", body), validate=True)
+        elif encoding == "quoted-printable":
+            decoded = _unquoted(body)
+        else:
+            raise UserError(f"the mail has an unknown transfer encoding: {encoding!r}", where)
+    except binascii.Error as error:
+        raise UserError(f"the mail's {encoding} cannot be decoded: {error}", where) from error
+    lines = decoded.count(b"\n")
+    if lines and decoded.count(b"\r\n") == lines:
+        # Every line: the line ends are the mail's.  Some lines: they are the file's.
+        decoded = decoded.replace(b"\r\n", b"\n")
+    return decoded
+
+
+def _unquoted(body: bytes) -> bytes:
+    """Quoted-printable; what is no valid escape is an error, not text."""
+    body = re.sub(rb"[ \t]+(\r?\n)", rb"\1", body)
+    body = body.replace(b"\r\n", b"\n").replace(b"=\n", b"")
+    if bad := re.search(rb"=(?![0-9A-Fa-f]{2}).{0,2}", body):
+        raise binascii.Error(f"odd escape {bad[0].decode('latin-1')!a}")
+    return re.sub(rb"=([0-9A-Fa-f]{2})", lambda match: bytes([int(match[1], 16)]), body)

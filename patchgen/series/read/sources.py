@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where mails come from: an mbox, a maildir, a folder, files, or stdin."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
+
+# A mail of the largest driver dumps on the lists has some 20 MB; git am needs 690 MB
+# of memory for one of 200 MB.
+MAX_MAIL = 64 << 20
+MAX_SERIES = 256 << 20
+
+_SUFFIXES = (".patch", ".eml", ".mbox", ".mbx", ".mail")
+# git's own idea of a From_ line (mailsplit.c): a time of day with a year behind it.
+_FROM = re.compile(rb"From [^\n]*\d:\d\d[^\n]* \d{4,}[^\n]*\n")
+_NEXT_FROM = re.compile(rb"\n(?=" + _FROM.pattern + rb")")  # begins with what is searched fast
+_HEADER = re.compile(rb"[!-9;-~]+:")
+
+
+class RawMail(Value, frozen=True):
+    """One mail as it came: ``where`` names its file, and which message in it."""
+
+    where: str
+    data: bytes
+
+
+def read_mails(sources: Sequence[str | Path], stdin: BinaryIO | None = None) -> list[RawMail]:
+    """All mails of ``sources``: paths, or ``-`` for stdin.
+
+    A folder is a maildir when it has ``cur`` or ``new``, else its ``*.patch``,
+    ``*.eml`` and ``*.mbox`` files are read in the order of their names.  Raises
+    UserError for what cannot be read, holds no mail, or is over the size caps.
+    """
+    mails: list[RawMail] = []
+    total = 0
+    for source in sources:
+        for name, data in _blobs(source, stdin):
+            total += len(data)
+            if total > MAX_SERIES:
+                raise UserError(f"the series has more than {MAX_SERIES >> 20} MiB", name)
+            mails += split_mbox(data, name)
+    if not mails:
+        raise UserError("no mail found", ", ".join(str(source) for source in sources))
+    return mails
+
+
+def _blobs(source: str | Path, stdin: BinaryIO | None) -> Iterator[tuple[str, bytes]]:
+    if source == "-":
+        stream = sys.stdin.buffer if stdin is None else stdin
+        yield "stdin", _capped(stream, "stdin")
+        return
+    path = Path(source)
+    if path.is_dir():
+        files = list(_files(path))
+        if not files:
+            raise UserError(f"the folder holds no {', '.join(_SUFFIXES)} files", str(path))
+        for file in files:
+            yield str(file), _read(file)
+        return
+    yield str(path), _read(path)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    try:
+        if (folder / "cur").is_dir() or (folder / "new").is_dir():
+            for part in (folder / "cur", folder / "new"):
+                if part.is_dir():
+                    yield from sorted(file for file in part.iterdir() if file.is_file())
+            return
+        yield from sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES)
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", str(folder)) from error
+
+
+def _read(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise UserError("is no regular file", str(path))
+    try:
+        with path.open("rb") as stream:
+            return _capped(stream, str(path))
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", str(path)) from error
+
+
+def _capped(stream: BinaryIO, where: str) -> bytes:
+    data = stream.read(MAX_SERIES + 1)
+    if len(data) > MAX_SERIES:
+        raise UserError(f"has more than {MAX_SERIES >> 20} MiB", where)
+    return data
+
+
+def split_mbox(data: bytes, name: str) -> list[RawMail]:
+    """The mails of an mbox, or the one mail of a file that is none."""
+    if b"\r\nFrom " in data or data[:4096].split(b"\n", 1)[0].endswith(b"\r"):
+        # A mailer saved it with network line ends; git mailsplit drops them too.
+        data = data.replace(b"\r\n", b"\n")
+    starts = [0, *(match.end() for match in _NEXT_FROM.finditer(data))]
+    borders = [match.span() for at in starts if (match := _FROM.match(data, at))]
+    if not borders or borders[0][0] != 0:
+        if not _HEADER.match(data):
+            raise UserError("is no mail: it begins with neither a From line nor a header", name)
+        borders.insert(0, (0, 0))
+    ends = [start for start, _ in borders[1:]] + [len(data)]
+    mails = []
+    for number, ((_, start), end) in enumerate(zip(borders, ends, strict=True), 1):
+        where = name if len(borders) == 1 else f"{name}: message {number}"
+        if end - start > MAX_MAIL:
+            raise UserError(f"the mail has more than {MAX_MAIL >> 20} MiB", where)
+        if not _HEADER.match(data, start):
+            raise UserError("a line that starts with From cuts a mail in two", where)
+        mails.append(RawMail(where, data[start:end]))
+    return mails

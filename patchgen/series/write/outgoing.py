@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The output folder: the whole series appears in it at once, or nothing does."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from patchgen.model.outcome import UserError
+
+_OURS = re.compile(r"(v\d+-)?\d{4}-[A-Za-z0-9._-]*\.patch")
+# One part of a split series.
+_PART = re.compile(r"\d+-[a-z0-9-]+")
+_OUR_HEADER = b"\nX-Generated-By: patchgen "
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def write_folder(out: Path, files: Mapping[str, bytes], *, force: bool = False) -> None:
+    """Write ``files`` into the folder ``out`` so that no moment shows a part of them.
+
+    A name may have one folder in front (``1-mm/0001-a.patch``).  They are written to a
+    hidden folder beside it, which is then renamed; an earlier series (only with
+    ``force``) is exchanged in one step.  Folders that a killed run left are removed.
+    """
+    out = out.resolve()
+    replace = _check_target(out, force)
+    stem = f".{out.name}.patchgen-"
+    fresh = out.parent / f"{stem}{os.getpid()}"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(out.parent, stem)
+        fresh.mkdir()
+        try:
+            for name, data in files.items():
+                (fresh / name).parent.mkdir(exist_ok=True)
+                (fresh / name).write_bytes(data)
+            _move(fresh, out, replace)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot be written: {error.strerror}", str(out), "choose another folder with -o"
+        ) from error
+
+
+def check_target(out: Path, *, force: bool = False) -> None:
+    """UserError when `write_folder` would refuse ``out``: ask before long work."""
+    out = out.resolve()
+    _check_target(out, force)
+    parent = next(folder for folder in (out, *out.parents) if folder.exists())
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise UserError("cannot be written: no permission", str(out), "choose another folder")
+
+
+def _check_target(out: Path, force: bool) -> bool:
+    """Whether there is an earlier series to replace."""
+    try:
+        if not out.exists():
+            return False
+        if not out.is_dir():
+            raise UserError("exists and is no folder", str(out), "choose another with -o")
+        entries = sorted(out.iterdir())
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", str(out)) from error
+    if not entries:
+        return True
+    if not all(_is_ours(entry) for entry in entries):
+        raise UserError("the folder is not empty", str(out), "choose another with -o")
+    if not force:
+        raise UserError("holds an earlier series", str(out), "--force replaces it")
+    return True
+
+
+def _is_ours(file: Path) -> bool:
+    if _PART.fullmatch(file.name) and file.is_dir() and not file.is_symlink():
+        return all(_is_ours(entry) for entry in file.iterdir())
+    if not _OURS.fullmatch(file.name) or not file.is_file() or file.is_symlink():
+        return False
+    with file.open("rb") as stream:
+        return _OUR_HEADER in stream.read(8192).split(b"\n\n", 1)[0]
+
+
+def _move(fresh: Path, out: Path, replace: bool) -> None:
+    if not replace:
+        # Fails when somebody else has made it meanwhile and put something in.
+        fresh.rename(out)
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    status = libc.renameat2(
+        _AT_FDCWD, os.fsencode(fresh), _AT_FDCWD, os.fsencode(out), _RENAME_EXCHANGE
+    )
+    if status != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def _sweep(parent: Path, stem: str) -> None:
+    for folder in parent.glob(f"{stem}*"):
+        owner = folder.name.removeprefix(stem)
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""C tokens of a file as written: before macro expansion, comments left out.
+
+Clang's AST shows macros expanded and drops what an ``#if`` disables; a patch is
+made of the file's own bytes.  So structure is read from the tokens here, and
+clang says (in :mod:`patchgen.parse`) which bytes are active and whether the file
+compiles.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+import msgspec
+
+from patchgen.model.base import Span
+
+_TOKEN = re.compile(
+    rb"(?P<directive>(?:\A|(?<=\n))[ \t]*\#(?:/\*.*?(?:\*/|\Z)|\\\r?\n|[^\n])*)"
+    rb"|(?P<space>[ \t\r\f\v]+|\n+|\\\r?\n)"
+    rb"|(?P<comment>/\*.*?(?:\*/|\Z)|//(?:\\\r?\n|[^\n])*)"
+    rb"|(?P<name>[A-Za-z_$][A-Za-z0-9_$]*)"
+    rb"|(?P<number>\.?[0-9](?:[eEpP][+-]|[A-Za-z0-9_.])*)"
+    rb'|(?P<string>L?"(?:[^"\\\n]|\\.|\\\n)*"?)'
+    rb"|(?P<char>L?'(?:[^'\\\n]|\\.)*'?)"
+    rb"|(?P<punct>\.\.\.|<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|\#\#|.)",
+    re.DOTALL,
+)
+
+
+class Directive(msgspec.Struct, frozen=True, array_like=True):
+    """A preprocessor line, continuation lines included; ``text`` as written."""
+
+    span: Span
+    line: int
+    text: str
+
+
+class Tokens:
+    """The tokens of one file in parallel lists, and its lines.
+
+    ``kinds[i]`` is name, number, string, char or punct; ``texts[i]`` the text,
+    ``starts[i]``/``ends[i]`` byte offsets; tokens inside ``skipped`` spans are left
+    out.  ``directives`` are all preprocessor lines.
+    """
+
+    __slots__ = ("_newlines", "directives", "ends", "kinds", "source", "starts", "texts")
+
+    def __init__(self, source: bytes, skipped: Sequence[Span] = ()) -> None:
+        self.source = source
+        self.kinds: list[str] = []
+        self.texts: list[str] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        directives: list[tuple[int, int, str]] = []
+        for match in _TOKEN.finditer(source):
+            kind = match.lastgroup
+            if kind == "space" or kind == "comment":
+                continue
+            text = match.group().decode("utf-8", "replace")
+            if kind == "directive":
+                directives.append((match.start(), match.end(), text))
+                continue
+            self.kinds.append(kind or "punct")
+            self.texts.append(text)
+            self.starts.append(match.start())
+            self.ends.append(match.end())
+        self._newlines = [m.start() for m in re.finditer(rb"\n", source)]
+        self.directives = tuple(
+            Directive(Span(start, end), self.line(start), text) for start, end, text in directives
+        )
+        if skipped:
+            self._drop(skipped)
+
+    def active(self, skipped: Sequence[Span]) -> Tokens:
+        """These tokens without those inside ``skipped``; lexed only once."""
+        other = copy.copy(self)
+        if skipped:
+            other._drop(skipped)
+        return other
+
+    def line(self, offset: int) -> int:
+        """Line (from 1) of a byte offset."""
+        return bisect_right(self._newlines, offset - 1) + 1 if offset else 1
+
+    def column(self, offset: int) -> int:
+        """Column (from 1, in bytes) of a byte offset."""
+        line = self.line(offset)
+        return offset - (self._newlines[line - 2] + 1 if line > 1 else 0) + 1
+
+    def line_start(self, line: int) -> int:
+        """Byte offset of the first byte of a line."""
+        return self._newlines[line - 2] + 1 if line > 1 else 0
+
+    def _drop(self, skipped: Sequence[Span]) -> None:
+        keep: list[slice] = []
+        at = 0
+        for span in sorted(skipped):
+            keep.append(slice(at, max(at, bisect_left(self.starts, span.start))))
+            at = max(at, bisect_left(self.starts, span.end))
+        keep.append(slice(at, None))
+        self.kinds = [kind for part in keep for kind in self.kinds[part]]
+        self.texts = [text for part in keep for text in self.texts[part]]
+        self.starts = [start for part in keep for start in self.starts[part]]
+        self.ends = [end for part in keep for end in self.ends[part]]

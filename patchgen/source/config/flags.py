@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The libclang arguments for one file of a tree, configured or not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from patchgen import memo
+from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
+from patchgen.source.config.arch import ARCHES, arches_of
+from patchgen.source.config.flags_build import build_flags
+from patchgen.source.config.flags_makefile import file_flags
+from patchgen.source.config.overlay import overlay
+from patchgen.source.config.overlay_inputs import Inputs, stamp
+from patchgen.source.config.overlay_start import ARCH_START, SPECIAL, START, Special, folders_of
+
+
+class ParseConfig(Value, frozen=True):
+    """How to parse one file.
+
+    ``arch`` is the kernel's name of the architecture, ``args`` the complete libclang
+    arguments without the file's name, ``options`` the symbols (without CONFIG_) that
+    are on for this file beyond the base, ``key`` a digest of all of it and of the
+    overlay's contents, the same for equal trees in different places.  ``real``: these
+    are the flags of a build.
+    """
+
+    arch: str
+    args: tuple[str, ...]
+    options: tuple[str, ...]
+    key: str
+    real: bool = False
+
+
+_ERRORS = (
+    "implicit-function-declaration",
+    "implicit-int",
+    "incompatible-pointer-types",
+    "int-conversion",
+)
+"""What the kernel's own Makefile makes errors; no other warning is asked for."""
+
+_LANGUAGE = (
+    "-fno-strict-aliasing",
+    "-fno-common",
+    "-fshort-wchar",
+    "-fno-PIE",
+    "-fno-builtin-wcslen",
+    "-ferror-limit=0",
+    "-fno-spell-checking",
+    "-Wno-everything",
+    *(f"-Werror={name}" for name in _ERRORS),
+)
+
+
+def parse_config(
+    root: Path,
+    path: str,
+    arch: str | None = None,
+    on: frozenset[str] = frozenset(),
+    off: frozenset[str] = frozenset(),
+    build_dir: Path | None = None,
+) -> ParseConfig:
+    """How to parse ``path`` (relative) of the tree at ``root``.
+
+    ``arch`` defaults to the best of :func:`arches_of`; ``on`` and ``off`` are options
+    (with or without CONFIG_) forced beside what the file's Makefile asks for.  Real
+    flags from ``build_dir``, or from a build in the tree, win over all of these.
+    UserError: an architecture that is not known, or an unusable ``build_dir``.
+    """
+    if arch is None:
+        found = arches_of(root, path)
+        if not found:
+            raise UserError("this architecture is not known", path, "--arch names one")
+        arch = found[0]
+    if arch not in ARCHES:
+        raise UserError(f"unknown architecture {arch}", path, "known: " + ", ".join(ARCHES))
+    real = build_flags(root, path, build_dir)
+    if real is not None:
+        return _real(root, arch, real, build_dir or root)
+    return _synthesised(root, path, arch, _plain(on), _plain(off))
+
+
+def _plain(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(name.removeprefix("CONFIG_") for name in names)
+
+
+def _real(root: Path, arch: str, flags: list[str], place: Path) -> ParseConfig:
+    """The build's own flags, with headers of the compiler that the wheel does not bring."""
+    kept = [flag for flag in flags if not flag.startswith("--target")]
+    builtin = f"{overlay(root, arch).base}/builtin"
+    target = [f"--target={ARCHES[arch].target}"]
+    extra = ["-ferror-limit=0", "-Wno-everything", *(f"-Werror={name}" for name in _ERRORS)]
+    args = ("-x", "c", *target, "-nostdinc", *kept, "-isystem", builtin, *extra)
+    configured = stamp(str(place), "include/generated/autoconf.h")
+    return ParseConfig(arch, args, (), memo.digest(*args, repr(configured)), True)
+
+
+def _synthesised(
+    root: Path, path: str, arch: str, on: frozenset[str], off: frozenset[str]
+) -> ParseConfig:
+    inputs = Inputs(root)
+    special = SPECIAL.get((arch, path.rpartition("/")[2]), Special())
+    base = START | ARCH_START.get(arch, frozenset())
+    own = file_flags(inputs, path, arch, base | special.on)
+    off |= special.off
+    options = (frozenset(own.options) | on | special.on) - off
+    layers = overlay(root, arch, folders_of(path), options, off)
+    top = inputs.root
+    described = ARCHES[arch]
+    args = (
+        "-x",
+        "c",
+        f"--target={special.target or described.target}",
+        *(flag.format(root=top) for flag in described.flags),
+        *_includes(top, arch, layers.base, layers.config),
+        *_forced_headers(top),
+        "-D__KERNEL__",
+        *_dialect(inputs.read("Makefile") or ""),
+        *_LANGUAGE,
+        *own.args,
+        *_names(path, own.module),
+    )
+    key = memo.digest(layers.key, *(arg.replace(top, ".") for arg in args if "overlay/" not in arg))
+    return ParseConfig(arch, args, tuple(sorted(options)), key)
+
+
+def _includes(root: str, arch: str, base: str, config: str) -> tuple[str, ...]:
+    """Kbuild's LINUXINCLUDE, with the overlay where generated headers would be."""
+    folders = (
+        f"{config}/include",
+        f"{base}/include",
+        f"{root}/arch/{arch}/include",
+        f"{base}/arch",
+        f"{root}/include",
+        f"{root}/arch/{arch}/include/uapi",
+        f"{base}/arch/uapi",
+        f"{root}/include/uapi",
+        f"{base}/include/uapi",
+    )
+    return ("-nostdinc", "-isystem", f"{base}/builtin", *(f"-I{folder}" for folder in folders))
+
+
+def _forced_headers(root: str) -> tuple[str, ...]:
+    """What every kernel file is compiled with, as far as the tree has it."""
+    names = ("compiler-version.h", "kconfig.h", "compiler_types.h")
+    files = [f"{root}/include/linux/{name}" for name in names]
+    return tuple(word for file in files if Path(file).is_file() for word in ("-include", file))
+
+
+def _dialect(makefile: str) -> tuple[str, ...]:
+    """The language that the top Makefile asks for."""
+    match = re.search(
+        r"^(?:KBUILD_CFLAGS|CC_FLAGS_DIALECT)\b[^=]*=[^#]*?-std=(gnu\w+)", makefile, re.M
+    )
+    found = [f"-std={match[1]}" if match else "-std=gnu89"]
+    if "-fms-extensions" in makefile or "CC_MS_EXTENSIONS" in makefile:
+        found.append("-fms-extensions")
+    if "-funsigned-char" in makefile:
+        found.append("-funsigned-char")
+    return tuple(found)
+
+
+def _names(path: str, module: str) -> tuple[str, ...]:
+    """Kbuild's names of the file and of the module it is part of."""
+    base = re.sub(r"\W", "_", Path(path).stem)
+    name = re.sub(r"\W", "_", module)
+    return (
+        "-DKBUILD_STR(s)=#s",
+        f'-DKBUILD_BASENAME="{base}"',
+        f'-DKBUILD_MODNAME="{name}"',
+        f'-DKBUILD_MODFILE="{Path(path).parent.as_posix()}/{name}"',
+        f"-D__KBUILD_MODNAME=kmod_{name}",
+    )

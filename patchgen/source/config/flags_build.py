@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The real flags of a built tree: compile_commands.json or Kbuild's .cmd files.
+
+Such files come with trees of strangers: only flags of a known harmless form are kept
+(none that loads a plugin), and, unless the user named the build, only include paths
+inside the tree.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from patchgen.model.outcome import UserError
+
+_KEPT = re.compile(
+    r"-std=\w+|-nostdinc|-ansi|-trigraphs"
+    r"|-f(?:no-)?(?:short-wchar|(?:un)?signed-char|builtin[\w-]*|ms-extensions|freestanding"
+    r"|short-enums|common|strict-aliasing|strict-overflow|wrapv|gnu89-inline|plan9-extensions"
+    r"|strict-flex-arrays(?:=\d)?|PIE|pie|PIC|pic|fixed-point)"
+    r"|-m(?:64|32|x32|arm|thumb|arch=[\w.+-]+|cpu=[\w.+-]+|abi=[\w.-]+|little-endian|big-endian"
+    r"|soft-float|general-regs-only|cmodel=\w+|no-(?:sse|mmx|avx|3dnow|altivec|vsx)[\w.]*)"
+)
+_PATHS = ("-isystem", "-iquote", "-idirafter", "-include", "-I")
+_VALUES = ("-D", "-U")
+
+
+def build_flags(root: Path, path: str, build_dir: Path | None) -> list[str] | None:
+    """libclang arguments for ``path`` from ``build_dir`` or the tree itself, or None.
+
+    None: nothing there was built, or it knows no such file.  UserError: ``build_dir``
+    was given and has no flags at all, or compile_commands.json is not readable.
+    """
+    place = build_dir or root
+    database = place / "compile_commands.json"
+    if database.is_file():
+        found = _from_database(database, root, path, build_dir is not None)
+        if found is not None:
+            return found
+    command = _saved_command(place, path)
+    if command is not None:
+        return _cleaned(command, place, None if build_dir else root)
+    if build_dir is None:
+        return None
+    if not build_dir.is_dir():
+        raise UserError("no such build folder", str(build_dir), "give --build-dir a kernel build")
+    if not database.is_file() and not (build_dir / "include/generated/autoconf.h").is_file():
+        raise UserError(
+            "neither compile_commands.json nor a configured kernel build is here", str(build_dir)
+        )
+    return None
+
+
+def _from_database(database: Path, root: Path, path: str, trusted: bool) -> list[str] | None:
+    import json
+    import shlex
+
+    try:
+        entries = json.loads(database.read_bytes())
+        wanted = os.path.realpath(root / path)
+        for entry in entries:
+            folder = Path(entry["directory"])
+            if os.path.realpath(folder / entry["file"]) == wanted:
+                words = entry.get("arguments") or shlex.split(entry["command"])
+                return _cleaned([str(word) for word in words], folder, None if trusted else root)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"not a compilation database: {error}", str(database)) from None
+    return None
+
+
+def _saved_command(place: Path, path: str) -> list[str] | None:
+    """The command that Kbuild left beside the object file."""
+    source = Path(path)
+    file = place / source.parent / f".{source.stem}.o.cmd"
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+        match = re.search(r"^(?:saved)?cmd_\S+ := (.*)$", text, re.M)
+        if match is None:
+            return None
+        import shlex
+
+        return shlex.split(match[1].replace("$(pound)", "#").partition(" ; ")[0])
+    except (OSError, ValueError):
+        return None
+
+
+def _cleaned(words: list[str], folder: Path, within: Path | None) -> list[str]:
+    """What of a compiler's command changes a parse, include paths absolute.
+
+    ``within`` limits the include paths to a folder; the compiler's own headers
+    (-isystem) are never taken, the overlay has them.
+    """
+    top = os.path.realpath(within) if within else ""
+    out: list[str] = []
+    index = 1
+    while index < len(words):
+        word = words[index]
+        index += 1
+        option = next((o for o in (*_PATHS, *_VALUES) if word.startswith(o)), "")
+        if not option:
+            if _KEPT.fullmatch(word):
+                out.append(word)
+            continue
+        value = word[len(option) :]
+        if not value and index < len(words):
+            value = words[index]
+            index += 1
+        if option in _VALUES:
+            out.append(option + value)
+            continue
+        full = os.path.realpath(folder / value)
+        if option != "-isystem" and (not top or full == top or full.startswith(top + os.sep)):
+            out += [option, full]
+    return out

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The header overlay that lets a tree parse which was never configured or built.
+
+An overlay is two folders of the cache, each named by the digest of its contents:
+one for the tree and architecture (asm-generic wrappers, generated headers, the
+compiler's own headers), one for the configuration (autoconf.h and what hangs on it).
+They are built aside and renamed into place; the tree is only read.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from patchgen import memo
+from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
+from patchgen.source.config.overlay_inputs import Inputs, Stamp, unchanged
+
+
+class Overlay(Value, frozen=True):
+    """``base`` and ``config`` are absolute folders; their names are content digests."""
+
+    base: str
+    config: str
+
+    @property
+    def key(self) -> str:
+        """Digest of all files of the overlay."""
+        return memo.digest(Path(self.base).name, Path(self.config).name)
+
+
+class _Entry(msgspec.Struct, array_like=True):
+    folder: str
+    stamps: list[Stamp]
+
+
+def overlay(
+    root: Path,
+    arch: str,
+    folders: frozenset[str] = frozenset(),
+    on: frozenset[str] = frozenset(),
+    off: frozenset[str] = frozenset(),
+) -> Overlay:
+    """The overlay for ``arch`` with options ``on`` and ``off`` (without CONFIG_).
+
+    ``folders`` are those whose Kconfig files count beside the core's.  UserError: the
+    cache folder cannot be written.
+    """
+    base = _cached(root, ("base", arch), lambda inputs: _base(inputs, arch))
+    names = ("config", arch, *sorted(folders), "+", *sorted(on), "-", *sorted(off))
+    config = _cached(root, names, lambda inputs: _config(inputs, arch, folders, on, off))
+    return Overlay(base, config)
+
+
+def _base(inputs: Inputs, arch: str) -> dict[str, str]:
+    from patchgen.source.config.overlay_builtin import BUILTIN
+    from patchgen.source.config.overlay_config import evaluate, read_kconfig
+    from patchgen.source.config.overlay_generated import base_files
+    from patchgen.source.config.overlay_wrappers import wrappers
+
+    values = evaluate(read_kconfig(inputs.read, arch), arch)
+    files, generated = wrappers(inputs, arch, values)
+    files.update(base_files(inputs, arch, generated))
+    files.update({f"builtin/{name}": text for name, text in BUILTIN.items()})
+    return files
+
+
+def _config(
+    inputs: Inputs, arch: str, folders: frozenset[str], on: frozenset[str], off: frozenset[str]
+) -> dict[str, str]:
+    from patchgen.source.config.overlay_config import evaluate, read_kconfig
+    from patchgen.source.config.overlay_generated import config_files
+
+    kconfig = read_kconfig(inputs.read, arch, folders)
+    values = evaluate(kconfig, arch, on, off)
+    types = {name: symbol.type for name, symbol in kconfig.symbols.items()}
+    return config_files(inputs, values, types)
+
+
+@lru_cache(maxsize=1)
+def _generators() -> str:
+    """How this package's own modules look, so that a changed one makes new overlays."""
+    here = Path(__file__).parent
+    modules = sorted((*here.glob("overlay*.py"), *here.glob("kconfig*.py")))
+    return " ".join(f"{m.name}:{(s := m.stat()).st_size}:{s.st_mtime_ns}" for m in modules)
+
+
+def _cached(root: Path, names: tuple[str, ...], build: Callable[[Inputs], dict[str, str]]) -> str:
+    """The folder that ``build`` filled, from the cache while the tree looks the same."""
+    index = memo.digest(_generators(), os.path.realpath(root), *names)
+    known = memo.read("overlay-index", index)
+    if known is not None:
+        try:
+            entry = msgspec.msgpack.decode(known, type=_Entry)
+        except msgspec.DecodeError:
+            entry = _Entry("", [])
+        if entry.folder and Path(entry.folder).is_dir() and unchanged(root, entry.stamps):
+            return entry.folder
+    inputs = Inputs(root)
+    folder = _store(build(inputs))
+    entry = _Entry(folder, list(inputs.stamps.values()))
+    memo.write("overlay-index", index, msgspec.msgpack.encode(entry))
+    return folder
+
+
+def _store(files: dict[str, str]) -> str:
+    """Write the files below a folder named by their digest; done already is fine."""
+    key = memo.digest(*(part for name in sorted(files) for part in (name, files[name])))
+    target = memo.cache_dir().absolute() / "overlay" / key
+    if target.is_dir():
+        return str(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=".new-"))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(
+            f"cannot write the cache: {reason}", str(target.parent), "set PATCHGEN_CACHE"
+        ) from None
+    try:
+        for name, text in files.items():
+            file = aside / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        aside.rename(target)
+    except OSError:
+        if not target.is_dir():  # else another process was faster
+            raise UserError("cannot write the cache", str(target), "set PATCHGEN_CACHE") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return str(target)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a kernel tree is: its root, its version, git or plain.
+
+Nothing of the tree is run to find out: the version is read from the assignments
+at the top of the Makefile (VERSION, PATCHLEVEL, SUBLEVEL, EXTRAVERSION), which
+`make kernelversion` joins the same way.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
+
+_ASSIGNMENT = re.compile(rb"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION)[ \t]*:?=[ \t]*(\S*)", re.M)
+_MAKEFILE_BYTES = 64 * 1024
+_HINT = "give the top folder of a kernel checkout, or a name from `patchgen tree list`"
+
+
+class Tree(Value, frozen=True):
+    """A kernel tree on disk.
+
+    ``root`` is absolute with symbolic links resolved, ``name`` what the user
+    called it, ``version`` like "5.10.262" or "6.12.0-rc1".  ``is_git`` tells
+    that the root is the top of a git work tree.
+    """
+
+    root: str
+    name: str
+    version: str
+    is_git: bool
+
+    @property
+    def path(self) -> Path:
+        """``root`` as a path."""
+        return Path(self.root)
+
+
+def describe(root: Path, name: str = "") -> Tree:
+    """Describe the kernel tree at ``root``; ``name`` defaults to the folder's name.
+
+    Raises UserError when there is no such folder, or it is no kernel's top
+    folder.
+    """
+    real = _folder(root)
+    values = _version_fields(real)
+    if not values.get("VERSION", "").isdigit() or not values.get("PATCHLEVEL", "").isdigit():
+        raise UserError(
+            "not a kernel tree: no Makefile with VERSION and PATCHLEVEL", str(root), _HINT
+        )
+    numbers = [values["VERSION"], values["PATCHLEVEL"], values.get("SUBLEVEL", "")]
+    version = ".".join(n for n in numbers if n) + values.get("EXTRAVERSION", "")
+    return Tree(str(real), name or root.name or real.name, version, _is_git(real))
+
+
+def _folder(root: Path) -> Path:
+    try:
+        real = root.resolve(strict=True)
+        if not real.is_dir():
+            raise UserError("not a folder, so not a kernel tree", str(root), _HINT)
+        return real
+    except FileNotFoundError:
+        raise UserError("no such kernel tree", str(root), _HINT) from None
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "cannot be looked up"
+        raise UserError(f"cannot use the kernel tree: {reason}", str(root), _HINT) from None
+
+
+def _version_fields(real: Path) -> dict[str, str]:
+    makefile = real / "Makefile"
+    try:
+        # A FIFO or a device in a stranger's tree would block the read.
+        if not makefile.is_file():
+            return {}
+        with makefile.open("rb") as file:
+            head = file.read(_MAKEFILE_BYTES)
+    except OSError as error:
+        raise UserError(f"cannot read it: {error.strerror}", str(makefile)) from None
+    fields: dict[str, str] = {}
+    for match in _ASSIGNMENT.finditer(head):
+        fields.setdefault(match[1].decode(), match[2].decode("ascii", "replace"))
+    return fields
+
+
+def _is_git(real: Path) -> bool:
+    # A repository's folder, or the "gitdir: ..." file of a worktree or submodule.
+    dot_git = real / ".git"
+    return dot_git.is_file() or (dot_git / "HEAD").is_file()

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``kernel-tree/<name>``: symbolic links to trees that lie elsewhere."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from patchgen.model.outcome import UserError
+
+
+def point(link: Path, target: Path) -> None:
+    """Make ``link`` a symbolic link to ``target``, replacing an older link at once.
+
+    Raises UserError when something that is no link is in the way, or the folder
+    cannot be written.
+    """
+    if link.exists() and not link.is_symlink():
+        if link.resolve() == target.resolve():
+            return
+        raise UserError("in the way, and no link", str(link), "remove it, or choose --as NAME")
+    if link.is_symlink() and link.readlink() == target:
+        return
+    try:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=link.parent, prefix=".link-") as aside:
+            fresh = Path(aside) / "link"
+            fresh.symlink_to(target)
+            fresh.replace(link)
+    except OSError as error:
+        raise UserError(f"cannot link the tree: {error.strerror}", str(link)) from None

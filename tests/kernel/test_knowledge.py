@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The data files hold together, and say where they are from."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import patchgen.kernel.knowledge as knowledge
+from patchgen.analysis.locks.primitives import primitives
+from patchgen.analysis.values.subjects import is_pure
+from patchgen.source.c.text import call
+
+FILES = sorted(Path(knowledge.__file__).with_name("knowledge").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_data_names_its_sources(path: Path) -> None:
+    knowledge.load(path.stem)
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# SPDX-License-Identifier: GPL-2.0-only\n")
+    assert re.search(r"#.*\b(include|mm|virt|kernel|lib)/[\w./]+\.[ch]", text)
+
+
+def test_no_primitive_stands_in_two_kinds() -> None:
+    listed = Counter(
+        name
+        for kind in knowledge.load("locks")["kind"]
+        for group in ("acquire", "release", "try_true", "try_zero")
+        for name in kind.get(group, ())
+    )
+    assert [name for name, count in listed.items() if count > 1] == []
+    assert set(listed) == set(primitives())
+
+
+def test_what_sleeps_or_locks_is_not_pure() -> None:
+    for name in (*knowledge.names("sleep", "sleeps", "functions"), *primitives()):
+        assert not is_pure(call(name, (), 1)), name
+
+
+def test_data_files_are_shipped() -> None:
+    setup = (Path(__file__).parents[2] / "setup.cfg").read_text(encoding="utf-8")
+    assert "**/*.toml" in setup.partition("[options.package_data]")[2]

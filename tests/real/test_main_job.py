@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The main job on real kernels: parse, plan, generate, apply, refuse."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from patchgen.pipeline.plan import make_plan
+from patchgen.report.plan import plan_lines
+from patchgen.source.facts.state import TreeState
+from patchgen.source.tree.describe import describe
+
+CORE = (
+    "virt/kvm/kvm_main.c",
+    "mm/ksm.c",
+    "mm/memory.c",
+    "mm/migrate.c",
+    "kernel/events/uprobes.c",
+)
+pytestmark = pytest.mark.kernel
+
+
+@pytest.mark.parametrize("name", ["5.10", "6.1", "6.12"])
+def test_the_core_files_parse_unconfigured_without_an_error(kernel_tree, name):
+    state = TreeState(describe(kernel_tree(name)))
+    for path, outcome in zip(CORE, state.facts_of(CORE), strict=True):
+        errors = [d for d in outcome.value.diagnostics if d.severity != "warning"]
+        assert not errors, f"{path}: {errors[0]}"
+        unseen = [d for d in outcome.value.diagnostics if "not analysed" in d.text]
+        assert not unseen, f"{path}: {unseen[0]}"
+
+
+@pytest.mark.parametrize("name", ["5.10", "6.1", "6.12", "7.2"])
+def test_the_plan_for_the_guard(kernel_tree, golden, name):
+    state = TreeState(describe(kernel_tree(name)))
+    plan = make_plan(state, ["kvm-change-pte"])
+    # Line numbers move with every stable release: what is held is the text around them.
+    lines = [re.sub(r"(\.[ch]):\d+", r"\1:N", line) for line in plan_lines(plan)]
+    golden(f"golden/plan-{name}.txt", "\n".join(lines) + "\n")
+
+
+def test_the_series_for_5_10_applies_with_git_am(kernel_tree, patchgen, tmp_path):
+    tree = kernel_tree("5.10")
+    out = tmp_path / "out"
+    done = patchgen("generate", "kvm-change-pte", "--tree", tree, "-o", out)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"3/3 +yes +1/1 +0 new +clean", done.stdout), done.stdout
+    mails = sorted(out.glob("000[1-9]-*.patch"))
+    touched = sorted(
+        {line[6:] for mail in mails for line in mail.read_text().splitlines()
+         if line.startswith("+++ b/")}
+    )  # fmt: skip
+    assert touched == [
+        "include/linux/mmu_notifier.h", "mm/ksm.c", "mm/memory.c", "virt/kvm/kvm_main.c",
+    ]  # fmt: skip
+    copy = tmp_path / "git"
+    for path in touched:
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tree / path, copy / path)
+    git = ["git", "-C", str(copy), "-c", "user.name=t", "-c", "user.email=t@e.org"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "base"]):
+        subprocess.run([*git, *command], check=True)
+    subprocess.run([*git, "am", "-q", *map(str, mails)], check=True)
+    stat = subprocess.run(
+        [*git, "show", "--numstat", "--format=", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout
+    assert stat.split() == ["16", "0", "virt/kvm/kvm_main.c"]
+    again = patchgen("plan", "use-change-pte-flag", "--tree", tree)
+    assert "3 of 5 sites" in again.stdout
+
+
+@pytest.mark.parametrize(("name", "said"), [("6.1", "hva-range"), ("6.12", "no change_pte()")])
+def test_trees_that_cannot_take_the_guard_are_refused(kernel_tree, patchgen, tmp_path, name, said):
+    done = patchgen(
+        "generate", "kvm-change-pte", "--tree", kernel_tree(name), "-o", tmp_path / "out"
+    )
+    assert done.returncode == 3
+    assert said in done.stderr
+    assert not (tmp_path / "out").exists()
