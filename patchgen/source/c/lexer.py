@@ -3,7 +3,7 @@
 
 Clang's AST shows macros expanded and drops what an ``#if`` disables; a patch is
 made of the file's own bytes.  So structure is read from the tokens here, and
-clang says (in :mod:`patchgen.parse`) which bytes are active and whether the file
+clang says (in :mod:`patchgen.source.clang`) which bytes are active and whether the file
 compiles.
 """
 

@@ -137,7 +137,7 @@ def test_machine_without_apt_is_said(place: Path, monkeypatch: pytest.MonkeyPatc
 DRIVER = """
 import sys
 from pathlib import Path
-from patchgen.tree import fetch, fetch_debian
+from patchgen.source.tree import fetch, fetch_debian
 fetch_debian.KEYRINGS = (Path(sys.argv[1]),)
 fetch.add("5.10", "debian")
 """
