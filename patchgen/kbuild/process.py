@@ -2,7 +2,8 @@
 """Running make, gcc and QEMU: a clean environment, and nothing left behind.
 
 Each child leads a process group of its own.  Whatever ends the wait for it (its
-end, an exception, Ctrl-C, SIGTERM) ends the whole group: make with its compilers.
+end, an exception, Ctrl-C, SIGTERM) ends the whole group: make with its compilers.  Where
+the run itself is killed, the leader is, too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
+
+from patchgen.sandbox.child import follower
 
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
@@ -48,6 +51,13 @@ def running(
     ``more`` are further environment variables, ``first`` is called in the child before
     the command (see :mod:`patchgen.kbuild.fence`).
     """
+    follow = follower()
+
+    def enter() -> None:
+        follow()
+        if first is not None:
+            first()
+
     process = subprocess.Popen(
         command,
         cwd=cwd,
@@ -56,7 +66,7 @@ def running(
         stdout=stdout,
         stderr=stderr,
         start_new_session=True,
-        preexec_fn=first,
+        preexec_fn=enter,
     )
     try:
         yield process

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
 from patchgen.model.outcome import CheckFailed
-from patchgen.sandbox.child import die_with_parent
+from patchgen.sandbox.child import die_with_parent, let_go, not_without
 
 R = TypeVar("R")
 
@@ -29,7 +29,8 @@ class Background(Generic[R]):
         self._what = what
         self._answer, theirs = context.Pipe(duplex=False)
         # No daemon in the sense of multiprocessing: it may have parse workers of its own.
-        self._process = context.Process(target=_serve, args=(function, theirs, patient))
+        arguments = (function, theirs, patient, os.getpid())
+        self._process = context.Process(target=_serve, args=arguments)
         self._process.start()
         theirs.close()
         self._received: list[Any] = []
@@ -65,8 +66,10 @@ class Background(Generic[R]):
 _PATIENT = 10  # added to the nice value
 
 
-def _serve(function: Callable[[], Any], answer: Connection, patient: bool) -> None:
+def _serve(function: Callable[[], Any], answer: Connection, patient: bool, parent: int) -> None:
     die_with_parent()
+    not_without(parent)
+    let_go(answer.fileno())
     if patient:
         os.nice(_PATIENT)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from patchgen.model.base import Value
+from patchgen.sandbox.child import follower
 
 SCRIPT = "scripts/checkpatch.pl"
 #: Not faults of a generated patch: its author signs it off, and tests the commit
@@ -60,7 +61,7 @@ class StyleRun:
             given.seek(0)
             self._process = subprocess.Popen(
                 command, stdin=given, stdout=self._said, stderr=subprocess.DEVNULL,
-                cwd=folder,
+                cwd=folder, preexec_fn=follower(),
                 env={"PATH": "/usr/bin:/bin", "HOME": folder, "LC_ALL": "C"},
             )  # fmt: skip
 

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
 from patchgen.model.outcome import Done, Failed, UserError
-from patchgen.sandbox.child import die_with_parent
+from patchgen.sandbox.child import die_with_parent, let_go, not_without
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,7 +27,7 @@ class _Worker(Generic[T, R]):
     def __init__(self, function: Callable[[T], R], prepare: Callable[[], object]) -> None:
         context = multiprocessing.get_context("fork")
         self.connection, theirs = context.Pipe()
-        arguments = (function, theirs, prepare)
+        arguments = (function, theirs, prepare, os.getpid())
         self.process = context.Process(target=_serve, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
@@ -54,14 +54,17 @@ class _Worker(Generic[T, R]):
 
 
 def _serve(
-    function: Callable[[Any], Any], connection: Connection, prepare: Callable[[], object]
+    function: Callable[[Any], Any],
+    connection: Connection,
+    prepare: Callable[[], object],
+    parent: int,
 ) -> None:
-    die_with_parent()  # a sibling may hold the pipe open, so its end need not come
+    die_with_parent()
+    not_without(parent)
+    # A crash must not leave a core file or libclang's report on the user's terminal.
+    let_go(connection.fileno())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # A crash must not leave a core file or libclang's report on the user's terminal.
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
     prepare()
     while True:
         try:

@@ -21,6 +21,7 @@ import msgspec
 from patchgen import memo
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.child import follower
 from patchgen.source.tree.registry import trees_dir
 from patchgen.source.tree.snapshot import SIZE_LIMIT
 
@@ -165,7 +166,9 @@ def _list(root: Path) -> _Listing:
     # Files, not pipes: it lists on while nobody reads.
     with contextlib.ExitStack() as opened:
         out, err = (opened.enter_context(tempfile.TemporaryFile()) for _ in range(2))
-        process = subprocess.Popen(command, cwd=root, env=env, stdout=out, stderr=err)
+        process = subprocess.Popen(
+            command, cwd=root, env=env, stdout=out, stderr=err, preexec_fn=follower()
+        )
         return _Listing(process, out, err, opened.pop_all(), os.getpid())
 
 
@@ -220,6 +223,7 @@ def _grep(root: Path, paths: list[str], needles: tuple[str, ...]) -> set[str]:
         env={**os.environ, "LC_ALL": "C"},
         capture_output=True,
         check=False,
+        preexec_fn=follower(),
     )
     # grep's 1 (no hit in a batch) comes back as xargs' 123; 2 (unreadable file) too.
     if done.stderr.strip():
