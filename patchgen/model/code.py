@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from patchgen.model.base import Span, Value
+
+#: The shapes of an expression; mypy refuses a comparison with any other word.
+ExprKind: TypeAlias = Literal[
+    "name", "const", "string", "call", "member", "arrow", "index", "unary", "postfix", "binary",
+    "assign", "cond", "comma", "cast", "type", "init", "field", "compound", "stmtexpr", "unknown",
+]  # fmt: skip
 
 
 class Expr(Value, frozen=True, array_like=True):
@@ -43,7 +49,7 @@ class Expr(Value, frozen=True, array_like=True):
     ========  ============================  ===================================
     """
 
-    kind: str
+    kind: ExprKind
     name: str
     args: tuple[Expr, ...]
     span: Span

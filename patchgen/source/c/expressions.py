@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from patchgen.model.base import Span
-from patchgen.model.code import Expr, Stmt
+from patchgen.model.code import Expr, ExprKind, Stmt
 from patchgen.source.c.lexer import Tokens
 from patchgen.source.c.outline import join, matching
 
@@ -71,12 +71,17 @@ class Expressions:
         return Span(self.tokens.starts[first], self.tokens.ends[max(first, self.at - 1)])
 
     def node(
-        self, kind: str, name: str, args: tuple[Expr, ...], first: int, body: tuple[Stmt, ...] = ()
+        self,
+        kind: ExprKind,
+        name: str,
+        args: tuple[Expr, ...],
+        first: int,
+        body: tuple[Stmt, ...] = (),
     ) -> Expr:
         span = self.span_from(first)
         return Expr(kind, name, args, span, self.tokens.line(span.start), body)
 
-    def joined(self, kind: str, name: str, args: tuple[Expr, ...], first: Expr) -> Expr:
+    def joined(self, kind: ExprKind, name: str, args: tuple[Expr, ...], first: Expr) -> Expr:
         span = Span(first.span.start, self.tokens.ends[self.at - 1])
         return Expr(kind, name, args, span, first.line)
 
@@ -190,7 +195,7 @@ class Expressions:
                     raise NotUnderstood(f"no member name after '{text}'", self.at)
                 member = self.text(1)
                 self.at += 2
-                kind = "arrow" if text == "->" else "member"
+                kind: ExprKind = "arrow" if text == "->" else "member"
                 left = self.joined(kind, member, (left,), left)
             elif text in ("++", "--"):
                 self.at += 1
