@@ -122,7 +122,7 @@ def patchgen(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         env = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "NO_COLOR": "1"}
         return subprocess.run(
             [sys.executable, "-m", "patchgen", *map(str, args)],
-            capture_output=True, text=True, cwd=tmp_path, check=False, **{"env": env, **more},
+            capture_output=True, text=True, check=False, **{"env": env, "cwd": tmp_path, **more},
         )  # fmt: skip
 
     return run

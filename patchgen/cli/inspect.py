@@ -24,14 +24,15 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> Exit:
-    """Inspect FILES (paths in the tree), or all that mentions the API.
+    """Inspect FILES, or all that mentions the API; a folder means what is in it.
 
     Exit status 1 when something was left unparsed, also on one of the architectures.
     """
     state = open_state(spec, build_dir, arch)
     if not files:
         state.expect_search()  # while the rest is imported
-    from patchgen.pipeline.inspect import kvm_of
+    from patchgen.pipeline.inspect import inspect_named, kvm_of
+    from patchgen.pipeline.named import named
     from patchgen.report.headline import headline
     from patchgen.report.inspection import (
         inspection_data,
@@ -39,12 +40,12 @@ def command(
         ledger_totals,
         printable,
     )
-    from patchgen.source.facts.inspection import inspect
 
     show = progress(quiet)
+    chosen = named(state, files)
     show("parse")
     generation = state.generation()
-    found = inspect(state, files)
+    found = inspect_named(state, chosen)
     show("")
     kvm = kvm_of(state)
     if as_json:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="write a verified series that mends what can be mended mechanically",
 )
+@click.option("--force", is_flag=True, help="with --fix: replace an earlier series in DIR")
 @click.option("--write-baseline", type=click.Path(path_type=Path), help="write what is found there")
 def command(
     files: tuple[str, ...],
@@ -53,80 +54,122 @@ def command(
     revision: str,
     baseline: Path | None,
     fix: Path | None,
+    force: bool,
     write_baseline: Path | None,
 ) -> Exit:
-    """Lint FILES (paths in the tree), or every file that mentions the API.
+    """Lint FILES, or every file that mentions the API; a folder means those in it.
 
-    Exit status 1 when there are findings, or files that could not be parsed.
+    Exit status 1 when there are findings, or files that could not be analysed.
     """
     state = open_state(spec, build_dir, arch)
     if not files and not revision:
         state.expect_search()  # while the rest is imported
     import msgspec
 
-    from patchgen.pipeline.lint import lint_since, selection
+    from patchgen.pipeline.lint import lint_named, lint_since, selection
+    from patchgen.pipeline.named import named
     from patchgen.report import baseline as known
-    from patchgen.report.findings import gcc_lines, github_lines, lint_data, text_lines
-    from patchgen.rules.run import lint
 
     show = progress(quiet)
     wanted = selection(select, ignore)
+    chosen = named(state, files)
     show("lint")
-    result = lint_since(state, revision, wanted) if revision else lint(state, files, wanted)
+    if revision:
+        result = lint_since(state, revision, wanted, chosen)
+    else:
+        result = lint_named(state, chosen, wanted)
     show("")
     if write_baseline is not None:
         known.write_baseline(write_baseline, result.findings)
-        click.echo(f"{write_baseline}: {len(result.findings)} findings", err=True)
-        return Exit.CLEAN
+        _not_analysed(result)
+        if not quiet:
+            click.echo(f"{write_baseline}: {len(result.findings)} findings", err=True)
+        return Exit.FINDINGS if result.unparsed or result.failed else Exit.CLEAN
     if baseline is not None:
         left = known.without_baseline(baseline, result.findings)
         result = msgspec.structs.replace(result, findings=left)
     if fix is not None:
-        return _fix(state, result, fix)
-    if as_json or style in ("json", "sarif"):
-        from patchgen.report.sarif import sarif
-
-        data = sarif(result) if style == "sarif" else lint_data(result)
-        click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
-    else:
-        lines: Iterable[str]
-        if style == "gcc":
-            lines = gcc_lines(result)
-        elif style == "github":
-            lines = github_lines(result)
-        else:
-            lines = text_lines(result, state.read, verbose)
-        for line in lines:
-            click.echo(line)
-    for diagnostic in result.unparsed:
-        click.echo(f"patchgen: {diagnostic}", err=True)
-    for path, error in result.failed:
-        click.echo(f"patchgen: {path}: {error}", err=True)
+        return _fix(state, result, fix, as_json or style == "json", quiet, force)
+    _print(result, state, "json" if as_json else style, quiet, verbose)
+    _not_analysed(result)
     lost = result.findings or result.unparsed or result.failed
     return Exit.FINDINGS if lost else Exit.CLEAN
 
 
-def _fix(state: TreeState, result: LintResult, out: Path) -> Exit:
+def _print(result: LintResult, state: TreeState, style: str, quiet: bool, verbose: bool) -> None:
+    import msgspec
+
+    from patchgen.report.findings import (
+        gcc_lines,
+        github_lines,
+        lint_data,
+        quiet_lines,
+        text_lines,
+    )
+
+    if style in ("json", "sarif"):
+        from patchgen.report.sarif import sarif
+
+        data = sarif(result) if style == "sarif" else lint_data(result)
+        click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
+        return
+    lines: Iterable[str]
+    if style == "gcc":
+        lines = gcc_lines(result)
+    elif style == "github":
+        lines = github_lines(result)
+    elif quiet:
+        lines = quiet_lines(result)
+    else:
+        lines = text_lines(result, state.read, verbose)
+    for line in lines:
+        click.echo(line)
+
+
+def _not_analysed(result: LintResult) -> None:
+    """What the findings do not speak for; said whatever the format, and not silenced."""
+    for diagnostic in result.unparsed:
+        click.echo(f"patchgen: {diagnostic}", err=True)
+    for path, error in result.failed:
+        click.echo(f"patchgen: {path}: {error}", err=True)
+
+
+def _fix(
+    state: TreeState, result: LintResult, out: Path, as_json: bool, quiet: bool, force: bool
+) -> Exit:
     """Write the series; what has no mechanical mend is listed and stays."""
     from patchgen.pipeline.cover import Supplied, build_cover
     from patchgen.pipeline.fix import plan_fixes
     from patchgen.pipeline.generate import Request, generate
-    from patchgen.report.plan import check_lines, plan_lines
+    from patchgen.report.findings import findings_data
+    from patchgen.report.plan import check_lines, plan_data, plan_lines
 
     plan, left = plan_fixes(state, result.findings)
-    for line in plan_lines(plan) if plan.planned else ():
-        click.echo(line)
+    if not as_json and not quiet:
+        for line in plan_lines(plan) if plan.planned else ():
+            click.echo(line)
     supplied = Supplied("Mend findings of patchgen lint")
     done = generate(
         plan,
         lambda plan, series, checks: build_cover(plan, series, checks, supplied),
-        Request(),
+        Request(force=force),
         out,
     )
-    for line in check_lines(done.checks):
-        click.echo(line)
-    for finding in left:
-        click.echo(f"left: {finding.place}: {finding.message} [{finding.rule}]")
-    if done.files is not None:
-        click.echo(f"{out}/: cover letter and {len(done.checks)} patches")
-    return Exit.FINDINGS if left else Exit.CLEAN
+    names = list(done.files.files) if done.files is not None else []
+    if as_json:
+        import msgspec
+
+        data = {**plan_data(plan), "checks": done.checks, "files": names,
+                "left": findings_data(left)}  # fmt: skip
+        click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
+    else:
+        for line in check_lines(done.checks) if not quiet else ():
+            click.echo(line)
+        for finding in left:
+            click.echo(f"left: {finding.place}: {finding.message} [{finding.rule}]")
+        if names and not quiet:
+            click.echo(f"{out}/: cover letter and {len(done.checks)} patches")
+    if done.hint:
+        click.echo(f"patchgen: {done.hint}", err=True)
+    _not_analysed(result)
+    return Exit.FINDINGS if left or result.unparsed or result.failed else Exit.CLEAN

@@ -3,8 +3,19 @@
 
 from __future__ import annotations
 
+from patchgen.pipeline.named import Named
+from patchgen.source.facts.inspection import Inspection, inspect
 from patchgen.source.facts.kvm import KVM_MAIN, KvmFacts, kvm_facts
 from patchgen.source.facts.state import TreeState
+
+
+def inspect_named(state: TreeState, chosen: Named) -> Inspection:
+    """The picture of what was chosen; a chosen folder without a mention adds nothing."""
+    if chosen.whole:
+        return inspect(state)
+    if not chosen.files:
+        return Inspection((), chosen.refused)
+    return inspect(state, chosen.files, chosen.refused)
 
 
 def kvm_of(state: TreeState) -> KvmFacts | None:

@@ -9,6 +9,7 @@ import msgspec
 
 from patchgen.commits.revision import changed_since
 from patchgen.model.outcome import UserError
+from patchgen.pipeline.named import Named
 from patchgen.rules.base import Rule, modules
 from patchgen.rules.run import LintResult, lint
 from patchgen.source.facts.state import TreeState
@@ -40,15 +41,34 @@ def _named(rule: Rule, word: str) -> bool:
     return rule.name == word or (word.upper().startswith("MN") and rule.id.startswith(word.upper()))
 
 
-def lint_since(state: TreeState, revision: str, wanted: Callable[[Rule], bool]) -> LintResult:
-    """Only what the changes since ``revision`` introduced (a git tree is needed)."""
-    relevant = state.candidates()
+def lint_since(
+    state: TreeState, revision: str, wanted: Callable[[Rule], bool], chosen: Named | None = None
+) -> LintResult:
+    """Only what the changes since ``revision`` introduced (a git tree is needed).
+
+    ``chosen``: in these files alone; those without a change are ``unasked``.
+    """
+    chosen = chosen or Named(whole=True)
+    relevant = state.candidates() if chosen.whole else chosen.files
     before = state.after(changed_since(state.root, revision, relevant, state.read))
     sources = list(before.snapshot.overrides)
     now = [p for p in sources if state.read(p) is not None]
     then = [p for p in sources if before.read(p) is not None]
+    same = () if chosen.whole else tuple(p for p in chosen.files if p not in sources)
+    unasked = tuple((path, f"unchanged since {revision}") for path in same)
     if not now:
-        return LintResult((), (), (), (), (), ())
-    new = lint(state, now, wanted)
+        return LintResult((), (), (), (), (), chosen.refused, unasked=unasked)
+    new = lint(state, now, wanted, chosen.refused)
     old = lint(before, then, wanted).findings if then else ()
-    return msgspec.structs.replace(new, findings=delta(old, new.findings).introduced)
+    introduced = delta(old, new.findings).introduced
+    return msgspec.structs.replace(new, findings=introduced, unasked=unasked)
+
+
+def lint_named(state: TreeState, chosen: Named, wanted: Callable[[Rule], bool]) -> LintResult:
+    """The findings in the files that were chosen; folders without any are ``unasked``."""
+    unasked = tuple((path, "no file in it mentions the API") for path in chosen.empty)
+    if not chosen.whole and not chosen.files:
+        return LintResult((), (), (), (), (), chosen.refused, unasked=unasked)
+    refused = None if chosen.whole else chosen.refused
+    found = lint(state, chosen.files, wanted, refused)
+    return msgspec.structs.replace(found, unasked=unasked)

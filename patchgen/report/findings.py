@@ -28,6 +28,13 @@ def fingerprints(findings: Sequence[Finding]) -> list[str]:
     return names
 
 
+def quiet_lines(result: LintResult) -> Iterator[str]:
+    """A line for each finding, and no other: nothing at all where there is none."""
+    for finding in result.findings:
+        head = f"{finding.place}:{finding.column}: {finding.severity}: {finding.message}"
+        yield f"{head} [{finding.rule}]"
+
+
 def text_lines(result: LintResult, read: Read, verbose: bool) -> Iterator[str]:
     """Each finding with its witness, source lines and carets; then the totals."""
     for finding in result.findings:
@@ -48,21 +55,37 @@ def text_lines(result: LintResult, read: Read, verbose: bool) -> Iterator[str]:
 
 
 def summary(result: LintResult) -> str:
-    """One line: how many findings, undecided places, files."""
-    by_rule = Counter(finding.rule for finding in result.findings)
-    rules = ", ".join(f"{rule} {count}" for rule, count in sorted(by_rule.items()))
+    """One line: how many findings and undecided places, in which files, and what was not seen.
+
+    "0 findings" stands only beside files that were analysed.
+    """
+    parts = []
+    if result.analysed or result.findings or not (result.unparsed or result.failed):
+        parts.append(f"{_findings(result.findings)} in {_count(len(result.analysed), 'file')}")
     open_rules = Counter(place.rule for place in result.undecided)
-    parts = [f"{len(result.findings)} findings" + (f" ({rules})" if rules else "")]
     if result.undecided:
-        parts.append(
-            f"{len(result.undecided)} undecided ("
-            + ", ".join(f"{rule} {count}" for rule, count in sorted(open_rules.items())) + ")"
-        )  # fmt: skip
+        rules = ", ".join(f"{rule} {count}" for rule, count in sorted(open_rules.items()))
+        parts.append(f"{len(result.undecided)} undecided ({rules})")
     if result.suppressed:
         parts.append(f"{len(result.suppressed)} suppressed")
-    if result.unparsed or result.failed:
-        parts.append(f"{len(result.unparsed) + len(result.failed)} files not parsed")
-    return f"{'; '.join(parts)} in {len(result.files)} files"
+    lost = len({path for path, _ in result.failed} | (set(result.files) - set(result.analysed)))
+    if lost:
+        parts.append(f"{_count(lost, 'file')} not analysed, or not in full")
+    inactive, mentions = result.inactive
+    if inactive:
+        parts.append(f"{inactive} of {mentions} mentions inactive (patchgen inspect lists them)")
+    parts += [f"{path}: {why}" for path, why in result.unasked]
+    return "; ".join(parts)
+
+
+def _findings(found: Sequence[Finding]) -> str:
+    by_rule = Counter(finding.rule for finding in found)
+    rules = ", ".join(f"{rule} {count}" for rule, count in sorted(by_rule.items()))
+    return _count(len(found), "finding") + (f" ({rules})" if rules else "")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _caret(finding: Finding, read: Read) -> Iterator[str]:
@@ -122,12 +145,8 @@ def _property(text: str) -> str:
 
 def lint_data(result: LintResult) -> dict[str, Any]:
     """The result as plain data."""
-    names = fingerprints(result.findings)
     return {
-        "findings": [
-            {**_finding(finding), "fingerprint": name}
-            for finding, name in zip(result.findings, names, strict=True)
-        ],
+        "findings": findings_data(result.findings),
         "undecided": [
             {"rule": u.rule, "file": u.place.path, "line": u.place.line, "reason": u.reason}
             for u in result.undecided
@@ -136,7 +155,16 @@ def lint_data(result: LintResult) -> dict[str, Any]:
         "files": list(result.files),
         "unparsed": [str(diagnostic) for diagnostic in result.unparsed],
         "failed": [{"file": path, "error": error} for path, error in result.failed],
+        "analysed": list(result.analysed),
+        "inactive_mentions": result.inactive[0],
+        "not_needed": [{"file": path, "reason": why} for path, why in result.unasked],
     }
+
+
+def findings_data(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Findings as plain data, each with its stable name."""
+    names = fingerprints(findings)
+    return [{**_finding(f), "fingerprint": name} for f, name in zip(findings, names, strict=True)]
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

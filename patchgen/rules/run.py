@@ -25,7 +25,9 @@ class LintResult(Value, frozen=True):
 
     ``unparsed`` are the first errors of files that clang could not parse, ``failed``
     files with no facts at all, or none of one of their architectures, and why: in
-    neither of them silence means anything.
+    neither of them silence means anything.  ``analysed`` are the files that the findings
+    speak for; ``unasked`` what was named and needed no analysis, and why.  ``inactive`` are
+    the mentions in named files that no configuration makes active, of how many.
     """
 
     findings: tuple[Finding, ...]
@@ -34,15 +36,23 @@ class LintResult(Value, frozen=True):
     files: tuple[str, ...]
     unparsed: tuple[Diagnostic, ...]
     failed: tuple[tuple[str, str], ...]
+    analysed: tuple[str, ...] = ()
+    unasked: tuple[tuple[str, str], ...] = ()
+    inactive: tuple[int, int] = (0, 0)
 
 
 def lint(
     state: TreeState,
     paths: Sequence[str] = (),
     select: Callable[[Rule], bool] = lambda rule: True,
+    refused: tuple[tuple[str, str], ...] | None = None,
 ) -> LintResult:
-    """Run the rules on ``paths``, or on every file that mentions the API."""
-    found = inspect(state, paths)
+    """Run the rules on ``paths`` of the tree, or on every file that mentions the API.
+
+    ``refused`` as for `inspect`.  A file that was asked for and whose every mention of the
+    API is left out by each configuration that was tried is ``failed``.
+    """
+    found = inspect(state, paths, refused)
     facts = {one.path: one for one in found.files}
     sound = {path: one for path, one in facts.items() if _error(one) is None}
     broken = {path: one for path, one in facts.items() if path not in sound}
@@ -59,12 +69,20 @@ def lint(
         answer = run(Context(sound, features, state.read, broken, beside), select)
         memo.write("lint", key, msgspec.msgpack.encode(answer))
     findings, undecided = answer
-    wanted = set(paths) or set(facts)
-    findings = tuple(f for f in findings if f.place.path in wanted)
+    findings = tuple(f for f in findings if f.place.path in facts)
     kept, suppressed = suppress(findings, state.read)
     errors = [error for one in found.files if (error := _error(one)) is not None]
-    failed = (*found.failed, *found.partly)
-    return LintResult(kept, undecided, suppressed, tuple(facts), tuple(errors), failed)
+    silent = tuple((p, why) for p in paths if p in sound and (why := _left_out(sound[p])))
+    failed = (*found.failed, *found.partly, *silent)
+    lost = {path for path, _ in (*found.failed, *silent)}
+    analysed = tuple(path for path in sound if path not in lost)
+    states = [
+        mention.state for path in paths if path in analysed for mention in facts[path].mentions
+    ]
+    return LintResult(
+        kept, undecided, suppressed, tuple(facts), tuple(errors), failed, analysed,
+        inactive=(states.count("inactive"), len(states)),
+    )  # fmt: skip
 
 
 def _beside(state: TreeState, facts: Mapping[str, FileFacts]) -> dict[str, bytes]:
@@ -94,6 +112,17 @@ def api_features(state: TreeState) -> ApiFeatures:
         kvm = kvm_facts(state.facts(KVM_MAIN))
         idiom = kvm.idiom if kvm else ""
     return features_of(state.surface().items, idiom)
+
+
+def _left_out(facts: FileFacts) -> str:
+    """Why nothing of a file was looked at: all of its mentions are inactive; else ""."""
+    states = [mention.state for mention in facts.mentions]
+    if not states or set(states) != {"inactive"}:
+        return ""
+    first = facts.mentions[0]
+    tried = f" (tried: {first.detail})" if first.detail else ""
+    count = f"all {len(states)} mentions of the API are" if len(states) > 1 else "its mention is"
+    return f"not analysed: {count} inactive, as in line {first.line}{tried}"
 
 
 def _error(facts: FileFacts) -> Diagnostic | None:

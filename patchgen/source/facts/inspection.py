@@ -42,8 +42,13 @@ class Inspection(Value, frozen=True):
         return tuple(mention for facts in self.files for mention in facts.mentions)
 
 
-def inspect(state: TreeState, paths: Sequence[str] = ()) -> Inspection:
+def inspect(
+    state: TreeState, paths: Sequence[str] = (), refused: tuple[tuple[str, str], ...] | None = None
+) -> Inspection:
     """Facts of ``paths``, or of every file of the tree that mentions the API.
+
+    ``paths`` are the tree's own (:mod:`patchgen.tree.named`); ``refused`` entries that
+    were not looked into, beside them (default: those of the whole tree, for the whole).
 
     A file is parsed for the first of its architectures, kvm_main.c (in the whole
     tree) for each.  Where mentions stay inactive it is parsed again with the
@@ -61,10 +66,11 @@ def inspect(state: TreeState, paths: Sequence[str] = ()) -> Inspection:
     survey.follow(sources)
     lonely = [path for path in headers if path not in survey.uses]
     survey.take([job for path in lonely for job in _plain(_built_for(state, path), path)])
+    survey.add_headers(headers)
     if whole:
-        survey.add_headers(headers)
         survey.follow(headers)
-    refused = state.refused() if whole else ()
+    if refused is None:
+        refused = state.refused() if whole else ()
     return survey.result(wanted, refused)
 
 
@@ -195,19 +201,16 @@ class _Survey:
 
 
 def _asked_for(state: TreeState, path: str) -> str:
-    """A path that the user gave, as the tree's; UserError where it is no source of it."""
-    relative = posixpath.normpath(path)
-    if relative.startswith("/"):
-        relative = posixpath.relpath(posixpath.realpath(relative), posixpath.realpath(state.root))
-    if relative.startswith("../") or "\0" in relative:
-        raise UserError("is outside the tree", path)
-    if not relative.endswith((".c", ".h")):
+    """A path of the tree; UserError where it is no source of it."""
+    if path != posixpath.normpath(path) or path.startswith(("/", "../")) or "\0" in path:
+        raise UserError("is no path of the tree", ascii(path))
+    if not path.endswith((".c", ".h")):
         raise UserError("is no C source or header", path)
-    if not relative.isprintable() and any("\ud800" <= c <= "\udfff" for c in relative):
+    if not path.isprintable() and any("\ud800" <= c <= "\udfff" for c in path):
         raise UserError("the name is no UTF-8", ascii(path))
-    if state.read(relative) is None:
+    if state.read(path) is None:
         raise UserError("no such file in the tree", path)
-    return relative
+    return path
 
 
 def _plain(arches: Sequence[str], path: str) -> list[Job]:

@@ -46,13 +46,25 @@ def describe(root: Path, name: str = "") -> Tree:
     """
     real = _folder(root)
     values = _version_fields(real)
-    if not values.get("VERSION", "").isdigit() or not values.get("PATCHLEVEL", "").isdigit():
+    if not _is_version(values):
         raise UserError(
             "not a kernel tree: no Makefile with VERSION and PATCHLEVEL", str(root), _HINT
         )
     numbers = [values["VERSION"], values["PATCHLEVEL"], values.get("SUBLEVEL", "")]
     version = ".".join(n for n in numbers if n) + values.get("EXTRAVERSION", "")
     return Tree(str(real), name or root.name or real.name, version, _is_git(real))
+
+
+def is_top(folder: Path) -> bool:
+    """Whether ``folder`` is a kernel's top folder."""
+    try:
+        return _is_version(_version_fields(folder))
+    except UserError:  # a Makefile that cannot be read is none of a tree around
+        return False
+
+
+def _is_version(values: dict[str, str]) -> bool:
+    return values.get("VERSION", "").isdigit() and values.get("PATCHLEVEL", "").isdigit()
 
 
 def _folder(root: Path) -> Path:

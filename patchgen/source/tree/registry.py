@@ -21,7 +21,7 @@ import msgspec
 from patchgen.memo import cache_dir
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
-from patchgen.source.tree.describe import Tree, describe
+from patchgen.source.tree.describe import Tree, describe, is_top
 
 _LIST = "trees.toml"
 # Links into kernel-tree/ in a checkout, copies of its files in an installed package.
@@ -115,9 +115,12 @@ def resolve(spec: str, base: Path | None = None) -> Tree:
     """The tree that ``spec`` means: a name, or the path of any kernel checkout.
 
     A name is one of trees.toml or of a folder in the kernel-tree folder
-    (``base``, by default :func:`kernel_tree_dir`).  Raises UserError for a name
-    that is listed but not fetched, and for a path that is no kernel tree.
+    (``base``, by default :func:`kernel_tree_dir`); "." is the kernel around the
+    current folder.  Raises UserError for a name that is listed but not fetched,
+    and for a path that is no kernel tree.
     """
+    if spec == ".":
+        return describe(around(Path.cwd()))
     if is_name(spec):
         place = location(spec, base)
         if place is not None:
@@ -127,6 +130,15 @@ def resolve(spec: str, base: Path | None = None) -> Tree:
     if not spec:
         raise UserError("no kernel tree given", "", "a name from `patchgen tree list`, or a path")
     return describe(Path(spec).expanduser())
+
+
+def around(folder: Path) -> Path:
+    """The kernel tree that ``folder`` lies in: itself or the nearest folder above."""
+    found = next((above for above in (folder, *folder.parents) if is_top(above)), None)
+    if found is None:
+        hint = "--tree takes a name from `patchgen tree list`, or a path"
+        raise UserError("no kernel tree here or above", str(folder), hint)
+    return found
 
 
 def _bundled(name: str, base: Path | None) -> Path | None:

@@ -26,7 +26,7 @@ from patchgen.source.tree.registry import trees_dir
 from patchgen.source.tree.snapshot import SIZE_LIMIT
 
 #: Folders without kernel code that runs: user-space tools have their own headers.
-_PRUNED = ("Documentation", "tools", "scripts", "samples", "LICENSES", ".git")
+NOT_SEARCHED = ("Documentation", "tools", "scripts", "samples", "LICENSES", ".git")
 #: Fixed strings of which every API name contains one.
 NEEDLES = (
     "mmu_notifier",
@@ -157,7 +157,7 @@ def begin(root: Path) -> None:
 
 def _list(root: Path) -> _Listing:
     prune: list[str] = []
-    for folder in _PRUNED:
+    for folder in NOT_SEARCHED:
         prune += ["-path", f"./{folder}", "-prune", "-o"]
     command = ["find", ".", *prune, "(", "-type", "l", "-o", "-name", "*.[ch]", ")"]
     command += ["-printf", r"%y\0%P\0%s\0%T@ %C@ %i\0"]
