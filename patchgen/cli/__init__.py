@@ -14,10 +14,12 @@ import importlib.util
 import os
 import signal
 import sys
+from pathlib import Path
 
 import click
 
 from patchgen import __version__
+from patchgen.cli import streams
 from patchgen.model.outcome import Exit, UserError
 
 COMMANDS = {
@@ -72,10 +74,11 @@ def main(argv: list[str] | None = None) -> None:
     0 clean, 1 findings or failed verification, 2 unusable input, 3 refused,
     130 interrupted.  Unusable input is one line on stderr, never a traceback.
     """
+    streams.prepare()
     # SIGTERM unwinds like Ctrl-C, so that temporary folders are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        status = group.main(args=argv, prog_name="patchgen", standalone_mode=False)
+        status = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except click.exceptions.Abort:
         _say("interrupted")
@@ -89,9 +92,6 @@ def main(argv: list[str] | None = None) -> None:
     except UserError as error:
         _say(str(error))
         status = error.exit_status
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = Exit.CLEAN
     except Exception as error:
         # A fault of ours, not of the input; the one place that catches everything.
         if os.environ.get("PATCHGEN_TRACEBACK"):
@@ -102,6 +102,23 @@ def main(argv: list[str] | None = None) -> None:
         )
         status = Exit.UNUSABLE
     sys.exit(int(status or 0))
+
+
+def _run(argv: list[str]) -> int | None:
+    """The command's status.  Not by Group.main(), which ends a closed pipe with status 1."""
+    try:
+        Path.cwd()
+    except OSError:
+        raise UserError("the current folder is gone", hint="cd to one that is there") from None
+    try:
+        with group.make_context("patchgen", list(argv)) as context:
+            status: int | None = group.invoke(context)
+            return status
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return Exit.UNUSABLE
+    except click.exceptions.Exit as error:
+        return error.exit_code
 
 
 def _say(line: str) -> None:
