@@ -3,18 +3,13 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Callable, Iterable
 
 from patchgen.edits.apply import apply
 from patchgen.edits.render import render
+from patchgen.edits.wrapping import reflow
 from patchgen.model.outcome import UserError
 from patchgen.model.plan import Change, Edit, PatchPlan
-
-#: Commit messages wrap here (Documentation/process/submitting-patches.rst; checkpatch warns
-#: beyond 75).
-MESSAGE_WIDTH = 72
 
 
 def realise(change: Change) -> Edit:
@@ -45,17 +40,3 @@ def message(plan: PatchPlan, extra: dict[str, object]) -> str:
     """The commit message of a planned patch: subject, blank line, body."""
     body = reflow(render(plan.message, {**plan.context, **extra}).strip("\n"))
     return f"{plan.subject}\n\n{body}\n"
-
-
-def reflow(text: str, width: int = MESSAGE_WIDTH) -> str:
-    """Wrap paragraphs; lines that begin with white space (code, lists) stay.
-
-    Blank lines separate paragraphs; runs of them become one.
-    """
-    out: list[str] = []
-    for block in re.split(r"\n\s*\n", text):
-        if any(line[:1].isspace() for line in block.split("\n")):
-            out.append(block)
-        else:
-            out.append(textwrap.fill(block, width, break_long_words=False, break_on_hyphens=False))
-    return "\n\n".join(out)

@@ -79,3 +79,12 @@ def test_trees_that_cannot_take_the_guard_are_refused(kernel_tree, patchgen, tmp
     assert done.returncode == 3
     assert said in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["5.10", "6.1"])
+def test_the_flags_alone_pass_the_trees_own_checkpatch(kernel_tree, patchgen, tmp_path, name):
+    # 6.1 copies a page for two reasons: the line that names both transitions is long.
+    out = tmp_path / "out"
+    done = patchgen("generate", "use-change-pte-flag", "--tree", kernel_tree(name), "-o", out)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"1/1 +yes +\d+/\d+ +0 new +clean", done.stdout), done.stdout
