@@ -65,13 +65,22 @@ def command(
     if as_json:
         import msgspec
 
+        from patchgen.report.verified import plain
+
         value = {
             "branch": target.branch,
             "created": not target.old,
             "before": target.base,
             "after": tip,
             "work_tree": target.work_tree,
-            "commits": [{"sha": one.sha, "subject": one.patch.subject} for one in applied.patches],
+            "commits": [
+                {
+                    "sha": one.sha,
+                    "subject": one.patch.subject,
+                    "paths": [plain(path) for path in one.patch.paths],
+                }
+                for one in applied.patches
+            ],
         }
         click.echo(msgspec.json.encode(value).decode())
         return

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Diffs, read strictly: every line after the first ``diff`` must belong to one.
+"""Diffs, read strictly: what a person takes for a part of a diff is one, or is refused.
 
-``git apply`` looks for diffs anywhere in its input and passes over what it does
-not understand, so that text between two diffs can hide a third.  Here it cannot.
+``git apply`` looks for diffs anywhere in its input and passes over what it does not
+understand.  Prose behind a diff (a base commit, a changelog, a list's footer) is
+therefore let through, and nothing in it that begins a diff or goes on with a hunk.
+What git itself makes of the same bytes is held against this in `touched`.
 """
 
 from __future__ import annotations
@@ -15,11 +17,21 @@ from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
 
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _INDEX = re.compile(rb"index ([0-9a-f]{4,64})\.\.([0-9a-f]{4,64})(?: (\d{6}))?$")
-_START = re.compile(rb"diff -|Index: |--- \S|\*\*\* \S|@@ -\d", re.MULTILINE)
+_START = re.compile(rb"diff -|Index: |---\s+\S|\+\+\+\s+\S|\*\*\* \S|@@ -|GIT binary patch")
+# Prose may be a list with "-" or "+" for bullets; code has no blank behind the mark.
+_CHANGED = re.compile(rb"[-+](?![ ]\S|[-+ ]*$)")
 _EXTENDED = re.compile(
     rb"(old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from"
     rb"|rename to|similarity index|dissimilarity index|index) (.*)"
+)
+# What one diff can do to a file beside changing it: one of these.
+_KINDS = (
+    (b"rename from", b"rename to"),
+    (b"copy from", b"copy to"),
+    (b"new file mode", b"new file mode"),
+    (b"deleted file mode", b"deleted file mode"),
 )
 _ESCAPES = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, '"': 34, "\\": 92}
 
@@ -76,6 +88,8 @@ class _Reader:
         if self.lines and not self.lines[-1]:
             self.lines.pop()
         self.at = 0
+        self.hunk_end = -1
+        self.prose = 0
         self.where = where
 
     def fail(self, what: str) -> UserError:
@@ -87,27 +101,30 @@ class _Reader:
     def files(self) -> Iterator[FileChange]:
         while self.at < len(self.lines):
             line = self.peek()
+            if self.prose and _START.match(line):
+                raise self.fail(f"a diff behind text that is none (line {self.prose})")
             if line.startswith(b"diff --git "):
                 yield self.git_file()
             elif line.startswith((b"Index: ", b"=====", b"diff -")):
                 self.at += 1
             elif line.startswith(b"--- "):
                 yield self.plain_file()
-            elif line.rstrip() == b"--":
-                self.tail()
-                return
-            elif not line.strip():
-                self.at += 1
             else:
-                raise self.fail("text between diffs, or a hunk longer than it says")
+                self.text()
 
-    def tail(self) -> None:
-        """Behind the signature: a mailing list's footer, but nothing to apply."""
+    def text(self) -> None:
+        """A line that belongs to no diff: prose behind the last one, or it is refused."""
+        line = self.peek()
+        if line.strip() and not line.startswith((b"Only in ", b"Common subdirectories: ")):
+            self.prose = self.prose or self.at + 1
+        if line.rstrip() != b"--":
+            if line[:1] in (b" ", b"+", b"-", b"\\") and self.at == self.hunk_end:
+                raise self.fail("a hunk that is longer than it says")
+            if _START.match(line):
+                raise self.fail("what looks like a diff and is none")
+            if _CHANGED.match(line):
+                raise self.fail("a changed line that belongs to no hunk")
         self.at += 1
-        while self.at < len(self.lines):
-            if _START.match(self.peek()):
-                raise self.fail("a diff behind the mail's signature")
-            self.at += 1
 
     def git_file(self) -> FileChange:
         line = self.at + 1
@@ -154,10 +171,16 @@ class _Reader:
 
     def paths(self, names: bytes, fields: dict[bytes, bytes]) -> tuple[str, str]:
         """Old and new path, without the ``a/`` and ``b/`` in front."""
-        for kind in (b"rename", b"copy"):
-            if kind + b" from" in fields and kind + b" to" in fields:
-                old, new = fields[kind + b" from"], fields[kind + b" to"]
-                return self.checked(_unquote(old)), self.checked(_unquote(new))
+        said = [kind for kind in _KINDS if any(field in fields for field in kind)]
+        if len(said) > 1:
+            raise self.fail(f"{said[0][0].decode()} and {said[1][0].decode()} in one diff")
+        if said and said[0][1] in (b"rename to", b"copy to"):
+            if not all(field in fields for field in said[0]):
+                raise self.fail(f"one of {' and '.join(one.decode() for one in said[0])} alone")
+            old, new = (self.checked(_unquote(fields[field])) for field in said[0])
+            if (old, new) not in _pairs(names):
+                raise self.fail("diff --git names other files than the lines below it")
+            return old, new
         name = _same_name(names)
         if name is None:
             raise self.fail("the paths of diff --git differ, and it is no rename")
@@ -178,20 +201,27 @@ class _Reader:
         if not self.hunks_follow():
             raise self.fail("--- without +++ and a hunk")
         old, new = self.file_name(), self.file_name()
-        hunks = tuple(self.hunks())
+        if not old and not new:
+            raise self.fail("/dev/null on both sides")
         if old and new and old != new:
             # "x.c.orig" against "x.c": git takes the shorter one (apply.c).
+            if not old.startswith(new) and not new.startswith(old):
+                raise self.fail(f"--- names {old!a} and +++ names {new!a}")
             old = new = min(old, new, key=len)
-        return FileChange(old, new, "", "", "", "", hunks, line)
+        return FileChange(old, new, "", "", "", "", tuple(self.hunks()), line)
 
     def file_name(self) -> str:
         text = self.peek()[4:]
-        if not text.startswith(b'"'):
-            text = text.split(b"\t")[0].rstrip()
-        name = _unquote(text.rstrip(b"\t"))
-        if name == "/dev/null":
-            self.at += 1
-            return ""
+        quoted = _QUOTED.match(text)
+        if quoted and not text[quoted.end() :].strip(b" \t"):
+            name = _unquote(quoted[0])
+        elif text.startswith(b'"'):
+            raise self.fail("a quoted path with more behind it")
+        else:
+            name = _text(text.split(b"\t")[0].rstrip())
+            if name == "/dev/null":
+                self.at += 1
+                return ""
         head, slash, rest = name.partition("/")
         if not slash or not head:
             raise self.fail("a path without the a/ or b/ in front")
@@ -216,6 +246,7 @@ class _Reader:
                 self.at += 1
             if self.peek().startswith(b"\\ "):
                 self.at += 1
+            self.hunk_end = self.at
             lines = tuple(one or b" " for one in self.lines[first : self.at])
             yield Hunk(int(match[1]), lines, line)
 
@@ -225,20 +256,24 @@ class _Reader:
         return path
 
 
+def _pairs(names: bytes) -> list[tuple[str, str]]:
+    """Every way to read ``a/old b/new``: unquoted paths may hold blanks."""
+    quoted = _QUOTED.match(names)
+    if quoted:
+        cuts = [quoted.end()]
+    else:
+        cuts = [at for at, byte in enumerate(names) if byte == 0x20]
+    found = []
+    for at in cuts:
+        one, other = _unquote(names[:at]).partition("/"), _unquote(names[at + 1 :]).partition("/")
+        if names[at : at + 1] == b" " and one[0] and other[0] and one[2] and other[2]:
+            found.append((one[2], other[2]))
+    return found
+
+
 def _same_name(names: bytes) -> str | None:
     """The path of ``a/path b/path``, or None when the two differ."""
-    if names.startswith(b'"'):
-        end = re.match(rb'"(?:[^"\\]|\\.)*"', names)
-        if not end:
-            return None
-        one, other = _unquote(end[0]), _unquote(names[end.end() :].strip())
-    else:
-        middle = len(names) // 2
-        if names[middle : middle + 1] != b" ":
-            return None
-        one, other = _text(names[:middle]), _text(names[middle + 1 :])
-    left, right = one.partition("/"), other.partition("/")
-    return left[2] if left[1] and left[2] == right[2] else None
+    return next((old for old, new in _pairs(names) if old == new), None)
 
 
 def _unquote(name: bytes) -> str:

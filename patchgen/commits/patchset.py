@@ -14,8 +14,9 @@ class ReadPatch(Value, frozen=True):
     ``where`` names its file (and message in it).  ``message`` is the commit message
     as git am would record it, without the final newline; ``note`` the text below
     its ``---``.  ``date`` is seconds since the epoch, ``zone`` as in ``+0100``.
-    ``diff`` is the patch part, ``changes`` what it does to which file.  ``mail`` is
-    the whole mail, decoded, as ``git am`` takes it without surprises.
+    ``diff`` is the patch part, ``changes`` what it does to which file; ``applied`` is
+    what git am hands to git apply, which begins with the ``---`` and ends with the diff.
+    ``mail`` is the whole mail, decoded, as ``git am`` takes it without surprises.
     """
 
     number: int
@@ -26,6 +27,7 @@ class ReadPatch(Value, frozen=True):
     date: int
     zone: str
     diff: bytes
+    applied: bytes
     changes: tuple[FileChange, ...]
     mail: bytes
     note: str = ""

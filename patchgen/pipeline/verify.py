@@ -19,10 +19,11 @@ from patchgen.verify.parses import dependents
 
 
 class VerifiedPatch(Value, frozen=True):
-    """One patch: why it does not apply, or what its checks say.
+    """One patch: what it touches, why it does not apply, or what its checks say.
 
-    ``check`` is None for a patch that was not tried or does not apply, ``built`` also
-    where no build was asked for.
+    ``paths`` are all that it reads or writes (of a rename or copy both).  ``check`` is
+    None for a patch that was not tried or does not apply, ``built`` also where no build
+    was asked for.
     """
 
     number: int
@@ -33,6 +34,7 @@ class VerifiedPatch(Value, frozen=True):
     check: PatchCheck | None
     message: tuple[MessageFault, ...]
     built: Built | None = None
+    paths: tuple[str, ...] = ()
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -96,6 +98,7 @@ def verify(
             patch.patch.number, patch.patch.subject, patch.patch.where,
             tuple(str(misfit) for misfit in patch.misfits), patch.ok or bool(patch.misfits),
             next(checked) if patch.ok else None, message_faults(patch.patch.message),
+            paths=patch.patch.paths,
         )
         for patch in applied.patches
     ]  # fmt: skip
@@ -111,7 +114,8 @@ def verify(
         if patch_read.number not in tried:
             found.append(
                 VerifiedPatch(patch_read.number, patch_read.subject, patch_read.where, (), False,
-                              None, message_faults(patch_read.message))
+                              None, message_faults(patch_read.message),
+                              paths=patch_read.paths)
             )  # fmt: skip
     line, holds = "", True
     touches_kvm = any("kvm" in path or "mmu_notifier" in path for path in series.paths)

@@ -21,6 +21,8 @@ class VerifiedPatch(Protocol):
     @property
     def where(self) -> str: ...
     @property
+    def paths(self) -> tuple[str, ...]: ...
+    @property
     def misfits(self) -> tuple[str, ...]: ...
     @property
     def tried(self) -> bool: ...
@@ -107,6 +109,7 @@ def verified_data(
                 "total": total,
                 "subject": patch.subject,
                 "where": patch.where,
+                "paths": [plain(path) for path in patch.paths],
                 "applies": patch.check is not None,
                 "misfits": list(patch.misfits),
                 "check": patch.check,
@@ -117,3 +120,8 @@ def verified_data(
             for patch in patches
         ],
     }
+
+
+def plain(path: str) -> str:
+    """A path as JSON can hold it: bytes that are no UTF-8 as ``\\xff``."""
+    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")

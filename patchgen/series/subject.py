@@ -58,6 +58,6 @@ def _decoded(raw: bytes) -> str:
             continue
         try:
             out.append(data.decode(charset or "utf-8", errors="replace"))
-        except LookupError:
+        except (LookupError, UnicodeError):  # some codecs (idna) cannot replace
             out.append(data.decode("latin-1"))
     return "".join(out)

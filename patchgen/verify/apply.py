@@ -2,7 +2,8 @@
 """Applying a series in isolation, with the contents of every file at every commit.
 
 A bare scratch repository borrows the tree's objects, its index holds the touched
-paths only, and each diff goes through ``git apply --cached`` as in git am; the
+paths only, and each patch goes through ``git apply --cached`` with the bytes that git
+am applies; what git says that it touches must be what was read (`touched`).  The
 commits are made by one ``git fast-import``.  The tree is only read, and nothing of
 it runs.
 """
@@ -19,8 +20,7 @@ from patchgen.commits.scratch import Scratch
 from patchgen.commits.source import TreeSource, describe
 from patchgen.model.base import Value
 from patchgen.verify.apply_reason import Misfit, explain
-
-State = dict[str, IndexEntry]
+from patchgen.verify.touched import State, apply_one, check_changed
 
 
 class AppliedPatch(Value, frozen=True):
@@ -103,14 +103,13 @@ def apply_in(
         if failed:
             failed.append(AppliedPatch(patch, tried=False))
             continue
-        status, _, stderr = scratch.git.result(
-            "apply", "--cached", "--whitespace=warn", "-", stdin=patch.diff, ok=(0, 1, 128)
-        )
+        status, stderr = apply_one(scratch.git, patch)
         if status != 0:
             files = _contents(scratch, state)
             failed.append(AppliedPatch(patch, misfits=explain(scratch, patch, files, stderr)))
             continue
-        state = read_index(scratch)
+        before, state = state, read_index(scratch)
+        check_changed(patch, before, state)
         states.append(state)
         done.append((patch, _warnings(stderr)))
     return _result(scratch, series, ground, states, done, failed, committer)

@@ -11,6 +11,7 @@ from patchgen.commits.patchset import ReadPatch, Series
 from patchgen.commits.scratch import Scratch
 from patchgen.verify.apply import AppliedPatch, AppliedSeries
 from patchgen.verify.apply_reason import Misfit
+from patchgen.verify.touched import check_named
 
 
 def apply_with_am(scratch: Scratch, series: Series) -> AppliedSeries:
@@ -65,6 +66,7 @@ def _am(scratch: Scratch, git: Git, patch: ReadPatch) -> AppliedPatch:
     out = git.run("rev-parse", "HEAD", "HEAD^{tree}").decode().split()
     raw = git.run("diff-tree", "-r", "-z", "--no-renames", "--raw", "--no-abbrev", "HEAD^", "HEAD")
     entries = _raw(raw)
+    check_named(patch, entries)
     blobs = read_blobs(scratch, {e.blob for e in entries.values() if e is not None})
     files = {path: blobs[entry.blob] if entry else None for path, entry in entries.items()}
     return AppliedPatch(patch, sha=out[0], tree=out[1], files=files)

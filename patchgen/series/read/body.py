@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A decoded mail → a patch: message, note and diff, as ``git am`` would see them.
 
-The message and the author come from ``git mailinfo``, so that they are what git am
-records; before it runs, the body must have one place only where the message can
-end, and a diff that is nothing but a diff.
+The message, the author and the bytes to apply come from ``git mailinfo``, so that
+they are what git am records and applies; the body must have one place only where the
+message can end, and what a person sees as its diff is what mailinfo ends with.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from patchgen.model.outcome import UserError
 from patchgen.series.read.guard import is_bidi
 from patchgen.series.read.mail import Mail
 
-_DIFF = re.compile(rb"^(?:diff --git |diff -|Index: |--- \S[^\n]*\n\+\+\+ )", re.MULTILINE)
+_DIFF = re.compile(rb"^(?:diff --git |diff -|Index: |---[ \t]+\S[^\n]*\n\+\+\+ )", re.MULTILINE)
 _RULE = re.compile(rb"^---[ \t]*$", re.MULTILINE)
 _LOOSE = re.compile(rb"^@@ -\d", re.MULTILINE)
 _MODES = ("", "100644", "100755")
 _SPECIAL = {"120000": "a symbolic link", "160000": "a submodule", "040000": "a folder"}
 # C0 but tab, newline, form feed (old kernel files have it) and carriage return; DEL.
+_PLANE_ENDS = "".join(chr(end - 1) + chr(end) for end in range(0xFFFF, 0x110000, 1 << 16))
+_NONCHARACTER = re.compile(f"[\ufdd0-\ufdef{_PLANE_ENDS}]")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 
@@ -48,7 +50,11 @@ def read_patch(mail: Mail, number: int, allow: Collection[str] = ()) -> ReadPatc
         raise UserError("the mail holds no diff", mail.where)
     for change in changes:
         _check_change(change, mail.where, allow)
-    info, message = _mailinfo(mail)
+    info, message, applied = _mailinfo(mail)
+    if not applied.endswith(diff):
+        raise UserError(
+            "git am would apply another text than the diff shown", mail.where, "send it as one part"
+        )
     author = checked(info.get("Author", ""), info.get("Email", ""), mail.where)
     _check_text(f"{info.get('Subject', '')}\n{message}\n{text.decode('latin-1')}", mail.where)
     date, zone = _date(info.get("Date", ""), mail.where)
@@ -64,6 +70,7 @@ def read_patch(mail: Mail, number: int, allow: Collection[str] = ()) -> ReadPatc
         date=date,
         zone=zone,
         diff=diff,
+        applied=applied,
         changes=changes,
         mail=mail.plain,
         note=note,
@@ -95,21 +102,35 @@ def split_body(mail: Mail) -> tuple[bytes, str, bytes]:
     return body[: rule.start()], note.decode(errors="replace"), body[start.start() :]
 
 
-def _mailinfo(mail: Mail) -> tuple[dict[str, str], str]:
+def _mailinfo(mail: Mail) -> tuple[dict[str, str], str, bytes]:
+    """Author, address, subject and date; the message; what is handed to git apply."""
     with TemporaryDirectory(prefix="patchgen-") as folder:
         message, patch = Path(folder) / "msg", Path(folder) / "patch"
         try:
             out = Git(None).run("mailinfo", str(message), str(patch), stdin=mail.plain)
         except GitFailed as error:
             raise UserError(f"git mailinfo: {error.stderr}", mail.where) from error
-        text = message.read_bytes().decode(errors="surrogateescape")
-    pairs = (line.partition(": ") for line in out.decode(errors="surrogateescape").splitlines())
-    return {key: value for key, _, value in pairs if key}, text
+        text, applied = as_utf8(message.read_bytes()), patch.read_bytes()
+    pairs = (line.partition(": ") for line in as_utf8(out).split("\n"))
+    return {key: value for key, _, value in pairs if key}, text, applied
+
+
+def as_utf8(data: bytes) -> str:
+    """``data`` as git writes it into a commit: bytes that are no UTF-8 are latin-1.
+
+    Git takes noncharacters for such bytes, too (verify_utf8() in commit.c).
+    """
+    text = data.decode(errors="surrogateescape")
+    text = _NONCHARACTER.sub(lambda match: match[0].encode().decode("latin-1"), text)
+    return re.sub("[\udc80-\udcff]", lambda match: chr(ord(match[0]) - 0xDC00), text)
 
 
 def stripspace(text: str) -> str:
-    """``git stripspace``: no trailing blanks, no runs of empty lines."""
-    lines = [line.rstrip(" \t\n\r\v\f") for line in text.split("\n")]
+    """``git stripspace``: no trailing blanks, no runs of empty lines.
+
+    A form feed is no blank to git.
+    """
+    lines = [line.rstrip(" \t\n\r") for line in text.split("\n")]
     out = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
     return f"{out}\n" if out else ""
 
