@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make run | test | check | bench | build-test | boot-test | mutants
+# make run | test | check | bench | build-test | boot-test | mutants | fuzz-mails
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 TREE ?= 5.10
 OUT ?= outgoing
+COUNT ?= 2000
 JOBS ?= $(shell nproc)
 
-.PHONY: run test check bench build-test boot-test mutants clean
+.PHONY: run test check bench build-test boot-test mutants fuzz-mails clean
 
 $(VENV)/.run: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +47,9 @@ boot-test: $(VENV)/.dev
 
 mutants: $(VENV)/.dev
 	$(BIN)/python -m tests.mutants $(MUTANTS)
+
+fuzz-mails: $(VENV)/.dev
+	$(BIN)/python -m tests.series.side_by_side --reasons --count $(COUNT) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info $(OUT)

@@ -51,6 +51,8 @@ def _move(user: Git, tree: WorkTree | None, tip: str, target: Target, message: s
         "GIT_COMMITTER_NAME": target.committer.name,
         "GIT_COMMITTER_EMAIL": target.committer.email,
     }
+    if tree is not None:
+        tree.settle(target.base, tip)
     user.run("update-ref", "-m", message, reference, tip, old, env=names)
     if tree is None:
         return

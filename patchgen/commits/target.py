@@ -25,6 +25,11 @@ _BUSY = {
 }
 
 
+# A shared part would be written into the scratch repository; git splits the index
+# again where the user's configuration asks for it.
+_WHOLE_INDEX = ("core.splitIndex=false",)
+
+
 class Target(Value, frozen=True):
     """A branch to be moved or created.
 
@@ -171,9 +176,21 @@ class WorkTree:
                     "is left out of the sparse checkout", record[2:], "name another --branch"
                 )
 
+    def settle(self, head: str, tip: str) -> None:
+        """The index learns when its files were last changed; UserError unless ``tip`` fits.
+
+        A copied checkout (``cp -r``) has an index whose times are all wrong: the last
+        step would take every file for a changed one.
+        """
+        git = self._own()
+        refresh = ("update-index", "-q", "--refresh", "--ignore-submodules")
+        git.result(*refresh, ok=(0, 1), config=_WHOLE_INDEX)
+        git.run("read-tree", "-n", "-m", "-u", head, tip)
+
     def update(self, head: str, tip: str) -> None:
         """Files and index from ``head`` to ``tip``; git refuses rather than overwrites."""
-        git = Git(self.scratch.path, index=self.index, work_tree=self.root)
-        # A shared part would be written into the scratch repository; git splits the
-        # index again where the user's configuration asks for it.
-        git.run("read-tree", "-m", "-u", head, tip, config=("core.splitIndex=false",))
+        self._own().run("read-tree", "-m", "-u", head, tip, config=_WHOLE_INDEX)
+
+    def _own(self) -> Git:
+        """git on the user's own index."""
+        return Git(self.scratch.path, index=self.index, work_tree=self.root)

@@ -10,6 +10,7 @@ import io
 import os
 import random
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from patchgen.commits.patchset import Series
+from patchgen.commits.target import WorkTree
 from patchgen.model.outcome import CheckFailed, UserError
 from patchgen.pipeline.am import am
 from patchgen.series.read.read import read_series
@@ -153,6 +155,36 @@ def test_nobody_waits_for_the_checks_to_hear_of_local_changes(tree: Path, series
     with pytest.raises(UserError, match="local changes"):
         am(tree, series, None, asked.append)
     assert not asked
+
+
+def test_a_copied_checkout_is_as_clean_as_it_was(
+    tree: Path, mails: Path, series: Series, tmp_path: Path
+) -> None:
+    """Its index holds the times and inodes of the files that it was copied from."""
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    for copy in (ours, theirs):
+        shutil.copytree(tree, copy, copy_function=shutil.copyfile)
+    plain_git(theirs, "am", "-q", *(str(one) for one in sorted(mails.glob("000[1-3]*"))))
+    am(ours, series, None)
+    assert log(ours, "HEAD") == log(theirs, "HEAD")
+    assert plain_git(ours, "status", "--porcelain") == ""
+
+
+def test_nothing_moves_before_the_files_are_known_to_follow(
+    tree: Path, series: Series, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is changed after the last look: the branch never moved."""
+    check = WorkTree.check_room
+
+    def late(self: WorkTree, head: str, tip: str) -> None:
+        check(self, head, tip)
+        dirty(tree)
+
+    monkeypatch.setattr(WorkTree, "check_room", late)
+    with pytest.raises(UserError, match=r"mm/a\.c"):
+        am(tree, series, None)
+    assert len(plain_git(tree, "reflog").splitlines()) == 1
+    assert plain_git(tree, "status", "--porcelain") == "M mm/a.c"
 
 
 @pytest.mark.parametrize("name", ["-x", "a..b", "HEAD", "a b", "x.lock", ""])

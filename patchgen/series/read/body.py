@@ -27,9 +27,10 @@ _RULE = re.compile(rb"^---[ \t]*$", re.MULTILINE)
 _LOOSE = re.compile(rb"^@@ -\d", re.MULTILINE)
 _MODES = ("", "100644", "100755")
 _SPECIAL = {"120000": "a symbolic link", "160000": "a submodule", "040000": "a folder"}
-# C0 but tab, newline, form feed (old kernel files have it) and carriage return; DEL.
+# Git takes these for no UTF-8 (commit.c).
 _PLANE_ENDS = "".join(chr(end - 1) + chr(end) for end in range(0xFFFF, 0x110000, 1 << 16))
 _NONCHARACTER = re.compile(f"[\ufdd0-\ufdef{_PLANE_ENDS}]")
+# C0 but tab, newline, form feed (old kernel files have it) and carriage return; DEL.
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 

@@ -14,6 +14,7 @@ from patchgen.model.outcome import UserError
 from patchgen.series.read.sources import RawMail
 
 _KEPT = ("from", "date", "subject")
+_ONCE = ("message-id", "content-type", "content-transfer-encoding")
 _CONTENT = ("text/plain", "text/x-patch", "text/x-diff")
 
 
@@ -78,10 +79,10 @@ def _headers(head: bytes, where: str) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for match in re.finditer(rb"^([!-9;-~]+):[ \t]*(.*(?:\r?\n[ \t].*)*)", head, re.MULTILINE):
         name = match[1].decode().lower()
-        if name not in (*_KEPT, "message-id"):
+        if name not in (*_KEPT, *_ONCE):
             continue
         if name in found:
-            raise UserError(f"the mail has two {name} headers", where)
+            raise UserError(f"the mail has two {name} headers", where, "remove one")
         found[name] = match[2].replace(b"\r", b"").rstrip()
     for name in _KEPT:
         if not found.get(name):
@@ -132,8 +133,13 @@ def _transfer(encoding: str, body: bytes, where: str) -> bytes:
         raise UserError(f"the mail's {encoding} cannot be decoded: {error}", where) from error
     lines = decoded.count(b"\n")
     if lines and decoded.count(b"\r\n") == lines:
-        # Every line: the line ends are the mail's.  Some lines: they are the file's.
-        decoded = decoded.replace(b"\r\n", b"\n")
+        # Some lines: they are the file's.  Every line: they are the mailer's, and git am
+        # keeps them all the same, so that the patch fits no file.
+        raise UserError(
+            f"every line of the {encoding} text ends in CR LF, and git am keeps that",
+            where,
+            "send it as 8bit (git am --quoted-cr=strip takes it as it is)",
+        )
     return decoded
 
 
