@@ -27,8 +27,8 @@ from patchgen.boot.verdict import judge
 from patchgen.kbuild import process
 from patchgen.model.base import Value
 from patchgen.model.outcome import Exit, Refused
+from patchgen.sandbox.reader import read_inside
 from patchgen.source.tree.describe import Tree
-from patchgen.source.tree.snapshot import read_inside
 
 Files = Mapping[str, bytes | None]
 VARIANT_ROUNDS = 2

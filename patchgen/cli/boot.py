@@ -86,8 +86,8 @@ def series_files(series: Path, root: Path) -> dict[str, bytes | None]:
     unpatched kernel is built from the folder as it is.
     """
     from patchgen.model.outcome import UserError
+    from patchgen.sandbox.reader import read_inside
     from patchgen.series.read.read import read_series
-    from patchgen.source.tree.snapshot import read_inside
     from patchgen.verify.apply import apply_series
 
     applied = apply_series(root, read_series(series))

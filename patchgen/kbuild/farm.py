@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from patchgen import memo
-from patchgen.source.tree.snapshot import read_inside
+from patchgen.sandbox.reader import read_inside
 
 # What an earlier build inside the tree left there; kbuild refuses or mixes it in.
 _LEFT_OVERS = re.compile(r"\.config(?:\.old)?|.*\.(?:o|a|ko|mod|cmd|order)|\.git")

@@ -22,10 +22,10 @@ from patchgen.kbuild import config, needs, process
 from patchgen.kbuild.built import Built
 from patchgen.kbuild.config import Goal, Shown
 from patchgen.kbuild.farm import Farm
-from patchgen.kbuild.fence import fence
 from patchgen.kbuild.folder import locked
 from patchgen.kbuild.said import Said, understand
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.fence import fence
 
 Files = Mapping[str, bytes | None]
 Say = Callable[[str], None]

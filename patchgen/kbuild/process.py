@@ -49,7 +49,7 @@ def running(
     """Start ``command``, stderr joined to ``stdout`` by default; its group ends with the block.
 
     ``more`` are further environment variables, ``first`` is called in the child before
-    the command (see :mod:`patchgen.kbuild.fence`).
+    the command (see :mod:`patchgen.sandbox.fence`).
     """
     follow = follower()
 

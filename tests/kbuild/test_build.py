@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.kbuild.fence import fence
+from patchgen.sandbox.fence import fence
 
 pytestmark = pytest.mark.skipif(
     shutil.which("make") is None or shutil.which("gcc") is None, reason="needs make and gcc"

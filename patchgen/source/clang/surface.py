@@ -12,16 +12,21 @@ import ctypes
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from patchgen.kernel.api.descriptor import macro_text
 from patchgen.kernel.api.surface import BRANCHES, HEADER, Item, Surface
 from patchgen.model.base import Place
 from patchgen.model.facts import Diagnostic
-from patchgen.model.outcome import UserError
+from patchgen.model.outcome import Failed, UserError
+from patchgen.sandbox.confine import confine
+from patchgen.source.clang import pool
+from patchgen.source.clang.unit import included_files, nothing_denied, settle
 
 if TYPE_CHECKING:
     from clang.cindex import Cursor, TranslationUnit
+
+    from patchgen.source.config.flags import ParseConfig
 
 _OPTION = frozenset({"CONFIG_MMU_NOTIFIER"})
 
@@ -30,30 +35,61 @@ def surface(root: Path, contents: Mapping[str, bytes] | None = None) -> Surface:
     """The API surface of the tree at ``root``, both branches.
 
     ``contents`` (path in the tree to bytes) stands in for files that are not, or
-    not yet, on disk.  UserError when the tree has no such header.
+    not yet, on disk.  UserError when the tree has no such header, or when libclang cannot
+    read it: it is parsed in a worker that is confined to the tree.
     """
     from patchgen.source.config.flags import parse_config
 
     contents = contents or {}
     if HEADER not in contents and not (root / HEADER).is_file():
         raise UserError("the tree has no mmu notifier header", HEADER, "is it a kernel tree?")
-    items: list[Item] = []
-    diagnostics: list[Diagnostic] = []
+    tasks = []
     for branch in BRANCHES:
         on, off = (_OPTION, frozenset[str]()) if branch == "on" else (frozenset[str](), _OPTION)
-        config = parse_config(root, HEADER, on=on, off=off)
-        found, problems = parse_branch(root, tuple(config.args), branch, contents)
+        tasks.append(_Branch(root, branch, parse_config(root, HEADER, on=on, off=off), contents))
+    places = [Path(os.path.realpath(root)), *(Path(p) for task in tasks for p in task.config.reads)]
+
+    def prepare() -> None:
+        settle()
+        confine(places)
+
+    items: list[Item] = []
+    diagnostics: list[Diagnostic] = []
+    for _, answer in pool.run(_parsed, tasks, 1, prepare=prepare):
+        if isinstance(answer, Failed):
+            raise UserError(answer.error, "" if HEADER in answer.error else HEADER)
+        found, problems = answer.value
         items += found
         diagnostics += problems
     return Surface(tuple(sorted(items)), tuple(sorted(set(diagnostics))))
 
 
+class _Branch(NamedTuple):
+    root: Path
+    branch: str
+    config: ParseConfig
+    contents: Mapping[str, bytes]
+
+
+def _parsed(task: _Branch) -> tuple[list[Item], list[Diagnostic]]:
+    args, reads = task.config.args, task.config.reads
+    return parse_branch(task.root, args, task.branch, task.contents, reads)
+
+
 def parse_branch(
-    root: Path, args: tuple[str, ...], branch: str, contents: Mapping[str, bytes]
+    root: Path,
+    args: tuple[str, ...],
+    branch: str,
+    contents: Mapping[str, bytes],
+    reads: tuple[str, ...] = (),
 ) -> tuple[list[Item], list[Diagnostic]]:
-    """The names of one branch, under clang's ``args``, and clang's errors."""
+    """The names of one branch, under clang's ``args``, and clang's errors.
+
+    UserError: a file was read that is neither below ``root`` nor below one of ``reads``.
+    """
     from clang import cindex
 
+    root = Path(os.path.realpath(root))
     # A unit of its own that includes the header: a header as the main file is
     # parsed without its include guard's effect and warns about it.
     main = str(root / "patchgen-api-surface.c")
@@ -64,6 +100,7 @@ def parse_branch(
         | cindex.TranslationUnit.PARSE_SKIP_FUNCTION_BODIES
     )
     unit = cindex.Index.create().parse(main, list(args), unsaved, options)
+    included_files(cindex, unit, str(root), main, reads)
     items = [item for cursor in _declared(unit, root / HEADER) for item in _items(cursor, branch)]
     problems = [
         Diagnostic(
@@ -75,6 +112,7 @@ def parse_branch(
         for d in unit.diagnostics
         if d.severity >= cindex.Diagnostic.Error
     ]
+    nothing_denied(problems, str(root), HEADER)
     return _definitions_win(items), problems
 
 

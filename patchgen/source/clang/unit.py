@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from patchgen.model.base import Place, Span, Value
 from patchgen.model.facts import Diagnostic
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.reader import read_inside
 from patchgen.source.config.flags import ParseConfig
 
 _SEVERITY = {2: "warning", 3: "error", 4: "fatal"}
@@ -75,8 +77,8 @@ def parse(
     ``overrides`` are files whose contents differ from the disk's; ``wanted`` tells
     of which included headers it matters what was skipped, ``asked`` at which bytes of
     the file a function may begin its name or its body.  UserError: the file is
-    not there, it includes one that is neither the tree's nor in a folder that the
-    arguments name, or libclang could not make a translation unit at all.
+    not there, it includes one that is neither the tree's nor among what the configuration
+    may read, or libclang could not make a translation unit at all.
     """
     from clang import cindex
 
@@ -96,14 +98,16 @@ def parse(
     except cindex.TranslationUnitLoadError:
         raise UserError("libclang cannot parse this file at all", path) from None
     file = cindex.File.from_name(unit, main)
-    includes = _includes(cindex, unit, real, main, config.args)
+    includes = included_files(cindex, unit, real, main, config.reads)
     skipped = _skipped(cindex, unit, file)
     bodies, functions = _functions(cindex, unit, file, asked(skipped))
+    diagnostics = _diagnostics(unit, real)
+    nothing_denied(diagnostics, real, path)
     return ParsedUnit(
         path=path,
         arch=config.arch,
         config_key=config.key,
-        diagnostics=_diagnostics(unit, real),
+        diagnostics=diagnostics,
         skipped=skipped,
         includes=includes,
         headers=tuple(
@@ -145,11 +149,14 @@ _M_TOP_PAD, _M_ARENA_MAX = -2, -8  # mallopt(3)
 
 
 def settle() -> None:
-    """Have this process's memory grow in few and large steps, as one parse needs 100 MB.
+    """Make this process ready to parse: libclang is loaded, and memory grows in large steps.
 
-    clang parses in a thread, whose own arena glibc would grow by a page or two at a time.
-    Call it before the first parse; without glibc it does nothing.
+    One parse needs 100 MB, and clang parses in a thread, whose own arena glibc would grow by
+    a page or two at a time.  Call it before the process is confined.
     """
+    from clang import cindex
+
+    _index(cindex)
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, 1)
@@ -223,15 +230,33 @@ def _files(cindex: Any, unit: Any) -> set[str]:
     return {cindex.File(ctypes.cast(file, cindex.c_object_p)).name for file in found}
 
 
-def _includes(
-    cindex: Any, unit: Any, real: str, main: str, args: tuple[str, ...]
+def included_files(
+    cindex: Any, unit: Any, real: str, main: str, reads: tuple[str, ...]
 ) -> tuple[str, ...]:
+    """What a unit of the file ``main`` included from the tree at ``real``, sorted, without it.
+
+    UserError: a file that is neither in the tree nor below one of ``reads``.
+    """
     names = {_relative(name, real) for name in _files(cindex, unit)}
-    folders = {os.path.normpath(arg[arg.index("/") :]) for arg in args if "/" in arg}
+    places = [os.path.normpath(place) for place in reads]
     for name in names:
-        if name[:1] == "/" and not any(f"{name}/".startswith(f"{folder}/") for folder in folders):
+        if name[:1] == "/" and not any(f"{name}/".startswith(f"{place}/") for place in places):
             raise UserError(f"includes {name}, which is outside the tree", _relative(main, real))
     return tuple(sorted(n for n in names if not n.startswith("/") and f"{real}/{n}" != main))
+
+
+_DENIED = re.compile(r"cannot open file '(.+)': Permission denied")
+
+
+def nothing_denied(diagnostics: Sequence[Diagnostic], real: str, path: str) -> None:
+    """UserError for a file that the confined parser was not let read when it parsed ``path``."""
+    for diagnostic in diagnostics:
+        match = _DENIED.fullmatch(diagnostic.text)
+        if match:
+            name = os.path.normpath(os.path.join(real, match.group(1)))  # noqa: PTH118
+            if name.startswith(f"{real}/"):
+                read_inside(real, name[len(real) + 1 :])  # a link out of the tree says so itself
+            raise UserError(f"includes {match.group(1)}, which is outside the tree", path)
 
 
 _FUNCTION_DECL, _COMPOUND_STMT = 8, 202  # CXCursorKind

@@ -10,7 +10,7 @@ from patchgen import memo
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
 from patchgen.source.config.arch import ARCHES, arches_of
-from patchgen.source.config.flags_build import build_flags
+from patchgen.source.config.flags_build import build_flags, paths_in
 from patchgen.source.config.flags_makefile import file_flags
 from patchgen.source.config.overlay import overlay
 from patchgen.source.config.overlay_inputs import Inputs, stamp
@@ -23,14 +23,16 @@ class ParseConfig(Value, frozen=True):
     ``arch`` is the kernel's name of the architecture, ``args`` the complete libclang
     arguments without the file's name, ``options`` the symbols (without CONFIG_) that
     are on for this file beyond the base, ``key`` a digest of all of it and of the
-    overlay's contents, the same for equal trees in different places.  ``real``: these
-    are the flags of a build.
+    overlay's contents, the same for equal trees in different places.  ``reads`` are the
+    folders and files outside the tree that the parse may read: the overlay's, and those of
+    a build that the user named.  ``real``: these are the flags of a build.
     """
 
     arch: str
     args: tuple[str, ...]
     options: tuple[str, ...]
     key: str
+    reads: tuple[str, ...]
     real: bool = False
 
 
@@ -90,12 +92,15 @@ def _plain(names: frozenset[str]) -> frozenset[str]:
 def _real(root: Path, arch: str, flags: list[str], place: Path) -> ParseConfig:
     """The build's own flags, with headers of the compiler that the wheel does not bring."""
     kept = [flag for flag in flags if not flag.startswith("--target")]
-    builtin = f"{overlay(root, arch).base}/builtin"
+    layers = overlay(root, arch)
+    builtin = f"{layers.base}/builtin"
     target = [f"--target={ARCHES[arch].target}"]
     extra = ["-ferror-limit=0", "-Wno-everything", *(f"-Werror={name}" for name in _ERRORS)]
     args = ("-x", "c", *target, "-nostdinc", *kept, "-isystem", builtin, *extra)
     configured = stamp(str(place), "include/generated/autoconf.h")
-    return ParseConfig(arch, args, (), memo.digest(*args, repr(configured)), True)
+    key = memo.digest(*args, repr(configured))
+    reads = (layers.base, *paths_in(kept))
+    return ParseConfig(arch, args, (), key, reads, True)
 
 
 def _synthesised(
@@ -124,7 +129,8 @@ def _synthesised(
         *_names(path, own.module),
     )
     key = memo.digest(layers.key, *(arg.replace(top, ".") for arg in args if "overlay/" not in arg))
-    return ParseConfig(arch, args, tuple(sorted(options)), key)
+    reads = (layers.base, layers.config)
+    return ParseConfig(arch, args, tuple(sorted(options)), key, reads)
 
 
 def _includes(root: str, arch: str, base: str, config: str) -> tuple[str, ...]:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.reader import read_given, read_inside
 
 _KEPT = re.compile(
     r"-std=\w+|-nostdinc|-ansi|-trigraphs"
@@ -22,6 +24,9 @@ _KEPT = re.compile(
     r"|-m(?:64|32|x32|arm|thumb|arch=[\w.+-]+|cpu=[\w.+-]+|abi=[\w.-]+|little-endian|big-endian"
     r"|soft-float|general-regs-only|cmodel=\w+|no-(?:sse|mmx|avx|3dnow|altivec|vsx)[\w.]*)"
 )
+_DATABASE = "compile_commands.json"
+#: A database of a whole kernel has some 20 MB.
+_LIMIT = 256 << 20
 _PATHS = ("-isystem", "-iquote", "-idirafter", "-include", "-I")
 _VALUES = ("-D", "-U")
 
@@ -33,31 +38,46 @@ def build_flags(root: Path, path: str, build_dir: Path | None) -> list[str] | No
     was given and has no flags at all, or compile_commands.json is not readable.
     """
     place = build_dir or root
-    database = place / "compile_commands.json"
-    if database.is_file():
-        found = _from_database(database, root, path, build_dir is not None)
+    database = place / _DATABASE
+    listed = _read(place, _DATABASE, build_dir is not None)
+    if listed is not None:
+        found = _from_database(listed, database, root, path, build_dir is not None)
         if found is not None:
             return found
-    command = _saved_command(place, path)
+    command = _saved_command(place, path, build_dir is not None)
     if command is not None:
         return _cleaned(command, place, None if build_dir else root)
     if build_dir is None:
         return None
     if not build_dir.is_dir():
         raise UserError("no such build folder", str(build_dir), "give --build-dir a kernel build")
-    if not database.is_file() and not (build_dir / "include/generated/autoconf.h").is_file():
+    if listed is None and not (build_dir / "include/generated/autoconf.h").is_file():
         raise UserError(
             "neither compile_commands.json nor a configured kernel build is here", str(build_dir)
         )
     return None
 
 
-def _from_database(database: Path, root: Path, path: str, trusted: bool) -> list[str] | None:
+def paths_in(flags: list[str]) -> list[str]:
+    """The folders and files that :func:`build_flags`'s arguments name."""
+    return [value for option, value in pairwise(flags) if option in _PATHS]
+
+
+def _read(place: Path, path: str, trusted: bool) -> bytes | None:
+    """A build's file: only of a build that the user named is a link out of it followed."""
+    if trusted:
+        return read_given(place / path, _LIMIT)
+    return read_inside(os.path.realpath(place), path, _LIMIT)
+
+
+def _from_database(
+    listed: bytes, database: Path, root: Path, path: str, trusted: bool
+) -> list[str] | None:
     import json
     import shlex
 
     try:
-        entries = json.loads(database.read_bytes())
+        entries = json.loads(listed)
         wanted = os.path.realpath(root / path)
         for entry in entries:
             folder = Path(entry["directory"])
@@ -69,19 +89,21 @@ def _from_database(database: Path, root: Path, path: str, trusted: bool) -> list
     return None
 
 
-def _saved_command(place: Path, path: str) -> list[str] | None:
+def _saved_command(place: Path, path: str, trusted: bool) -> list[str] | None:
     """The command that Kbuild left beside the object file."""
     source = Path(path)
-    file = place / source.parent / f".{source.stem}.o.cmd"
+    data = _read(place, str(source.parent / f".{source.stem}.o.cmd"), trusted)
+    if data is None:
+        return None
+    text = data.decode("utf-8", "replace")
     try:
-        text = file.read_text(encoding="utf-8", errors="replace")
         match = re.search(r"^(?:saved)?cmd_\S+ := (.*)$", text, re.M)
         if match is None:
             return None
         import shlex
 
         return shlex.split(match[1].replace("$(pound)", "#").partition(" ; ")[0])
-    except (OSError, ValueError):
+    except ValueError:
         return None
 
 

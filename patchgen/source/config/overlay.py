@@ -59,6 +59,11 @@ def overlay(
     return Overlay(base, config)
 
 
+def overlays() -> Path:
+    """The folder that all overlays lie in."""
+    return memo.cache_dir().absolute() / "overlay"
+
+
 def _base(inputs: Inputs, arch: str) -> dict[str, str]:
     from patchgen.source.config.overlay_builtin import BUILTIN
     from patchgen.source.config.overlay_config import evaluate, read_kconfig
@@ -113,7 +118,7 @@ def _cached(root: Path, names: tuple[str, ...], build: Callable[[Inputs], dict[s
 def _store(files: dict[str, str]) -> str:
     """Write the files below a folder named by their digest; done already is fine."""
     key = memo.digest(*(part for name in sorted(files) for part in (name, files[name])))
-    target = memo.cache_dir().absolute() / "overlay" / key
+    target = overlays() / key
     if target.is_dir():
         return str(target)
     try:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from patchgen.model.outcome import UserError
+from patchgen.sandbox.reader import read_inside
+
 Stamp = tuple[str, int, int]
 """(path below the root, size in bytes or -1 if absent, modification time in ns)."""
 
@@ -35,16 +38,11 @@ class Inputs:
         return known[1]
 
     def _text(self, path: str) -> str | None:
-        full = os.path.realpath(f"{self.root}/{path}")
-        if not full.startswith(self.root + os.sep):
-            return None
         try:
-            file = Path(full)
-            if not file.is_file() or file.stat().st_size > _LIMIT:
-                return None
-            return file.read_bytes().decode("utf-8", "replace")
-        except (OSError, ValueError):
+            data = read_inside(self.root, path, _LIMIT)
+        except UserError:
             return None
+        return None if data is None else data.decode("utf-8", "replace")
 
     def names(self, path: str) -> frozenset[str]:
         """The names in a folder; empty if there is none."""

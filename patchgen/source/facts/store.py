@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,11 +20,12 @@ from patchgen import memo
 from patchgen.model.base import Span, Value
 from patchgen.model.facts import FileFacts
 from patchgen.model.outcome import Done, Failed, UserError
+from patchgen.sandbox.confine import confine
 from patchgen.source.c.lexer import Tokens
 from patchgen.source.clang import pool
-from patchgen.source.clang.confine import confine
-from patchgen.source.clang.unit import HeaderUse, ParsedUnit, parse, settle
+from patchgen.source.clang.unit import HeaderUse, parse, settle
 from patchgen.source.config.flags import ParseConfig
+from patchgen.source.config.overlay import overlays
 from patchgen.source.facts.extract import Shape, extract, shape
 from patchgen.source.tree.search import NEEDLES
 from patchgen.source.tree.snapshot import Snapshot
@@ -249,19 +249,11 @@ def _remember_includes(key: str, includes: tuple[str, ...]) -> None:
         memo.write("includes", key, msgspec.msgpack.encode((includes, *known)[:8]))
 
 
-_ABSOLUTE = re.compile(r"(?:-I|-isystem|-iquote|-idirafter|-include|-imacros|-F)?(/.+)")
-
-
 def _readable(tasks: list[Task]) -> list[Path]:
     """What the parses of some files may read: their trees, the overlays, a build folder."""
-    found = {Path(os.path.realpath(task.root)): None for task in tasks}
-    found[memo.cache_dir()] = None
-    for argument in {argument for task in tasks for argument in task.config.args}:
-        match = _ABSOLUTE.fullmatch(argument)
-        if match:
-            named = Path(match.group(1))
-            found[named if named.is_dir() else named.parent] = None
-    return list(found)
+    found = {Path(os.path.realpath(task.root)) for task in tasks}
+    found.update(Path(place) for task in tasks for place in task.config.reads)
+    return [overlays(), *found]
 
 
 def take(task: Task) -> Taken:
@@ -292,7 +284,6 @@ def take(task: Task) -> Taken:
         )  # fmt: skip
     finally:
         lexer.join()
-    _nothing_denied(unit, snapshot)
     facts = extract(shapes[0], unit, task.names, memo.digest(source), task.tried)
     return Taken(facts, unit.headers, unit.includes)
 
@@ -317,21 +308,6 @@ def _mentions_api(snapshot: Snapshot, root: str, header: str) -> bool:
     if stamp is not None and not found:
         _SILENT[name] = stamp
     return found
-
-
-_DENIED = re.compile(r"cannot open file '(.+)': Permission denied")
-
-
-def _nothing_denied(unit: ParsedUnit, snapshot: Snapshot) -> None:
-    """UserError for a file that the confined parser was not let read."""
-    root = os.path.realpath(snapshot.root)
-    for diagnostic in unit.errors:
-        match = _DENIED.fullmatch(diagnostic.text)
-        if match:
-            name = os.path.normpath(os.path.join(root, match.group(1)))  # noqa: PTH118
-            if name.startswith(f"{root}/"):
-                snapshot.read(name[len(root) + 1 :])  # a link out of the tree says so itself
-            raise UserError(f"includes {match.group(1)}, which is outside the tree", unit.path)
 
 
 _NEEDLES = tuple(needle.encode() for needle in NEEDLES)

@@ -22,8 +22,8 @@ from patchgen import memo
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
 from patchgen.sandbox.child import follower
+from patchgen.sandbox.reader import SIZE_LIMIT
 from patchgen.source.tree.registry import trees_dir
-from patchgen.source.tree.snapshot import SIZE_LIMIT
 
 #: Folders without kernel code that runs: user-space tools have their own headers.
 NOT_SEARCHED = ("Documentation", "tools", "scripts", "samples", "LICENSES", ".git")

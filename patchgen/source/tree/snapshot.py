@@ -8,15 +8,10 @@ The disk is only read, and only inside the tree: a path that leads out of it, by
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from patchgen.model.outcome import UserError
-
-#: Largest file that is read, in bytes.  The largest source that mentions the API in
-#: any kernel so far has well under 1 MiB; generated register headers reach 15 MiB.
-SIZE_LIMIT = 32 << 20
+from patchgen.sandbox.reader import read_inside
 
 
 class Snapshot:
@@ -43,45 +38,10 @@ class Snapshot:
         """The bytes of ``path``, or None where there is no such file.
 
         UserError: the path leads out of the tree, is no regular file, or is
-        larger than :data:`SIZE_LIMIT`.
+        larger than what is read of a file (:data:`patchgen.sandbox.reader.SIZE_LIMIT`).
         """
         if path in self.overrides:
             return self.overrides[path]
         if path not in self._cache:
             self._cache[path] = read_inside(self._real, path)
         return self._cache[path]
-
-
-def read_inside(real_root: str, path: str) -> bytes | None:
-    """Read ``path`` below ``real_root`` (a resolved folder); see Snapshot.read."""
-    if path.startswith("/") or ".." in path.split("/") or "\0" in path:
-        raise UserError("path leads out of the tree", path)
-    full = os.path.realpath(f"{real_root}/{path}")
-    if not full.startswith(f"{real_root}/"):
-        raise UserError("symbolic link leads out of the tree", path)
-    try:
-        # O_NONBLOCK: opening a FIFO must not wait for a writer.
-        handle = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return None
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", path) from None
-    try:
-        return _content(handle, path)
-    finally:
-        os.close(handle)
-
-
-def _content(handle: int, path: str) -> bytes | None:
-    state = os.fstat(handle)
-    if stat.S_ISDIR(state.st_mode):
-        return None
-    if not stat.S_ISREG(state.st_mode):
-        raise UserError("not a regular file", path)
-    if state.st_size > SIZE_LIMIT:
-        raise UserError(
-            f"{state.st_size >> 20} MiB, larger than the {SIZE_LIMIT >> 20} MiB that are read",
-            path,
-        )
-    with os.fdopen(handle, "rb", closefd=False) as file:
-        return file.read()

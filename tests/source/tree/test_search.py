@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from patchgen.pipeline.background import Background
+from patchgen.sandbox.reader import SIZE_LIMIT
 from patchgen.source.tree.search import begin, candidates, search
-from patchgen.source.tree.snapshot import SIZE_LIMIT
 
 USE = "void f(void) { mmu_notifier_synchronize(); }\n"
 

@@ -6,7 +6,8 @@ import os
 import pytest
 
 from patchgen.model.outcome import UserError
-from patchgen.source.tree.snapshot import SIZE_LIMIT, Snapshot
+from patchgen.sandbox.reader import SIZE_LIMIT
+from patchgen.source.tree.snapshot import Snapshot
 
 
 @pytest.fixture

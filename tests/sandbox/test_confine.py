@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from patchgen.model.outcome import Done, Failed
+from patchgen.sandbox.confine import confine
 from patchgen.source.clang import pool
-from patchgen.source.clang.confine import confine
 
 
 def read(path: str) -> str:
