@@ -16,8 +16,11 @@ from pathlib import Path
 def cache_dir() -> Path:
     """``$PATCHGEN_CACHE``, else ``$XDG_CACHE_HOME/patchgen``, else ~/.cache/patchgen."""
     own = os.environ.get("PATCHGEN_CACHE")
-    if own:
-        return Path(own)
+    return Path(own) if own else home_dir()
+
+
+def home_dir() -> Path:
+    """``$XDG_CACHE_HOME/patchgen``, else ~/.cache/patchgen: what PATCHGEN_CACHE does not move."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "patchgen"
 
 

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     "-v",
     "--reroll-count",
     "version",
-    default=1,
+    default=None,
     type=click.IntRange(1, 999),
-    help="the version of the series",
+    help="the version of the series  [default: 1, or the one behind --previous]",
 )
 @click.option("--rfc", is_flag=True, help="[RFC PATCH ...]")
 @click.option("--resend", is_flag=True, help="[PATCH RESEND ...]")
@@ -95,7 +95,7 @@ def command(
     force: bool,
     author: str,
     signoff: bool,
-    version: int,
+    version: int | None,
     rfc: bool,
     resend: bool,
     subject_prefix: str,
@@ -132,8 +132,9 @@ def command(
     show = progress(quiet)
     request = Request(
         mail=MailOptions(
-            version, rfc, resend, subject_prefix, to, cc, in_reply_to=message_id(in_reply_to)
+            1, rfc, resend, subject_prefix, to, cc, in_reply_to=message_id(in_reply_to)
         ),
+        version=version,
         author=parse_identity(author, "--author") if author else None,
         signoff=signoff,
         force=force,

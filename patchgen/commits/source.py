@@ -39,7 +39,7 @@ def describe(root: Path) -> TreeSource:
     that runs programs) is switched off in :mod:`patchgen.commits.git`.
     """
     root = root.resolve()
-    git_dir = _git_dir(root)
+    git_dir = repository(root)
     if git_dir is None:
         return TreeSource(str(root))
     git = Git(git_dir)
@@ -69,7 +69,7 @@ def describe(root: Path) -> TreeSource:
     )
 
 
-def _git_dir(root: Path) -> Path | None:
+def repository(root: Path) -> Path | None:
     """``root/.git``, followed through a worktree's or submodule's ``gitdir:`` file."""
     entry = root / ".git"
     if entry.is_dir():

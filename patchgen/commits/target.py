@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from patchgen.commits.git import Git, GitFailed
-from patchgen.commits.identity import Identity, user_identity
+from patchgen.commits.identity import Identity, signer
 from patchgen.commits.scratch import Scratch
 from patchgen.commits.source import TreeSource
 from patchgen.model.base import Value
@@ -63,11 +63,11 @@ def find_target(source: TreeSource, branch: str | None) -> Target:
             source.git_dir,
             "patchgen verify only reads it",
         )
-    committer = user_identity()
+    committer = signer(Path(source.root))
     if committer is None:
         raise UserError(
             "git has no identity for the committer",
-            hint="git config --global user.name and user.email",
+            hint="set user.name and user.email with git config",
         )
     git = Git(Path(source.git_dir))
     current = git.run("symbolic-ref", "-q", "HEAD", ok=(0, 1)).decode().strip()

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from patchgen.commits.build import CommittedSeries, commit_patches
-from patchgen.commits.identity import Identity, user_identity
+from patchgen.commits.identity import Identity, signer, user_identity
 from patchgen.commits.patchset import Series
 from patchgen.model.base import Value
 from patchgen.model.outcome import CheckFailed, UserError
@@ -41,6 +41,7 @@ class Request(Value, frozen=True):
     """What the user asked for beside the recipes: mails, trailers, evidence."""
 
     mail: MailOptions = MailOptions()
+    version: int | None = None
     author: Identity | None = None
     signoff: bool = False
     force: bool = False
@@ -82,10 +83,7 @@ def generate(
     if request.split and (request.previous or request.maintainers):
         raise UserError("--split goes with neither --previous nor --maintainers")
     check_target(out, force=request.force)
-    author, hint = sender_or_placeholder(request.author or user_identity())
-    if request.signoff and hint:
-        raise UserError("--signoff needs an identity", hint="set user.name and user.email")
-    trailers = [f"Signed-off-by: {author}"] if request.signoff else []
+    author, hint, trailers = _people(request, plan.first.root)
     progress("commits")
 
     def commit(tags: Sequence[Sequence[str]]) -> CommittedSeries:
@@ -96,7 +94,7 @@ def generate(
 
     prepared = prepare(
         commit, plan.first.root, request.mail,
-        previous=request.previous, maintainers=request.maintainers,
+        previous=request.previous, maintainers=request.maintainers, version=request.version,
     )  # fmt: skip
     series = prepared.series
 
@@ -125,6 +123,29 @@ def generate(
         extras=prepared.extras, cover_people=prepared.cover_people,
     )  # fmt: skip
     return Generated(tuple(checks), files, hint, prepared.notes, proof)
+
+
+def _people(request: Request, root: Path) -> tuple[Identity, str, list[str]]:
+    """The author, a hint where it is a placeholder, and the sign-off that was asked for.
+
+    UserError: nobody can sign, or the one who can is not the author, who has to.
+    """
+    author = request.author or user_identity(root)
+    if not request.signoff:
+        return *sender_or_placeholder(author), []
+    who = signer(root)
+    if who is None:
+        raise UserError(
+            "--signoff needs an identity of git's",
+            hint="set user.name and user.email with git config",
+        )
+    author = author or who
+    if author != who:
+        raise UserError(
+            f"--signoff signs as git's identity, {who}, and the author, {author}, has not signed",
+            hint="leave --signoff out, or let the author sign",
+        )
+    return author, "", [f"Signed-off-by: {who}"]
 
 
 class Ahead:

@@ -69,7 +69,7 @@ def main() -> None:
 def bench(folder: Path, runs: int, quick: bool) -> None:
     """All rows."""
     trees = os.environ.get("PATCHGEN_TREES") or str(
-        Path(os.environ.get("PATCHGEN_CACHE") or Path.home() / ".cache/patchgen") / "trees"
+        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "patchgen/trees"
     )
     os.environ["PATCHGEN_TREES"] = trees
     os.environ["PATCHGEN_CACHE"] = str(folder / "cache")

@@ -53,6 +53,45 @@ def test_two_runs_and_a_new_version(mini: Path, tmp_path: Path) -> None:
     assert "no patch changed\nLink to v1: " in letter and "Range-diff:\n1: " in letter
 
 
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_a_version_below_the_one_before_is_refused(
+    mini: Path, tmp_path: Path, version: str
+) -> None:
+    asked = ("generate", RECIPE, "--tree", mini, "--no-proof", "--until", "use-change-pte-flag")
+    patchgen(*asked, "-o", tmp_path / "v2", "-v", "2")
+    previous = ("--previous", tmp_path / "v2", "-v", version)
+    _, errors = patchgen(*asked, "-o", tmp_path / "v3", *previous, status=2)
+    assert f"version {version} is not above the previous series' v2" in errors
+    assert not (tmp_path / "v3").exists()
+
+
+@pytest.mark.parametrize("author", ["Foo <foo@example.org>", "A U Thor <other@example.org>"])
+def test_nobody_signs_for_somebody_else(mini: Path, tmp_path: Path, author: str) -> None:
+    asked = ("generate", RECIPE, "--tree", mini, "-o", tmp_path / "out", "--author", author)
+    _, errors = patchgen(*asked, "--signoff", status=2)
+    assert f"A U Thor <author@example.org>, and the author, {author}, has not signed" in errors
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_sign_off_is_the_committers(
+    mini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain_git(mini, "init", "-q")
+    plain_git(mini, "config", "user.name", "Kai Dev")
+    plain_git(mini, "config", "user.email", "kai@example.org")
+    asked = ("generate", RECIPE, "--tree", mini, "--no-proof", "--signoff")
+    _, errors = patchgen(*asked, "-o", tmp_path / "no", status=2)  # GIT_AUTHOR_* is another
+    assert "signs as git's identity, Kai Dev <kai@example.org>" in errors
+    monkeypatch.delenv("GIT_AUTHOR_NAME")
+    monkeypatch.delenv("GIT_AUTHOR_EMAIL")
+    patchgen(*asked, "-o", tmp_path / "out")
+    mails = [m for n, m in contents(tmp_path / "out").items() if not n.startswith("0000")]
+    signed = b"Signed-off-by: Kai Dev <kai@example.org>\n"
+    assert mails and all(
+        mail.count(b"Signed-off-by: ") == mail.count(signed) == 1 for mail in mails
+    )
+
+
 def test_no_identity_is_said_and_nothing_is_signed(
     mini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,8 +46,42 @@ def test_three_versions(tree: Path, tmp_path: Path) -> None:
     assert letter.count("Link to v1:") == letter.count("Link to v2:") == 1
     assert 'dropped: "mm: change number 3"' in letter
     assert len({read_series(tmp_path / f"v{n}").change_id for n in (1, 2, 3)}) == 1
-    with pytest.raises(UserError, match="version 2 is not behind"):
+    with pytest.raises(UserError, match="version 2 is not above"):
         prepare(commit(1), tree, MailOptions(version=2), previous=read_series(tmp_path / "v3"))
+
+
+@pytest.mark.parametrize("asked", [1, 2, 3])
+def test_a_version_that_is_not_above_the_one_before_is_refused(tree, tmp_path, asked):
+    first = prepare(lambda tags: committed(tree, 2), tree, MailOptions(), version=3)
+    assert "v3-0000-cover-letter.patch" in written(first, tmp_path / "v3")
+    old = read_series(tmp_path / "v3")
+
+    def again(version: int | None, *, resend: bool = False):
+        options = MailOptions(resend=resend)
+        return prepare(
+            lambda tags: committed(tree, 2), tree, options, previous=old, version=version
+        )
+
+    with pytest.raises(UserError, match=f"version {asked} is not above the previous series' v3"):
+        again(asked)
+    if asked != 3:
+        with pytest.raises(UserError, match=f"a RESEND is of the same version: v3, not v{asked}"):
+            again(asked, resend=True)
+    else:
+        assert again(3, resend=True).options.version == 3
+    assert again(None).options.version == 4
+
+
+def test_a_version_that_leaves_some_out_links_to_the_one_it_was_compared_with(tree, tmp_path):
+    written(prepare(lambda tags: committed(tree, 2), tree, MailOptions()), tmp_path / "v1")
+    old = read_series(tmp_path / "v1")
+    fifth = prepare(lambda tags: committed(tree, 2), tree, MailOptions(), previous=old, version=5)
+    letter = written(fifth, tmp_path / "v5")["v5-0000-cover-letter.patch"].decode()
+    assert "Changes in v5:" in letter and "Link to v1: " in letter and "Link to v4" not in letter
+    old = read_series(tmp_path / "v5")
+    sixth = prepare(lambda tags: committed(tree, 2), tree, MailOptions(), previous=old)
+    letter = written(sixth, tmp_path / "v6")["v6-0000-cover-letter.patch"].decode()
+    assert "Link to v5: " in letter and "Link to v1: " in letter
 
 
 def test_resend_is_for_what_did_not_change(tree: Path, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_cover_letter_says_what_it_is_given(tree: Path) -> None:
         uncovered=("huge pages",),
         limits=("x86 only",),
         benchmark="        before  after\nreal      1.0    0.5",
-        changes=(VersionChanges(2, ("dropped one",), "https://example.org/v1"),),
+        changes=(VersionChanges(2, ("dropped one",), "https://example.org/v1", 1),),
         range_diff="1:  aaaa = 1:  bbbb mm: x",
     )
     text = parsed(

@@ -50,17 +50,22 @@ def prepare(
     *,
     previous: Series | None = None,
     maintainers: bool = False,
+    version: int | None = None,
 ) -> Prepared:
     """Commit a series and compare it with ``previous``; ask for its recipients.
 
     ``commit`` makes the commits, given the reviews of each patch (none: ``()``).
-    ``maintainers`` runs the tree's scripts/get_maintainer.pl.  Without a version in
-    ``options`` (that is, 1) the new version is the one behind ``previous``.
+    ``maintainers`` runs the tree's scripts/get_maintainer.pl.  ``version`` is the one that
+    was asked for (None: that of ``options`` where it is above 1); where none was, it is the
+    one behind ``previous``.  UserError: it was asked for, and is not above ``previous``'s.
     """
+    if version is None and options.version > 1:
+        version = options.version
+    options = msgspec.structs.replace(options, version=version or 1)
     series = commit(())
     prepared = Prepared(series, options)
     if previous is not None:
-        prepared = _rerolled(commit, root, options, previous, series)
+        prepared = _rerolled(commit, root, options, previous, series, version)
     elif options.resend and options.version == 1 and not options.change_id:
         prepared = msgspec.structs.replace(
             prepared, notes=("RESEND without --previous: nothing shows that nothing changed",)
@@ -74,8 +79,9 @@ def _rerolled(
     options: MailOptions,
     previous: Series,
     series: CommittedSeries,
+    asked: int | None,
 ) -> Prepared:
-    version = _version(options, previous)
+    version = _version(options, previous, asked)
     _check_reply(options, previous)
     reroll = compare(previous, series, version)
     if options.resend:
@@ -105,16 +111,19 @@ def _rerolled(
     )
 
 
-def _version(options: MailOptions, previous: Series) -> int:
+def _version(options: MailOptions, previous: Series, asked: int | None) -> int:
     if options.resend:
+        if asked not in (None, previous.version):
+            raise UserError(f"a RESEND is of the same version: v{previous.version}, not v{asked}")
         return previous.version
-    if options.version == 1:
+    if asked is None:
         return previous.version + 1
-    if options.version <= previous.version:
+    if asked <= previous.version:
         raise UserError(
-            f"version {options.version} is not behind the previous series' v{previous.version}"
+            f"version {asked} is not above the previous series' v{previous.version}",
+            hint=f"without a version it is v{previous.version + 1}",
         )
-    return options.version
+    return asked
 
 
 def _check_reply(options: MailOptions, previous: Series) -> None:

@@ -43,10 +43,11 @@ class Reroll(Value, frozen=True):
     """A series compared with its previous version.
 
     ``dropped`` are subjects that are gone.  ``change_id`` is the previous one, or ""
-    when it had none; ``link`` points at it in the archive, or is "".
+    when it had none; ``link`` points at it, version ``before``, in the archive, or is "".
     """
 
     version: int
+    before: int
     entries: tuple[Entry, ...]
     dropped: tuple[str, ...]
     change_id: str
@@ -69,7 +70,7 @@ class Reroll(Value, frozen=True):
         lines += [f'dropped: "{subject}"' for subject in self.dropped]
         if all(entry.status == "unchanged" for entry in self.entries) and not self.dropped:
             lines = ["no patch changed"]
-        return VersionChanges(self.version, tuple(lines), self.link)
+        return VersionChanges(self.version, tuple(lines), self.link, self.before)
 
 
 def compare(previous: Series, series: CommittedSeries, version: int | None = None) -> Reroll:
@@ -83,7 +84,7 @@ def compare(previous: Series, series: CommittedSeries, version: int | None = Non
     dropped = tuple(one.subject for one in previous.patches if one.number not in used)
     first = previous.cover.message_id if previous.cover else previous.patches[0].message_id
     link = f"{_ARCHIVE}{first}" if first else ""
-    return Reroll(new_version, entries, dropped, previous.change_id, link)
+    return Reroll(new_version, previous.version, entries, dropped, previous.change_id, link)
 
 
 def _match(old: Sequence[ReadPatch], new: Sequence[Commit]) -> dict[int, ReadPatch]:

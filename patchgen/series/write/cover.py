@@ -27,11 +27,12 @@ class Section(Value, frozen=True):
 
 
 class VersionChanges(Value, frozen=True):
-    """``Changes in v2:`` with its lines; ``link`` to the version before, or ""."""
+    """``Changes in v2:`` with its lines; ``link`` to version ``before``, or ""."""
 
     version: int
     lines: tuple[str, ...]
     link: str = ""
+    before: int = 0
 
 
 def earlier_changes(text: str) -> tuple[VersionChanges, ...]:
@@ -39,10 +40,11 @@ def earlier_changes(text: str) -> tuple[VersionChanges, ...]:
     found = []
     for match in re.finditer(r"^Changes (?:in|since) v(\d{1,3}):\n((?:.+\n)+)", text, re.MULTILINE):
         block = match[2].rstrip("\n")
-        link = re.search(r"^Link to v\d+: (\S+)$", block, re.MULTILINE)
+        link = re.search(r"^Link to v(\d{1,3}): (\S+)$", block, re.MULTILINE)
         items = re.split(r"^- ", block[: link.start()] if link else block, flags=re.MULTILINE)
         lines = tuple(" ".join(item.split()) for item in items if item.strip())
-        found.append(VersionChanges(int(match[1]), lines, link[1] if link else ""))
+        before, where = (int(link[1]), link[2]) if link else (0, "")
+        found.append(VersionChanges(int(match[1]), lines, where, before))
     return tuple(found)
 
 
@@ -101,7 +103,7 @@ def cover_text(cover: Cover, commits: Sequence[Commit], stat: bytes, change_id: 
                     "version": entry.version,
                     "lines": [wrap(f"- {line}") for line in entry.lines],
                     "link": entry.link,
-                    "before": entry.version - 1,
+                    "before": entry.before,
                 }
                 for entry in cover.changes
             ],

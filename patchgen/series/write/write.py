@@ -257,6 +257,6 @@ def sender_or_placeholder(author: Identity | None) -> tuple[Identity, str]:
     if author is not None:
         return author, ""
     hint = (
-        "no git identity: mails are from a placeholder; set user.name and user.email, or --author"
+        "git has no identity here: mails are from a placeholder; git config user.name, user.email"
     )
     return PLACEHOLDER, hint

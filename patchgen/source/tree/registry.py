@@ -5,8 +5,10 @@
 by all clones on the machine, and ``kernel-tree/<name>`` is a symbolic link to it.
 
 Environment: PATCHGEN_KERNEL_TREE is the kernel-tree folder, PATCHGEN_TREES the
-folder of the fetched trees (default: ``trees`` in the cache folder), and
-PATCHGEN_TREE_<NAME> a tree's path (``PATCHGEN_TREE_5_10`` for 5.10).
+folder of the fetched trees (default: ~/.cache/patchgen/trees), and
+PATCHGEN_TREE_<NAME> a tree's path (``PATCHGEN_TREE_5_10`` for 5.10).  Trees are
+gigabytes that were downloaded: another cache folder (PATCHGEN_CACHE) does not
+move them.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from patchgen.memo import cache_dir
+from patchgen.memo import home_dir
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
 from patchgen.source.tree.describe import Tree, describe, is_top
@@ -56,7 +58,7 @@ def kernel_tree_dir() -> Path:
     """The kernel-tree folder, absolute.
 
     ``$PATCHGEN_KERNEL_TREE``, else ``./kernel-tree`` of a checkout, else that of
-    the checkout this package lies in, else one in the cache folder.
+    the checkout this package lies in, else ~/.cache/patchgen/kernel-tree.
     """
     own = os.environ.get("PATCHGEN_KERNEL_TREE")
     if own:
@@ -64,12 +66,12 @@ def kernel_tree_dir() -> Path:
     for checkout in (Path.cwd(), Path(__file__).resolve().parents[3]):
         if (checkout / "kernel-tree" / _LIST).is_file():
             return checkout / "kernel-tree"
-    return cache_dir().absolute() / "kernel-tree"
+    return home_dir().absolute() / "kernel-tree"
 
 
 def trees_dir() -> Path:
     """Where fetched trees are kept, absolute."""
-    return Path(os.environ.get("PATCHGEN_TREES") or cache_dir() / "trees").absolute()
+    return Path(os.environ.get("PATCHGEN_TREES") or home_dir() / "trees").absolute()
 
 
 def load(base: Path | None = None) -> Registry:

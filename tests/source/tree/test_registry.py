@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from patchgen import memo
 from patchgen.model.outcome import UserError
 from patchgen.source.tree import registry
 from tests.source.tree.test_describe import kernel
@@ -114,3 +115,28 @@ def test_checkout_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     assert registry.kernel_tree_dir() == tmp_path / "kernel-tree"
     assert list(registry.load().tree) == ["a"]
+
+
+def test_the_cache_and_the_trees_move_each_by_its_own_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PATCHGEN_CACHE", "PATCHGEN_TREES", "XDG_CACHE_HOME", "PATCHGEN_TREE_5_10"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATCHGEN_KERNEL_TREE", str(tmp_path / "none"))
+    fetched = tmp_path / "home/.cache/patchgen/trees/5.10-debian/linux"
+    kernel(fetched)
+    assert registry.location("5.10") == fetched
+    monkeypatch.setenv("PATCHGEN_CACHE", str(tmp_path / "fast-disk"))
+    assert registry.location("5.10") == fetched
+    assert memo.cache_dir() == tmp_path / "fast-disk"
+    monkeypatch.setenv("PATCHGEN_TREES", str(tmp_path / "big-disk"))
+    assert registry.location("5.10") is None
+    assert memo.cache_dir() == tmp_path / "fast-disk"
+    monkeypatch.delenv("PATCHGEN_CACHE")
+    assert memo.cache_dir() == tmp_path / "home/.cache/patchgen"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.delenv("PATCHGEN_TREES")
+    assert (memo.cache_dir(), registry.trees_dir()) == (
+        tmp_path / "xdg/patchgen", tmp_path / "xdg/patchgen/trees",
+    )  # fmt: skip
