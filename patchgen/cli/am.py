@@ -22,6 +22,7 @@ from patchgen.cli.options import open_state, progress, tree_options
     metavar="PATH",
     help="Let odd modes and control characters through for PATH.",
 )
+@click.option("--allow-undecided", is_flag=True, help="Take a proof that cannot decide.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what was set aside while reading.")
 @tree_options
 def command(
@@ -29,6 +30,7 @@ def command(
     branch: str | None,
     only_version: int | None,
     allow: tuple[str, ...],
+    allow_undecided: bool,
     spec: str,
     build_dir: Path | None,
     arch: str | None,
@@ -39,21 +41,24 @@ def command(
     """Verify SERIES, then apply it to a git checkout, all or nothing.
 
     SERIES is an mbox, a maildir, a folder, patch files, or - for stdin.  Each patch
-    is parsed at its own commit, with the files that use what it touches.  Nothing of
+    is parsed at its own commit, with the files that use what it touches; where the
+    series changes the notifier protocol, its proof must hold.  Nothing of
     the checkout is touched before the last step, which moves one branch; the files
     follow when that branch is checked out and clean.  A new branch leaves the files
     alone.
     """
     from patchgen.pipeline.am import am, verify_applied
+    from patchgen.proof.show.compared import Compared
     from patchgen.series.read.read import read_series
     from patchgen.verify.apply import AppliedSeries
 
     state = open_state(spec, build_dir, arch)
     show = progress(quiet)
+    proofs: list[Compared | None] = []
 
     def check(applied: AppliedSeries) -> None:
         show(f"verify {len(applied.patches)} patches")
-        verify_applied(state, applied)
+        proofs.append(verify_applied(state, applied, allow_undecided))
         show("")
 
     mails = read_series(series, version=only_version, allow=allow)
@@ -62,6 +67,7 @@ def command(
             click.echo(note, err=True)
     target, applied = am(state.root, mails, branch, check)
     tip = applied.patches[-1].sha
+    (proof,) = proofs
     if as_json:
         import msgspec
 
@@ -73,6 +79,7 @@ def command(
             "before": target.base,
             "after": tip,
             "work_tree": target.work_tree,
+            "proof": proof and proof.data(),
             "commits": [
                 {
                     "sha": one.sha,
@@ -86,6 +93,8 @@ def command(
         return
     if quiet:
         return
+    if proof is not None:
+        click.echo(f"proof   {proof.line()}")
     for one in applied.patches:
         click.echo(f"{one.sha[:12]} {one.patch.subject}")
     how = "moved" if target.old else "created"

@@ -66,6 +66,11 @@ if TYPE_CHECKING:
 )
 @click.option("--title", default="", help="the cover letter's subject")
 @click.option("--no-proof", is_flag=True, help="do not explore the protocol")
+@click.option(
+    "--allow-undecided",
+    is_flag=True,
+    help="write the series though the proof cannot decide; the cover letter says so",
+)
 @click.option("--no-checkpatch", is_flag=True, help="do not run the tree's scripts/checkpatch.pl")
 @click.option(
     "--bench",
@@ -109,6 +114,7 @@ def command(
     split: bool,
     title: str,
     no_proof: bool,
+    allow_undecided: bool,
     no_checkpatch: bool,
     bench: tuple[Path, Path] | None,
     boot_evidence: Path | None,
@@ -116,7 +122,8 @@ def command(
     """Generate RECIPES' series for a tree: planned, verified, then written at once.
 
     The folder gets NNNN-subject.patch and 0000-cover-letter.patch.  Exit status 0:
-    written, or nothing to do; 1: a check failed, nothing was written; 3: refused.
+    written, or nothing to do; 1: a check failed, nothing was written; 3: refused, also
+    where the proof of the result is undecided.
     """
     from patchgen.commits.build import parse_date
     from patchgen.commits.identity import parse_identity
@@ -140,6 +147,7 @@ def command(
         force=force,
         checkpatch=not no_checkpatch,
         prove=not no_proof,
+        allow_undecided=allow_undecided,
         previous=_previous(previous),
         maintainers=maintainers,
         date=parse_date(date) if date else None,
@@ -174,13 +182,14 @@ def command(
     if as_json:
         import msgspec
 
-        data = {**plan_data(plan), "checks": done.checks, "files": _names(done)}
+        proof = done.proof and done.proof.data()
+        data = {**plan_data(plan), "checks": done.checks, "files": _names(done), "proof": proof}
         click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
         return Exit.CLEAN
     for line in check_lines(done.checks):
         click.echo(line)
-    if done.proof and not quiet:
-        click.echo(f"proof   {_holds(done.proof)}")
+    if done.files is not None and not quiet and (done.proof or no_proof):
+        click.echo(f"proof   {done.proof.line() if done.proof else 'not made (--no-proof)'}")
     for note in (done.hint, *done.notes):
         if note:
             click.echo(f"patchgen: {note}", err=True)
@@ -202,13 +211,6 @@ def _what_is_there(out: Path, names: list[str], count: int) -> list[str]:
         f"{out}/: cover letter and {count} patch{'es' if count != 1 else ''}",
         f"next: git am {out}/{pattern}.patch   or   git send-email {out}/*.patch",
     ]
-
-
-def _holds(proof: str) -> str:
-    """The proof in a line: how many of its statements hold."""
-    lines = proof.splitlines()
-    held = sum(line.startswith("- holds: ") for line in lines)
-    return f"{held} safety properties hold in every interleaving explored"
 
 
 def _names(done: object) -> list[str]:

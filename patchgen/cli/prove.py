@@ -51,9 +51,9 @@ def command(
 ) -> Exit:
     """Explore the notifier protocol of the tree's KVM handlers.
 
-    The handlers are followed from the code; a helper that is not known makes the answer
-    "unknown", with its line.  Exit status 0 when every safety property holds, 1 when one
-    is violated or something is unknown.
+    The handlers are followed from the code; what is not understood leaves every property
+    undecided, with its line.  Exit status 0 when every safety property holds, 1 when one is
+    violated or undecided.
     """
     from patchgen.cli.options import progress
     from patchgen.proof.extract.protocol import Bounds
@@ -79,7 +79,7 @@ def command(
         show("")
         if label is None:
             before = result
-        elif result.new_since(before) or result.unknown:
+        elif result.new_since(before) or result.undecided:
             good = False
             click.echo(f"{label}: {verdict_line(result)}", err=True)
     if with_spin:

@@ -26,6 +26,7 @@ from patchgen.model.outcome import Exit
 @click.option("--allow", multiple=True, metavar="PATH", help="let odd modes through for PATH")
 @click.option("--no-checkpatch", is_flag=True, help="do not run the tree's scripts/checkpatch.pl")
 @click.option("--no-proof", is_flag=True, help="do not explore the protocol")
+@click.option("--allow-undecided", is_flag=True, help="take a proof that cannot decide")
 @click.option(
     "--build",
     is_flag=True,
@@ -46,13 +47,15 @@ def command(
     allow: tuple[str, ...],
     no_checkpatch: bool,
     no_proof: bool,
+    allow_undecided: bool,
     build: bool,
     as_b4: bool,
 ) -> Exit:
     """Verify SERIES: an mbox, a maildir, a folder, patch files, or - for stdin.
 
     Each patch is applied in isolation and checked at its own commit.  Exit status 1
-    when one does not apply or fails a check.
+    when one does not apply or fails a check, or when the series changes the notifier
+    protocol and its proof fails or cannot decide.
     """
     from patchgen.pipeline.verify import verify
     from patchgen.report.verified import b4_lines, verified_data, verified_lines
@@ -63,19 +66,26 @@ def command(
     mails = read_series(series, version=only_version, allow=allow)
     found = verify(
         state, mails, engine=engine, checkpatch=not no_checkpatch,
-        prove=not (no_proof or as_b4), build=build, progress=show,
+        prove=not (no_proof or as_b4), build=build, allow_undecided=allow_undecided,
+        progress=show,
     )  # fmt: skip
     show("")
     if as_json:
         import msgspec
 
-        data = verified_data(found.patches, found.total, found.base, found.proof, found.ok)
+        proof = found.proof.data() if found.proof is not None else None
+        data = verified_data(found.patches, found.total, found.base, proof, found.ok)
         click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
     elif as_b4:
         for line in b4_lines(found.patches):
             click.echo(line)
     else:
-        for line in verified_lines(found.patches, found.total, found.proof, verbose):
+        proved = "not made (--no-proof)" if no_proof else ""
+        if found.proof is not None:
+            proved = found.proof.line()
+        elif not no_proof and any(patch.check is None for patch in found.patches):
+            proved = "not made: not every patch applies"
+        for line in verified_lines(found.patches, found.total, proved, verbose):
             click.echo(line)
         for note in found.notes if verbose else ():
             click.echo(note, err=True)

@@ -14,9 +14,10 @@ from patchgen.commits.source import describe
 from patchgen.commits.target import Target, WorkTree, find_target
 from patchgen.model.outcome import CheckFailed, UserError
 from patchgen.pipeline.check import Job, check_all, require
+from patchgen.pipeline.prove import compared
+from patchgen.proof.show.compared import ALLOW, Compared
 from patchgen.source.facts.state import TreeState
 from patchgen.verify.apply import AppliedSeries, apply_in
-from patchgen.verify.checked import PatchCheck
 
 
 def am(
@@ -57,14 +58,17 @@ def require_applied(applied: AppliedSeries) -> None:
             raise CheckFailed(what, patch.patch.where)
 
 
-def verify_applied(state: TreeState, applied: AppliedSeries) -> tuple[PatchCheck, ...]:
-    """Check every patch at its own commit, as `generate` checks its own.
+def verify_applied(
+    state: TreeState, applied: AppliedSeries, allow_undecided: bool = False
+) -> Compared | None:
+    """Check every patch at its own commit, as `generate` checks its own; the proof.
 
     ``state`` is the tree as it is on disk; the files of the series are taken from the
     commit that it was applied to.  The tree's checkpatch does not run: style is for
-    the review, and does not stop a series that is to be tried.
+    the review, and does not stop a series that is to be tried.  CheckFailed: a check failed,
+    or the proof did, or could not decide and that is not allowed.
     """
-    before = state.after(applied.contents(0))
+    before = first = state.after(applied.contents(0))
     jobs = []
     for number, patch in enumerate(applied.patches, 1):
         after = state.after(applied.contents(number))
@@ -73,4 +77,8 @@ def verify_applied(state: TreeState, applied: AppliedSeries) -> tuple[PatchCheck
         before = after
     found = check_all(jobs)
     require(found)
-    return tuple(found)
+    proof = compared(first, before, allow=allow_undecided)
+    if proof is not None and proof.fault:
+        hint = "" if proof.violated else f"{ALLOW} applies it all the same"
+        raise CheckFailed(proof.fault, hint=hint)
+    return proof

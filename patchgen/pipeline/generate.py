@@ -13,11 +13,12 @@ from patchgen.commits.build import CommittedSeries, commit_patches
 from patchgen.commits.identity import Identity, signer, user_identity
 from patchgen.commits.patchset import Series
 from patchgen.model.base import Value
-from patchgen.model.outcome import CheckFailed, UserError
+from patchgen.model.outcome import CheckFailed, Refused, UserError
 from patchgen.pipeline.background import Background
 from patchgen.pipeline.check import Checks, Job, require
 from patchgen.pipeline.plan import make_plan, refuse
-from patchgen.pipeline.prove import Proofs, fault_of
+from patchgen.pipeline.prove import Proofs, compared, touched
+from patchgen.proof.show.compared import ALLOW, Compared
 from patchgen.recipes.base import Options, load
 from patchgen.recipes.planned import Choice, Planned, SeriesPlan
 from patchgen.series.reroll.prepare import Prepared, prepare
@@ -52,16 +53,20 @@ class Request(Value, frozen=True):
     base: str = ""
     split: bool = False
     prove: bool = True
+    allow_undecided: bool = False
 
 
 class Generated(Value, frozen=True):
-    """A verified series; ``files`` is None where nothing was to be done."""
+    """A verified series; ``files`` is None where nothing was to be done.
+
+    ``proof`` is None where none was asked for, or the tree has no KVM.
+    """
 
     checks: tuple[PatchCheck, ...]
     files: SeriesFiles | None
     hint: str = ""
     notes: tuple[str, ...] = ()
-    proof: str = ""
+    proof: Compared | None = None
 
 
 def generate(
@@ -75,7 +80,8 @@ def generate(
     """Verify a plan's patches and write the series into ``out``: all of it or nothing.
 
     ``ahead`` is what was begun while the plan was made, and knows it.  Refused: the tree
-    cannot take it.  CheckFailed: a patch failed a check.  Nothing of the tree is written.
+    cannot take it, or the proof of the result is undecided.  CheckFailed: a patch failed a
+    check, or the proof shows a run that is bad.  Nothing of the tree is written.
     """
     refuse(plan)
     if not plan.planned:
@@ -108,12 +114,14 @@ def generate(
             ahead.planned(plan)
         checks = _checked(plan, series_files(series, letter(()), prepared.options), request,
                           ahead.checks, progress)  # fmt: skip
-        proof, fault = _proved(ahead.proofs, progress)
-    if fault:
-        raise CheckFailed(fault)
+        proof = _proved(plan, request, ahead.proofs, progress)
 
     def final(checks: Sequence[PatchCheck]) -> Cover:
-        return msgspec.structs.replace(letter(checks), proof=proof)
+        text = letter(checks)
+        if proof is not None:
+            return msgspec.structs.replace(text, proof=proof.cover())
+        missing = _unproved(plan, request)
+        return msgspec.structs.replace(text, uncovered=(*text.uncovered, *missing))
 
     if request.split:
         files = _write_parts(plan, author, trailers, request, prepared, final(checks), out)
@@ -194,7 +202,8 @@ class Ahead:
             return
         for planned in plan.planned[len(self.checks) :]:
             self._check(planned)
-        if not _concerns_kvm(plan, self._request):
+        asked = touched(plan.first, plan.last) if self._request.prove else None
+        if asked is None or not asked.touched:
             if self.proofs is not None:
                 self.proofs.stop()
             self.proofs = None
@@ -232,20 +241,28 @@ def _checked(
     return found
 
 
-def _concerns_kvm(plan: SeriesPlan, request: Request) -> bool:
-    touched = {path for patch in plan.patches for path in patch.files}
-    return request.prove and KVM_MAIN in touched
-
-
-def _proved(proofs: Proofs | None, progress: Callable[[str], None]) -> tuple[str, str]:
-    """The cover letter's section on the proof, and why the series must not ship."""
-    if proofs is None:
-        return "", ""
-    from patchgen.proof.show.answer import cover_section
-
+def _proved(
+    plan: SeriesPlan, request: Request, begun: Proofs | None, progress: Callable[[str], None]
+) -> Compared | None:
+    """The proofs, None where none was asked for; raises what must keep the series here."""
+    if not request.prove:
+        return None
     progress("prove")
-    before, after = proofs.results()
-    return cover_section(after), fault_of(before, after)
+    proof = compared(plan.first, plan.last, begun, request.allow_undecided)
+    if proof is not None and proof.violated:
+        raise CheckFailed(proof.violated)
+    if proof is not None and proof.fault:
+        hint = f"{ALLOW} writes the series all the same, and its cover letter says so"
+        raise Refused(proof.fault, str(proof.place or KVM_MAIN), hint)
+    return proof
+
+
+def _unproved(plan: SeriesPlan, request: Request) -> tuple[str, ...]:
+    """What the cover letter says where the protocol changes and no proof was asked for."""
+    asked = None if request.prove else touched(plan.first, plan.last)
+    if asked is None or not asked.touched:
+        return ()
+    return ("the notifier protocol behind the series was not proved",)
 
 
 def _left_to_do(plan: SeriesPlan) -> str:

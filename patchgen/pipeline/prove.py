@@ -9,9 +9,12 @@ from pathlib import Path
 import msgspec
 
 from patchgen import memo
+from patchgen.model.base import Evidence, Place, Value
+from patchgen.model.outcome import UserError
 from patchgen.pipeline.background import Background
-from patchgen.proof.prove import prove
+from patchgen.proof.prove import Look, look, prove, shape, undecided
 from patchgen.proof.result import ProofResult
+from patchgen.proof.show.compared import Compared
 from patchgen.source.facts.kvm import KVM_MAIN
 from patchgen.source.facts.state import TreeState
 from patchgen.source.facts.store import program
@@ -37,7 +40,10 @@ def prove_state(root: str, overrides: dict[str, bytes | None]) -> ProofResult:
         seen[path] = None
         return snapshot.read(path)
 
-    result = prove(read)
+    try:
+        result = prove(read)
+    except UserError as error:
+        result = _absent(error)
     paths = tuple(sorted(seen))
     memo.write("proofs", _identity(key, paths, snapshot.read), msgspec.msgpack.encode(result))
     memo.write("proof-reads", key, msgspec.msgpack.encode((paths, *_known(key))[:8]))
@@ -54,6 +60,46 @@ def _known(key: str) -> Reads:
 
 def _identity(key: str, paths: tuple[str, ...], read: Callable[[str], bytes | None]) -> str:
     return memo.digest(key, *(part for path in paths for part in (path, read(path) or b"")))
+
+
+def _absent(error: UserError) -> ProofResult:
+    """A tree in which there is nothing to prove says nothing: all is undecided."""
+    where = Place(error.where or KVM_MAIN, 1)
+    return undecided((Evidence(where, error.what),))
+
+
+class Touched(Value, frozen=True):
+    """Whether a series changes the protocol, and what was not understood before and behind."""
+
+    touched: bool
+    before: tuple[Evidence, ...] = ()
+    after: tuple[Evidence, ...] = ()
+
+    def untouched(self) -> Compared:
+        """What is said of a series that leaves the protocol as it is; nothing was explored."""
+        return Compared(undecided(self.before), undecided(self.after), touched=False)
+
+
+def touched(before: TreeState, after: TreeState) -> Touched | None:
+    """Whether the protocol of ``after`` may be another one than that of ``before``.
+
+    None where neither state has KVM.  It is the same where all code that the proof reads is,
+    or where both are understood and differ in lines only.
+    """
+    if before.read(KVM_MAIN) is None and after.read(KVM_MAIN) is None:
+        return None
+    old, new = (_look(state.snapshot.read) for state in (before, after))
+    same = old.reads == new.reads or (
+        old.found is not None and new.found is not None and shape(old.found) == shape(new.found)
+    )
+    return Touched(not same, old.unknown, new.unknown)
+
+
+def _look(read: Callable[[str], bytes | None]) -> Look:
+    try:
+        return look(read)
+    except UserError as error:
+        return Look(None, _absent(error).unknown, str(error))
 
 
 class Proofs:
@@ -85,12 +131,26 @@ def _begin(state: TreeState) -> Background[ProofResult]:
     return Background("the proof", lambda: prove_state(root, overrides))
 
 
-def fault_of(before: ProofResult, after: ProofResult) -> str:
-    """Why a series fails its proof: something violated or unknown that was not before."""
-    from patchgen.proof.show.answer import verdict_line
+def compared(
+    before: TreeState, after: TreeState, begun: Proofs | None = None, allow: bool = False
+) -> Compared | None:
+    """The proofs before and behind a series; None where there is no KVM.
 
-    if after.unknown and not before.unknown:
-        return f"the proof does not understand the result: {verdict_line(after)}"
-    if after.new_since(before):
-        return f"the proof found a run that is bad, and was not before: {verdict_line(after)}"
-    return ""
+    ``begun`` are the same proofs where they were begun earlier.  Waits for them; nothing is
+    explored where the series leaves the protocol as it is.  ``allow``: an undecided proof is
+    taken.
+    """
+    asked = touched(before, after)
+    if asked is None:
+        return None
+    if not asked.touched:
+        return asked.untouched()
+    proofs = begun
+    if proofs is None:
+        proofs = Proofs(before)
+        proofs.go_on(after)
+    try:
+        old, new = proofs.results()
+    finally:
+        proofs.stop()
+    return Compared(old, new, touched=True, allowed=allow)

@@ -11,6 +11,8 @@ from patchgen.commits.patchset import Series
 from patchgen.kbuild.built import Built
 from patchgen.model.base import Value
 from patchgen.pipeline.check import Job, check_all
+from patchgen.pipeline.prove import compared
+from patchgen.proof.show.compared import Compared
 from patchgen.source.facts.state import TreeState
 from patchgen.verify.apply import AppliedSeries, apply_series
 from patchgen.verify.checked import PatchCheck
@@ -51,19 +53,19 @@ class VerifiedPatch(Value, frozen=True):
 
 
 class Verified(Value, frozen=True):
-    """A series' verification; ``proof`` is the proof's verdict in a line, or ""."""
+    """A series' verification; ``proof`` is None where none was asked for, or there is no KVM."""
 
     patches: tuple[VerifiedPatch, ...]
     total: int
     base: str
     notes: tuple[str, ...]
-    proof: str = ""
-    proof_holds: bool = True
+    proof: Compared | None = None
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong."""
-        return self.proof_holds and not any(patch.faults for patch in self.patches)
+        held_up = self.proof is not None and self.proof.fault
+        return not held_up and not any(patch.faults for patch in self.patches)
 
 
 def verify(
@@ -74,10 +76,12 @@ def verify(
     checkpatch: bool = True,
     prove: bool = True,
     build: bool = False,
+    allow_undecided: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Verified:
     """Verify every patch of ``series`` at its own commit; the tree is only read.
 
+    ``allow_undecided`` takes a proof that decides nothing behind the series.
     ``build`` has gcc compile what each patch touches (see :func:`_builds`).
     """
     progress("apply")
@@ -117,12 +121,11 @@ def verify(
                               None, message_faults(patch_read.message),
                               paths=patch_read.paths)
             )  # fmt: skip
-    line, holds = "", True
-    touches_kvm = any("kvm" in path or "mmu_notifier" in path for path in series.paths)
-    if prove and touches_kvm and all(patch.check is not None for patch in found):
+    proof = None
+    if prove and all(patch.check is not None for patch in found):
         progress("prove")
-        line, holds = _proof(before, last)
-    return Verified(tuple(found), series.total, applied.base, series.notes, line, holds)
+        proof = compared(before, last, allow=allow_undecided)
+    return Verified(tuple(found), series.total, applied.base, series.notes, proof)
 
 
 def _compiled(before: TreeState, after: TreeState, changed: Sequence[str]) -> list[str]:
@@ -159,19 +162,3 @@ def _builds(
             old = builder.build("without the series", before, there)
             found = [built.without(old) for built in found]
     return found
-
-
-def _proof(before: TreeState, after: TreeState) -> tuple[str, bool]:
-    """The proof's verdict behind the series; it fails where the series made it worse."""
-    from patchgen.pipeline.prove import Proofs, fault_of
-    from patchgen.proof.show.answer import verdict_line
-
-    proofs = Proofs(before)
-    try:
-        proofs.go_on(after)
-        old, new = proofs.results()
-    finally:
-        proofs.stop()
-    fault = fault_of(old, new)
-    same = " (before the series, too)" if new.unknown and old.unknown else ""
-    return fault or f"{verdict_line(new)}{same}", not fault

@@ -14,7 +14,7 @@ from patchgen.model.facts import OpsTable
 from patchgen.model.outcome import UserError
 from patchgen.proof.extract.extract import Extractor
 from patchgen.proof.extract.program import Program
-from patchgen.proof.extract.protocol import NOWHERE, Bounds, Core, Protocol
+from patchgen.proof.extract.protocol import Bounds, Core, Protocol
 from patchgen.proof.result import Explored, ProofResult, Run, Verdict, run_of, shortest
 from patchgen.proof.search.explore import TooLarge, verdicts
 from patchgen.proof.search.reduce import Reduced, reduced
@@ -99,16 +99,42 @@ class Understood(Value, frozen=True):
         return msgspec.structs.replace(system, bad=safety)
 
 
-def understand(read: Read) -> Understood | tuple[Evidence, ...]:
-    """The protocol of the tree's handlers, or what of it was not understood.
+class Look(Value, frozen=True):
+    """What a tree's code says before anything is explored.
+
+    ``found`` is the protocol, or None with what was not ``unknown`` for; ``reads`` is a digest
+    of the code that this rests on (see :meth:`patchgen.proof.system.locate.Source.reads`).
+    """
+
+    found: Understood | None
+    unknown: tuple[Evidence, ...]
+    reads: str
+
+
+def look(read: Read) -> Look:
+    """Read the protocol of the tree's handlers, or say what of it was not understood.
 
     ``read`` gives the bytes of a path of the tree, or None.  Raises UserError where KVM's
     main file or its table of callbacks is not there.
     """
-    if read(KVM_MAIN) is None:
-        raise UserError("no such file: KVM's notifier handlers", KVM_MAIN, "is this a kernel tree?")
     source = Source(read)
+    found = _understand(source)
+    if isinstance(found, tuple):
+        return Look(None, found, source.reads())
+    return Look(found, (), source.reads())
+
+
+def understand(read: Read) -> Understood | tuple[Evidence, ...]:
+    """The protocol of the tree's handlers, or what of it was not understood, as :func:`look`."""
+    looked = look(read)
+    return looked.found or looked.unknown
+
+
+def _understand(source: Source) -> Understood | tuple[Evidence, ...]:
+    if source.read(KVM_MAIN) is None:
+        raise UserError("no such file: KVM's notifier handlers", KVM_MAIN, "is this a kernel tree?")
     table = _table(source.file(KVM_MAIN).tokens[KVM_MAIN])
+    source.note("callbacks", repr([(entry.member, entry.function) for entry in table.entries]))
     handlers: dict[str, Program | None] = {}
     ranges = False
     for member in ("invalidate_range_start", "invalidate_range_end", "change_pte"):
@@ -132,6 +158,17 @@ def understand(read: Read) -> Understood | tuple[Evidence, ...]:
     for member in ("invalidate_range_start", "invalidate_range_end"):
         if handlers[member] is None:
             unknown.append(Evidence(Place(KVM_MAIN, table.line), f"no {member}() callback"))
+    cores: dict[str, Core] = {}
+    unmap = locate.unmap(source)
+    for case in CASES:
+        if not case.transition:
+            cores[case.key] = locate.protect(source) if case.kept else unmap
+            continue
+        core = locate.core(source, case)
+        if isinstance(core, Misplaced):
+            unknown.append(Evidence(core.place, core.reason))
+        else:
+            cores[case.key] = core
     if unknown or isinstance(guest, Misplaced) or start is None or end is None:
         return tuple(dict.fromkeys(unknown))
     asks_slot = any(p is not None and p.tests("slot_invalid") for p in handlers.values())
@@ -139,22 +176,14 @@ def understand(read: Read) -> Understood | tuple[Evidence, ...]:
         start,
         end,
         handlers["change_pte"],
-        guest[0],
+        guest,
         ranges,
         locate.deferred(source),
         locate.pfn_cache(source),
         locate.rollback(source),
         locate.memslots(source) if asks_slot else None,
     )
-    cores, assumed = {}, {guest[1]} - {""}
-    unmap = locate.unmap(source)
-    for case in CASES:
-        if not case.transition:
-            cores[case.key] = locate.protect(source) if case.kept else unmap
-            continue
-        cores[case.key], note = locate.core(source, case)
-        assumed |= {note} - {""}
-    limits = (*_LIMITS, *_narrow(protocol), *sorted(assumed))
+    limits = (*_LIMITS, *_narrow(protocol))
     return Understood(protocol, cores, unmap, _notes(protocol), limits)
 
 
@@ -234,9 +263,10 @@ def prove(
     ``keys`` names the cases (of :data:`CASES`), all of them by default.  What is not
     understood, or too large to explore, is said in ``unknown``: never guessed.
     """
-    understood = understand(read)
-    if isinstance(understood, tuple):
-        return ProofResult((), understood, bounds, limits=_LIMITS)
+    looked = look(read)
+    understood = looked.found
+    if understood is None:
+        return ProofResult((), looked.unknown, bounds, limits=_LIMITS)
     protocol = understood.protocol
     cases = [case for case in CASES if not keys or case.key in keys]
     table: list[Verdict] = []
@@ -253,7 +283,7 @@ def prove(
                 transitions += found.transitions
                 runs += [(v.bad.property, run_of(system, v)) for v in found.violations]
         except TooLarge as error:
-            unknown.append(Evidence(protocol.guarded() or NOWHERE, f"{case.name}: {error}"))
+            unknown.append(Evidence(_somewhere(protocol), f"{case.name}: {error}"))
             continue
         seconds = time.monotonic() - begun
         sizes.append(Explored(case.key, case.flagged, states, transitions, seconds))
@@ -268,6 +298,12 @@ def prove(
         protocol.guarded() is not None,
         protocol.change is not None,
     )
+
+
+def _somewhere(protocol: Protocol) -> Place:
+    """A place to name for the protocol as a whole: the guard, or where start begins."""
+    places = (node.place for _, node in protocol.start.reachable() if node.place.path)
+    return protocol.guarded() or next(places, Place(KVM_MAIN, 1))
 
 
 def check_cases(keys: Sequence[str]) -> None:
@@ -289,6 +325,11 @@ def _verdicts(case: Case, runs: Sequence[tuple[str, Run]]) -> list[Verdict]:
             Verdict(case.key, case.name, case.flagged, case.allowed, prop, not found, counts, found)
         )
     return made
+
+
+def undecided(unknown: tuple[Evidence, ...]) -> ProofResult:
+    """The result where nothing was explored, for ``unknown``."""
+    return ProofResult((), unknown, Bounds(), limits=_LIMITS)
 
 
 def _named(progress: Progress | None, case: Case) -> Callable[[int, int], None] | None:

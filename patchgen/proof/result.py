@@ -4,12 +4,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 
 from patchgen.model.base import Evidence, Place, Value
 from patchgen.model.outcome import Exit
 from patchgen.proof.extract.protocol import Bounds
 from patchgen.proof.search.explore import Violation
+from patchgen.proof.system.properties import PROPERTIES
 from patchgen.proof.system.system import System
+
+#: The properties that must hold; O1 only says what a transition costs.
+SAFETY = tuple(name for name in PROPERTIES if name != "O1")
+
+
+class Answer(Enum):
+    """What is known of a property."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    UNDECIDED = "undecided"
 
 
 class RunStep(Value, frozen=True):
@@ -75,16 +88,42 @@ class ProofResult(Value, frozen=True):
         """The verdicts that count and do not hold."""
         return tuple(v for v in self.verdicts if v.counts and not v.holds)
 
+    def answer(self, prop: str) -> Answer:
+        """Whether ``prop`` holds in every run: never without a verdict, nor beside an unknown."""
+        mine = [v for v in self.verdicts if v.counts and v.property == prop]
+        if not all(v.holds for v in mine):
+            return Answer.VIOLATED
+        return Answer.HOLDS if mine and not self.unknown else Answer.UNDECIDED
+
+    def answered(self, answer: Answer) -> tuple[str, ...]:
+        """The safety properties of which ``answer`` is known."""
+        return tuple(prop for prop in SAFETY if self.answer(prop) is answer)
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """The safety properties that are neither shown nor refuted."""
+        return self.answered(Answer.UNDECIDED)
+
     @property
     def exit(self) -> Exit:
-        """0 where every S property holds; 1 where one is violated or something is unknown."""
-        return Exit.FINDINGS if self.unknown or self.violated else Exit.CLEAN
+        """0 where every safety property holds; 1 where one is violated or undecided."""
+        return Exit.CLEAN if self.answered(Answer.HOLDS) == SAFETY else Exit.FINDINGS
 
     def new_since(self, before: ProofResult) -> tuple[Verdict, ...]:
-        """What counts, is violated here, and held (or was not there) in ``before``."""
-        old = {(v.case, v.flagged, v.property) for v in before.violated}
-        old |= {(v.case, False, v.property) for v in before.violated}
-        return tuple(v for v in self.violated if (v.case, v.flagged, v.property) not in old)
+        """What counts, is violated here, and was not in ``before`` for the same causes.
+
+        A flagged transition may break what it breaks without the flag, too.
+        """
+        old = {(v.case, v.flagged, v.property, r.cause) for v in before.violated for r in v.runs}
+
+        def inherited(v: Verdict) -> bool:
+            return all(
+                (v.case, v.flagged, v.property, run.cause) in old
+                or (v.case, False, v.property, run.cause) in old
+                for run in v.runs
+            )
+
+        return tuple(v for v in self.violated if not inherited(v))
 
     def verdict(self, case: str, prop: str, flagged: bool) -> Verdict:
         """One verdict; KeyError where there is none."""

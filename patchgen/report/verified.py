@@ -96,9 +96,13 @@ def b4_lines(patches: Sequence[VerifiedPatch]) -> Iterator[str]:
 
 
 def verified_data(
-    patches: Sequence[VerifiedPatch], total: int, base: str, proof: str, ok: bool
+    patches: Sequence[VerifiedPatch],
+    total: int,
+    base: str,
+    proof: dict[str, Any] | None,
+    ok: bool,
 ) -> dict[str, Any]:
-    """The same as plain data."""
+    """The same as plain data; ``proof`` is None where none was made."""
     return {
         "ok": ok,
         "base": base,

@@ -29,7 +29,7 @@ def test_a_generated_series_verifies_with_its_proof(patchgen, tree, series):
     done = patchgen("verify", series, "--tree", tree)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("  yes ") == 3
-    assert "proof   every S property holds" in done.stdout
+    assert "proof   4 safety properties hold in every interleaving explored" in done.stdout
 
 
 def test_the_guard_without_the_deferred_flush_fails_the_proof(patchgen, tree, series):

@@ -32,6 +32,7 @@ from patchgen.proof.extract.calls import Calls
 from patchgen.proof.extract.evaluate import MOST_EXPRESSIONS, Frame, Go, Then
 from patchgen.proof.extract.program import Program
 from patchgen.proof.extract.values import Env, Known, Opaque, Record
+from patchgen.source.c.definitions import Definitions
 
 #: Jumps over all paths, beyond which one counts as endless.
 MOST_JUMPS = 400
@@ -75,6 +76,9 @@ class Extractor(Calls):
     def call(
         self, function: Function, values: Sequence[Known], env: Env, depth: int, then: Then
     ) -> int:
+        doubt = _undetermined(self.functions, function)
+        if doubt is not None:
+            return self.build.unknown(*doubt)
         self.frames += 1
         frame = Frame(self.frames, function, depth)
         inner = dict(env)
@@ -226,6 +230,15 @@ class Extractor(Calls):
             lambda e: self.statement(stmt.body, e, inside, again),
             then,
         )
+
+
+def _undetermined(
+    functions: Mapping[str, Function], function: Function
+) -> tuple[Place, str] | None:
+    """Where what ``function`` does depends on the configuration: which one is not asked."""
+    if isinstance(functions, Definitions) and function.name in functions:
+        return functions.undetermined(function.name)
+    return None
 
 
 def _goes(

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from patchgen.proof.result import ProofResult, Run, RunStep, Verdict
+from patchgen.proof.result import SAFETY, Answer, ProofResult, Run, RunStep, Verdict
+from patchgen.proof.system.cases import CASES
 from patchgen.proof.system.properties import PROPERTIES
 
 #: Characters of one CPU's column in a run.
@@ -39,15 +40,28 @@ def as_lines(result: ProofResult, *, verbose: bool = False, quiet: bool = False)
 
 def verdict_line(result: ProofResult) -> str:
     """One line: what the exit status says."""
-    if result.unknown:
-        many = len(result.unknown)
-        return (
-            f"unknown: {many} place{'s' * (many > 1)} of the code not understood; nothing is proved"
-        )
-    if result.violated:
-        names = ", ".join(sorted({v.property for v in result.violated}))
-        return f"violated: {names}"
-    return "every S property holds"
+    violated, undecided = result.answered(Answer.VIOLATED), result.undecided
+    said = [f"violated: {', '.join(violated)}"] if violated else []
+    if undecided:
+        said.append(f"undecided: {', '.join(undecided)}: {not_understood(result)}")
+    return "; ".join(said) or f"every S property holds{_only(result)}"
+
+
+def not_understood(result: ProofResult) -> str:
+    """The first place that was not understood, and how many more there are."""
+    if not result.unknown:
+        return "no transition was explored"
+    first, more = result.unknown[0], len(result.unknown) - 1
+    also = f" (and {more} more place{'s' * (more > 1)})" if more else ""
+    return f"{first.place}: {first.text}{also}"
+
+
+def _only(result: ProofResult) -> str:
+    """The transitions that were explored, where that is not all of them."""
+    explored = dict.fromkeys(v.case for v in result.verdicts)
+    if len(explored) == len(CASES):
+        return ""
+    return f" for {', '.join(explored)}; no other transition was explored"
 
 
 def _size(result: ProofResult) -> str:
@@ -145,6 +159,7 @@ def _short(step: RunStep) -> str:
 def to_json(result: ProofResult) -> str:
     """The answer for machines (issue "The proof": ``verdicts``), keys in a fixed order."""
     value = {
+        "properties": {prop: result.answer(prop).value for prop in SAFETY},
         "verdicts": [_verdict(v) for v in result.verdicts],
         "unknown": [{"place": str(e.place), "reason": e.text} for e in result.unknown],
         "notes": [{"place": str(e.place), "text": e.text} for e in result.notes],
@@ -183,24 +198,30 @@ def _steps(run: Run) -> list[dict[str, object]]:
     ]
 
 
-def cover_section(result: ProofResult) -> str:
+def cover_section(result: ProofResult, before: ProofResult | None = None) -> str:
     """What a cover letter says of the proof: what was proved, within which bounds, what not.
 
-    Plain text of at most 72 columns, without a final newline.
+    ``before`` is the proof of the tree without the series, where there is one.  Plain text of
+    at most 72 columns, without a final newline.
     """
     said: list[str] = []
-    if result.unknown:
+    if result.undecided:
         said.append("The notifier protocol was not proved; not understood:")
-        said += [f"- {e.place}: {e.text}" for e in result.unknown]
+        said += [f"- {e.place}: {e.text}" for e in result.unknown] or ["- no transition at all"]
+        said += [f"- undecided: {PROPERTIES[prop]}" for prop in result.undecided]
+    else:
+        said.append(
+            "The protocol of KVM's handlers was taken from this code and every interleaving "
+            f"explored ({result.bounds})."
+        )
+    for name in SAFETY:
+        answer = result.answer(name)
+        if answer is Answer.HOLDS:
+            said.append(f"- holds: {PROPERTIES[name]}")
+        elif answer is Answer.VIOLATED:
+            said.append(f"- VIOLATED{_since_when(result, before, name)}: {PROPERTIES[name]}")
+    if result.undecided:
         return "\n".join(_filled(said))
-    said.append(
-        "The protocol of KVM's handlers was taken from this code and every interleaving "
-        f"explored ({result.bounds})."
-    )
-    for name, text in PROPERTIES.items():
-        broken = [v for v in result.violated if v.property == name]
-        if name != "O1":
-            said.append(f"- {'VIOLATED: ' if broken else 'holds: '}{text}")
     kept, lost = _kept(result)
     if kept:
         said.append(f"- a resident page stays mapped throughout: {'; '.join(kept)}")
@@ -215,6 +236,15 @@ def cover_section(result: ProofResult) -> str:
     said.append("Not covered:")
     said += [f"- {limit}" for limit in result.limits]
     return "\n".join(_filled(said))
+
+
+def _since_when(result: ProofResult, before: ProofResult | None, prop: str) -> str:
+    """Whether a property that is violated was so before, in words."""
+    if before is None:
+        return ""
+    if any(v.property == prop for v in result.new_since(before)):
+        return " by the series"
+    return ", before the series too"
 
 
 def _kept(result: ProofResult) -> tuple[list[str], list[str]]:

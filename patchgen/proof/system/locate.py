@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -81,6 +82,8 @@ _DEFERRED = (
     "arch/x86/kvm/mmu.c",
 )
 _CACHE = "virt/kvm/pfncache.c"
+_COUNTED = re.compile(rb"->tlbs_dirty\+\+")
+_SET_AND_NOTIFY = re.compile(rb"#define\s+set_pte_at_notify\((?:[^\n]*\\\n)+")
 
 
 class Misplaced(Value, frozen=True):
@@ -90,18 +93,48 @@ class Misplaced(Value, frozen=True):
     reason: str
 
 
+#: Preprocessor lines that change what the code means wherever it stands.
+_MACRO = re.compile(r"#\s*(define|undef)\b")
+
+
 class Source:
     """The files of one state of a tree, parsed when first asked for."""
 
     def __init__(self, read: Read) -> None:
         self.read = read
         self._files: dict[str, Definitions] = {}
+        self._found: dict[str, str] = {}
 
     def file(self, path: str) -> Definitions:
         """The functions of ``path`` by name; none where there is no such file."""
         if path not in self._files:
             self._files[path] = Definitions({path: self.read(path) or b""})
         return self._files[path]
+
+    def search(self, pattern: re.Pattern[bytes], path: str) -> re.Match[bytes] | None:
+        """The first match of ``pattern`` in ``path``, or None."""
+        match = pattern.search(self.read(path) or b"")
+        found = match[0].decode("utf-8", "replace") if match else ""
+        self.note(f"{path} {pattern.pattern!r}", found)
+        return match
+
+    def note(self, what: str, found: str) -> None:
+        """Remember what was read beside functions, for :meth:`reads`."""
+        self._found[what] = found
+
+    def reads(self) -> str:
+        """A digest of all that was read so far: the same where only other code changed.
+
+        It covers the functions that were looked up (those that are not there, too), the
+        macros of their files, and what was searched for; neither lines nor comments.
+        """
+        parts: list[object] = [sorted(self._found.items())]
+        for path, functions in sorted(self._files.items()):
+            macros = [d.text for d in functions.tokens[path].directives if _MACRO.match(d.text)]
+            parts.append((path, macros, list(functions.was_asked())))
+        if "kvm" in self.__dict__:
+            parts.append(list(self.kvm.was_asked()))
+        return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
     @cached_property
     def kvm(self) -> Definitions:
@@ -121,11 +154,11 @@ def calls(function: Function, names: Iterable[str]) -> list[Expr]:
     return sorted(found, key=lambda e: e.span)
 
 
-def core(source: Source, case: Case) -> tuple[Core, str]:
-    """The core's order for ``case``, and a note where it is assumed."""
+def core(source: Source, case: Case) -> Core | Misplaced:
+    """The core's order for ``case``."""
     function = source.file(case.path).get(case.function)
     if function is None:
-        return _assumed(), f"{case.path} has no {case.function}(): its order is assumed"
+        return Misplaced(Place(case.path, 1), f"no {case.function}()")
     at: dict[str, Expr] = {}
     for step, names in _STEPS.items():
         found = calls(function, names)
@@ -139,12 +172,14 @@ def core(source: Source, case: Case) -> tuple[Core, str]:
     missing = {"start", "lock", "change", "unlock", "end"} - at.keys()
     if missing:
         what = ", ".join(sorted(missing))
-        return _assumed(), f"{case.path}: {case.function}() has no {what}: its order is assumed"
+        return Misplaced(
+            Place(case.path, function.line), f"{case.function}(): {what} was not found in it"
+        )
     steps = [
         (name, Place(case.path, expr.line))
         for name, expr in sorted(at.items(), key=lambda item: item[1].span)
     ]
-    return Core(tuple(_completed(steps, _notifies_first(source)))), ""
+    return Core(tuple(_completed(steps, _notifies_first(source))))
 
 
 def _apart(function: Function) -> dict[str, Expr]:
@@ -172,16 +207,11 @@ def _completed(steps: list[tuple[str, Place]], notifies_first: bool) -> Iterable
 
 def _notifies_first(source: Source) -> bool:
     """Whether set_pte_at_notify() notifies before it sets, from its definition."""
-    data = source.read("include/linux/mmu_notifier.h") or b""
-    macro = re.search(rb"#define\s+set_pte_at_notify\((?:[^\n]*\\\n)+", data)
+    macro = source.search(_SET_AND_NOTIFY, "include/linux/mmu_notifier.h")
     if macro is None:
         return True
     notified, set_ = macro[0].find(b"mmu_notifier_change_pte"), macro[0].find(b"set_pte_at(")
     return notified < set_ or set_ < 0
-
-
-def _assumed() -> Core:
-    return Core(tuple((name, NOWHERE) for name in _ORDER))
 
 
 def unmap(source: Source, path: str = "mm/memory.c") -> Core:
@@ -209,7 +239,7 @@ def protect(source: Source) -> Core:
     return Core(tuple(places.items()))
 
 
-def guest(source: Source) -> tuple[Guest, str] | Misplaced:
+def guest(source: Source) -> Guest | Misplaced:
     """Where the fault path does its steps, which must be in the order that is explored."""
     for name in _FAULTS:
         function = source.kvm.get(name)
@@ -231,8 +261,9 @@ def guest(source: Source) -> tuple[Guest, str] | Misplaced:
             return Misplaced(Place(function.path, asked.line), reason)
         path = function.path
         lines = (lookup[0].line, before[-1].line, asked.line, maps[-1].line)
-        return Guest(sample, *(Place(path, line) for line in lines)), ""
-    return Guest(), "the fault path is not x86's: its order is assumed"
+        return Guest(sample, *(Place(path, line) for line in lines))
+    path = next((p for p in KVM_FILES[1:] if source.read(p) is not None), KVM_FILES[1])
+    return Misplaced(Place(path, 1), f"no fault path: neither {' nor '.join(_FAULTS)} is here")
 
 
 def _sample(source: Source, fault: Function, lookup: Expr) -> Place | None:
@@ -256,7 +287,7 @@ def deferred(source: Source) -> Place | None:
     """Where SPTEs are dropped without a flush that is only counted, or None."""
     for path in _DEFERRED:
         data = source.read(path) or b""
-        found = re.search(rb"->tlbs_dirty\+\+", data)
+        found = source.search(_COUNTED, path)
         if found:
             return Place(path, data.count(b"\n", 0, found.start()) + 1)
     return None
@@ -266,10 +297,11 @@ def pfn_cache(source: Source) -> Place | None:
     """Where a pfn cache asks whether it must look its page up again, or None."""
     if not source.file(_CACHE):
         return None
-    for function in source.file(_CACHE).values():
-        found = calls(function, ("mmu_notifier_retry_cache", "mmu_invalidate_retry_cache"))
-        if found:
-            return Place(_CACHE, found[0].line)
+    for name in ("mmu_notifier_retry_cache", "mmu_invalidate_retry_cache"):
+        for function in source.file(_CACHE).mentioning(name):
+            found = calls(function, (name,))
+            if found:
+                return Place(_CACHE, found[0].line)
     return Place(_CACHE, 1)
 
 
@@ -287,7 +319,7 @@ def memslots(source: Source) -> Memslots | None:
         synced = calls(function, ("synchronize_srcu_expedited", "synchronize_srcu"))
         zaps = [
             Place(path, found[0].line)
-            for other in functions.values()
+            for other in functions.mentioning("kvm_arch_flush_shadow_memslot")
             if (found := calls(other, ("kvm_arch_flush_shadow_memslot",)))
         ]
         wait = Place(path, waits[0].line)
@@ -303,7 +335,8 @@ def rollback(source: Source) -> Place | None:
     """Where the core ends what a failed non-blocking start began, or None."""
     path = "mm/mmu_notifier.c"
     functions = source.file(path)
-    ends = {f.name for f in functions.values() if _calls_member(f, "invalidate_range_end")}
+    ending = functions.mentioning("invalidate_range_end")
+    ends = {f.name for f in ending if _calls_member(f, "invalidate_range_end")}
     for name in ("mn_hlist_invalidate_range_start", "__mmu_notifier_invalidate_range_start"):
         function = functions.get(name)
         if function is None:

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from patchgen.model.base import Place
 from patchgen.model.code import Function
 from patchgen.source.c.body import parse_function
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import Directive, Tokens
 from patchgen.source.c.outline import Outline, outline
 
 
@@ -24,21 +25,37 @@ class _Defined(NamedTuple):
         """Whether it is its file's own."""
         return "static" in self.tokens.texts[self.outline.first : self.outline.name_at]
 
+    @property
+    def texts(self) -> list[str]:
+        """Its tokens."""
+        return self.tokens.texts[self.outline.first : self.outline.last + 1]
+
+    @property
+    def directives(self) -> tuple[Directive, ...]:
+        """The preprocessor lines inside it."""
+        start = self.tokens.starts[self.outline.first]
+        end = self.tokens.ends[self.outline.last]
+        return tuple(d for d in self.tokens.directives if start < d.span.start < end)
+
 
 class Definitions(Mapping[str, Function]):
     """Definitions by name, each parsed when it is first asked for: few of a file's are.
 
-    ``tokens`` are those of each file, by its path.
+    ``tokens`` are those of each file, by its path; ``asked`` the names that were looked up,
+    defined or not.
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.tokens = {path: Tokens(data) for path, data in files.items()}
+        self.asked: set[str] = set()
+        self._defined: dict[str, _Defined] = {}
+        self._others: dict[str, list[_Defined]] = {}
         # Of two definitions under opposite conditions the first is the full one.
-        self._defined = {
-            found.name: _Defined(path, tokens, found)
-            for path, tokens in self.tokens.items()
-            for found in reversed(outline(tokens))
-        }
+        for path, tokens in self.tokens.items():
+            for found in reversed(outline(tokens)):
+                if found.name in self._defined:
+                    self._others.setdefault(found.name, []).append(self._defined[found.name])
+                self._defined[found.name] = _Defined(path, tokens, found)
         self._parsed: dict[str, Function] = {}
 
     @classmethod
@@ -46,11 +63,30 @@ class Definitions(Mapping[str, Function]):
         """``common`` and ``arch``, the first of which counts; all before what is not static."""
         made = cls({})
         made._defined = dict(common._defined)
+        made._others = dict(common._others)
         for functions in reversed(arch):
             for name, defined in functions._defined.items():
-                if name not in common or not common._defined[name].static:
+                if name not in common._defined or not common._defined[name].static:
                     made._defined[name] = defined
+                    made._others[name] = functions._others.get(name, [])
         return made
+
+    def undetermined(self, name: str) -> tuple[Place, str] | None:
+        """Where what ``name`` does depends on the configuration, and how; None: nowhere."""
+        defined = self._defined[name]
+        for directive in defined.directives:
+            return Place(defined.path, directive.line), "code under a preprocessor condition"
+        for other in self._others.get(name, ()):
+            if other.texts != defined.texts:
+                line = other.tokens.line(other.tokens.starts[other.outline.name_at])
+                return Place(other.path, line), f"a second definition of {name}()"
+        return None
+
+    def was_asked(self) -> Iterator[tuple[str, ...]]:
+        """What was looked up, with the text that was found: equal where nothing else is."""
+        for name in sorted(self.asked):
+            found = [d for d in (self._defined.get(name), *self._others.get(name, ())) if d]
+            yield (name, *(" ".join([*d.texts, *(x.text for x in d.directives)]) for d in found))
 
     def mentioning(self, word: str) -> Iterator[Function]:
         """The functions in which an identifier stands; no other one is parsed."""
@@ -59,12 +95,14 @@ class Definitions(Mapping[str, Function]):
                 yield self[name]
 
     def __getitem__(self, name: str) -> Function:
+        self.asked.add(name)
         if name not in self._parsed:
             path, tokens, found = self._defined[name]
             self._parsed[name] = parse_function(tokens, found, path)
         return self._parsed[name]
 
     def __contains__(self, name: object) -> bool:
+        self.asked.add(str(name))
         return name in self._defined
 
     def __iter__(self) -> Iterator[str]:
