@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make run | test | check | bench | build-test | boot-test | mutants | fuzz-mails
+# make run | test | check | bench | build-test | boot-test | bare-test | mutants | fuzz-mails
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ OUT ?= outgoing
 COUNT ?= 2000
 JOBS ?= $(shell nproc)
 
-.PHONY: run test check bench build-test boot-test mutants fuzz-mails clean
+.PHONY: run test check bench build-test boot-test bare-test mutants fuzz-mails clean
 
 $(VENV)/.run: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,9 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format -q --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config setup.cfg
+
+bare-test: $(VENV)/.dev
+	$(BIN)/python -m tests.bare $(BARE)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench $(BENCH)

@@ -3,6 +3,10 @@
 
 PATCHGEN_TREE_5_10 (and so on) names an unpacked tree to use; else a real tree is
 fetched once a machine, and found in the user's cache by later runs.
+
+What a machine lacks (tests/needs.py, a kernel that cannot be had) skips the tests that
+need it.  With CI=true every skip is a failure; tests of a kernel that no Debian suite
+has are no part of such a run, unless it is here, and the run's last lines say so.
 """
 
 from __future__ import annotations
@@ -11,20 +15,107 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from patchgen.model.outcome import UserError
 from patchgen.source.tree import registry
+from tests import needs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+CI = os.environ.get("CI") == "true"
+_LEFT_OUT = pytest.StashKey[set[str]]()
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the golden files")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_LEFT_OUT] = set()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    _need(*(name for mark in item.iter_markers("needs") for name in mark.args))
+
+
+@pytest.fixture(scope="session")
+def need() -> Callable[..., None]:
+    """``need("gcc")``: skip the test where this machine lacks it; names of tests/needs.py."""
+    return _need
+
+
+def _need(*names: str) -> None:
+    if missing := needs.lacking(names):
+        pytest.skip(missing)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _allowed((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _allowed((yield))
+
+
+def _allowed(report: Report) -> Report:
+    """``report``; in CI a skip, for whatever reason, is a failure that says the reason."""
+    if CI and report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        reason = str(reason).removeprefix("Skipped: ")
+        report.longrepr = f"in CI nothing may be skipped: {reason}"
+    return report
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In CI, tests of a kernel that no Debian suite has are left out where it is not here."""
+    wanted = {item: _kernels_of(item) for item in items} if CI else {}
+    names = {name for kernels in wanted.values() for name in kernels}
+    absent = {name for name in names if _not_packaged(name) and registry.location(name) is None}
+    left_out = [item for item in items if absent & wanted.get(item, set())]
+    if left_out:
+        config.stash[_LEFT_OUT] |= {item.nodeid for item in left_out}
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _kernels_of(item: pytest.Item) -> set[str]:
+    return {name for mark in item.iter_markers("kernel") for name in mark.args}
+
+
+def _not_packaged(name: str) -> bool:
+    return registry.load().tree[name].debian is None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["left_out"] = sorted(session.config.stash[_LEFT_OUT])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """xdist: what a worker left out is told to the process that prints."""
+    node.config.stash[_LEFT_OUT] |= set(getattr(node, "workeroutput", {}).get("left_out", ()))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    left_out = sorted(config.stash[_LEFT_OUT])
+    if left_out:
+        terminalreporter.write_line(
+            f"no part of this run: {len(left_out)} tests of a kernel that is in no Debian suite"
+            " and not here; miniature kernels stand in for it"
+        )
+        for name in left_out:
+            terminalreporter.write_line(f"  {name}")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -44,7 +135,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def kernel_tree(_own_cache: None) -> Callable[[str], Path]:
     """``kernel_tree("5.10")``: the folder of a real kernel tree, fetched if need be.
 
-    Where it cannot be had the test is skipped with the reason; in CI it fails.
+    Where it cannot be had the test is skipped with the reason.
     """
     found: dict[str, Path] = {}
 
@@ -65,11 +156,7 @@ def _tree(name: str) -> Path:
             place = fetch.add(name).path
         return registry.resolve(str(place.resolve())).path
     except UserError as error:
-        # CI has Debian's packages; 5.0, which Debian does not have, runs where kernel.org
-        # can be reached or PATCHGEN_TREE_5_0 names a tree.
-        if os.environ.get("CI") == "true" and registry.load().tree[name].debian is not None:
-            raise
-        pytest.skip(str(error))
+        pytest.skip(f"needs Linux {name}: {error}")
 
 
 @pytest.fixture(scope="session")

@@ -8,18 +8,20 @@ import sys
 import time
 from types import TracebackType
 
+from patchgen.terminal import rewrites
+
 
 class Progress:
     """Takes lines "step: detail"; ``quiet`` shows none of them, ``verbose`` all.
 
-    Without a terminal, and with ``verbose``, a line is printed when the text before
-    the first colon changes, and with ``verbose`` for each different line.
+    Without a terminal that can write it over, a line is printed when the text before the
+    first colon changes; with ``verbose``, for each different line.
     """
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self._quiet = quiet
         self._verbose = verbose
-        self._rewrite = sys.stderr.isatty() and not verbose
+        self._rewrite = not verbose and rewrites(sys.stderr)
         self._began = time.monotonic()
         self._last = self._step = ""
         self._drawn = False

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from patchgen.terminal import rewrites
+
 if TYPE_CHECKING:
     from patchgen.source.facts.state import TreeState
 
@@ -49,8 +51,8 @@ def open_state(spec: str, build_dir: Path | None = None, arch: str | None = None
 
 
 def progress(quiet: bool) -> Callable[[str], None]:
-    """A progress line on stderr where that is a terminal, else nothing."""
-    if quiet or not sys.stderr.isatty():
+    """A progress line on stderr where a terminal can write it over, else nothing."""
+    if quiet or not rewrites(sys.stderr):
         return lambda line: None
 
     def show(line: str) -> None:

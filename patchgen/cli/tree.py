@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from patchgen.terminal import rewrites
+
 if TYPE_CHECKING:
     from patchgen.sandbox.child import Report
     from patchgen.source.tree.describe import Tree
@@ -100,10 +102,10 @@ def _source(row: Row, verbose: bool) -> str:
 
 @contextmanager
 def _progress(name: str, quiet: bool) -> Iterator[Report]:
-    """A progress bar on a terminal, else one line on stderr for each stage."""
+    """A progress bar on a terminal that can draw one, else one line on stderr for each stage."""
     if quiet:
         yield lambda stage, done, total: None
-    elif sys.stderr.isatty():
+    elif rewrites(sys.stderr):
         yield from _bar(name)
     else:
         yield _lines(name)

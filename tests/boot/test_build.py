@@ -6,7 +6,6 @@ The tree's Makefile stands in for the kernel's: its image is the text of one sou
 
 from __future__ import annotations
 
-import shutil
 import threading
 from pathlib import Path
 
@@ -15,9 +14,7 @@ import pytest
 from patchgen.boot.build import BuildFailed, builder, disk_use
 from patchgen.model.outcome import Refused
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("make") is None or shutil.which("gcc") is None, reason="needs make and gcc"
-)
+pytestmark = pytest.mark.needs("gcc")
 
 _MAKEFILE = """\
 allnoconfig:

@@ -16,8 +16,7 @@ def test_every_missing_program_is_named_with_its_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make = shutil.which("make")
-    if make is None:
-        pytest.skip("make is not installed")
+    assert make is not None
     (tmp_path / "make").symlink_to(make)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(needs.platform, "machine", lambda: "x86_64")

@@ -28,6 +28,7 @@ def test_without_a_terminal_a_line_for_each_step(capsys, options, lines) -> None
 
 def test_a_terminal_has_one_line_that_is_cleared(capsys, monkeypatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
     with Progress() as progress:
         for text in _SAID:
             progress.say(text)
@@ -35,3 +36,13 @@ def test_a_terminal_has_one_line_that_is_cleared(capsys, monkeypatch) -> None:
     assert "\n" not in err
     assert err.endswith("\r\x1b[K")
     assert "round 1" in err
+
+
+@pytest.mark.parametrize("kind", ["dumb", "unknown", ""])
+def test_a_terminal_that_cannot_clear_gets_a_line_for_each_step(capsys, monkeypatch, kind) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", kind)
+    with Progress() as progress:
+        for text in _SAID:
+            progress.say(text)
+    assert capsys.readouterr().err.splitlines() == ["base", "base, 1 CPU"]

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -182,10 +181,9 @@ def test_blockable_is_used_in_every_way() -> None:
 
 
 @pytest.fixture
-def objects(tree: Path, tmp_path: Path) -> list[Path]:
+def objects(tree: Path, tmp_path: Path, need: Callable[..., None]) -> list[Path]:
     """All of the tree compiled, with warnings as errors."""
-    if not shutil.which("gcc"):
-        pytest.skip("gcc is not here")
+    need("gcc")
     generated = tmp_path / "generated"
     generated.mkdir()
     options = re.findall(r"^config (\w+)$", (tree / "Kconfig").read_text(), re.M)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import deque
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from tests.proof.variants import (
 )
 
 SMALL = Bounds(1, 1)
-needs_spin = pytest.mark.skipif(shutil.which("spin") is None, reason="spin is not installed")
+needs_spin = pytest.mark.needs("spin", "gcc")
 
 
 def system(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,7 +103,7 @@ def test_keeping_everything_but_the_zap_is_safe(tree: Path) -> None:
     assert result.verdict("rw-ro-same", "O1", True).holds
 
 
-@pytest.mark.skipif(shutil.which("spin") is None, reason="spin is not installed")
+@pytest.mark.needs("spin", "gcc")
 def test_spin_gives_the_same_verdicts(tree: Path) -> None:
     read, bounds = variant(tree, guard_both), Bounds(1, 1)
     result = prove(read, bounds, keys=("ro-ro-new",))

@@ -7,6 +7,7 @@ from patchgen.report.inspection import ledger_totals
 from patchgen.source.facts.inspection import inspect
 from patchgen.source.facts.state import TreeState
 from patchgen.source.tree.describe import describe
+from tests.real import KERNELS
 from tests.source.facts.test_sites import SITES
 
 pytestmark = pytest.mark.kernel
@@ -67,7 +68,7 @@ def named(path: str, known: dict) -> str:
     return next((end for end in known if path.endswith(f"/{end}")), path)
 
 
-@pytest.mark.parametrize("name", ["5.0", "5.10", "6.1", "6.12", "7.2"])
+@pytest.mark.parametrize("name", KERNELS)
 def test_every_file_parses_and_every_user_is_found(kernel_tree, name):
     found = inspect(TreeState(describe(kernel_tree(name))))
     assert found.failed == found.partly == ()

@@ -153,7 +153,7 @@ def test_5_10_changes_the_walkers_flags(kernel_tree):
         assert errors == [], changed
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel("5.0")
 def test_5_0_maps_blocks_over_tables_and_is_refused(kernel_tree):
     (refused,) = make_plan(state_of(kernel_tree("5.0")), [NAME]).refusals
     assert refused.kind == "unsafe"

@@ -372,7 +372,7 @@ def test_a_tree_whose_api_moved_on_is_refused(tree):
     assert refused.evidence[0].place.path == HEADER
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel("5.0")
 def test_events_of_a_real_5_0(kernel_tree):
     state = state_of(kernel_tree("5.0"))
     plan = make_plan(state, [NAME])
@@ -392,7 +392,7 @@ def test_events_of_a_real_5_0(kernel_tree):
     assert compare(surface(state.root, files), load(NAME)).conforms
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel("5.0")
 def test_the_series_on_a_real_5_0_passes_its_checkpatch(kernel_tree, tmp_path):
     from patchgen.commits.build import commit_patches
     from patchgen.commits.identity import Identity

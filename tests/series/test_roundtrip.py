@@ -22,7 +22,6 @@ COVER = Cover("Re-enable it", (Section("", "Text."),))
 B4 = Path(sys.executable).with_name("b4")
 
 
-@pytest.mark.skipif(not B4.exists(), reason="b4 is not installed: pip install -e .[dev]")
 def test_b4_am_makes_the_same_tree(tree: Path, tmp_path: Path) -> None:
     series = committed(tree, 4, trailers=[f"Signed-off-by: {AUTHOR}"])
     files = write_series(series, COVER, MailOptions(), tmp_path / "v1").files
@@ -39,16 +38,7 @@ def test_b4_am_makes_the_same_tree(tree: Path, tmp_path: Path) -> None:
     assert plain_git(tree, "rev-parse", "HEAD^{tree}") == ours.patches[-1].tree
 
 
-def _send_email() -> bool:
-    command = ["git", "--exec-path"]
-    folder = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    return Path(folder, "git-send-email").exists()
-
-
-@pytest.mark.skipif(
-    not _send_email() and not os.environ.get("CI"),
-    reason="git send-email is not installed: apt install git-email",
-)
+@pytest.mark.needs("git send-email")
 def test_git_send_email_sends_what_we_wrote(tree: Path, tmp_path: Path) -> None:
     mail = MailOptions(to=("linux-mm@lists.example.org",), cc=("Zoë E <zoe@example.org>",))
     series = committed(tree, 4)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from patchgen.verify import checkpatch
 from patchgen.verify.checkpatch import AHEAD, StyleCheck, check_style, styles
 
-pytestmark = pytest.mark.skipif(shutil.which("perl") is None, reason="no perl")
+pytestmark = pytest.mark.needs("perl")
 
 #: A program in checkpatch's place that complains of each line with "bad" in it.
 SCRIPT = """\

@@ -22,7 +22,7 @@ from patchgen.series.write.write import write_series
 from patchgen.verify.apply import apply_series
 from tests.series.conftest import OLD, committed, plain_git, tree
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+pytestmark = pytest.mark.needs("root")  # to give files away
 
 __all__ = ["tree"]
 NOBODY, OTHER = 65534, 65533

@@ -138,11 +138,11 @@ def _private_state(folder: Path, lines: Sequence[str]) -> Path:
         "Dir::Etc::sourcelist": "sources.list",
     }
     private = "".join(f'{key} "{folder / value}";\n' for key, value in own.items())
-    settings.write_text("\n".join(_transport()) + "\n" + _SETTINGS + private)
+    settings.write_text("\n".join(transport()) + "\n" + _SETTINGS + private)
     return settings
 
 
-def _transport() -> list[str]:
+def transport() -> list[str]:
     """The machine's own Acquire settings: proxies, certificates, time-outs."""
     _, dump = child.run(["apt-config", "dump"], seconds=_ASK_SECONDS)
     return [

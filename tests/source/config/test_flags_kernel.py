@@ -11,6 +11,7 @@ import pytest
 from patchgen.source.clang.unit import parse
 from patchgen.source.config.arch import all_kvm_arches
 from patchgen.source.config.flags import parse_config
+from tests.real import KERNELS
 
 KVM = "virt/kvm/kvm_main.c"
 CORE = (KVM, "mm/ksm.c", "mm/memory.c", "mm/migrate.c", "kernel/events/uprobes.c")
@@ -43,7 +44,7 @@ def test_core_files_parse(kernel_tree: Trees, name: str, path: str) -> None:
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("name", ["5.0", "5.10", "6.1", "6.12", "7.2"])
+@pytest.mark.parametrize("name", KERNELS)
 def test_kvm_parses_for_every_architecture_that_has_it(kernel_tree: Trees, name: str) -> None:
     root = kernel_tree(name)
     arches = all_kvm_arches(root)

@@ -47,14 +47,19 @@ def test_add_says_version_and_place_and_how_far_it_is(place: Path) -> None:
     assert (again.returncode, again.stdout, again.stderr) == (0, b"", b"")
 
 
-def test_progress_bar_on_a_terminal_leaves_stdout_clean(place: Path) -> None:
+@pytest.mark.parametrize(("kind", "drawn_over"), [("xterm", True), ("dumb", False)])
+def test_progress_on_a_terminal_leaves_stdout_clean(
+    place: Path, monkeypatch: pytest.MonkeyPatch, kind: str, drawn_over: bool
+) -> None:
+    monkeypatch.setenv("TERM", kind)
     reader, writer = pty.openpty()
     done = patchgen(place, "add", "5.10", "--json", stderr=writer)
     os.close(writer)
     drawn = os.read(reader, 1 << 16)
     os.close(reader)
     assert [tree["version"] for tree in json.loads(done.stdout)["trees"]] == ["5.10.262"]
-    assert b"\x1b[" in drawn
+    assert (b"\x1b[" in drawn) == drawn_over
+    assert (b"5.10: downloading\r\n" in drawn) != drawn_over
 
 
 def test_list_shows_what_is_here_and_what_is_not(place: Path) -> None:

@@ -24,10 +24,7 @@ from tests.source.tree.sources import (
     snapshot,
 )
 
-NEEDED = ("apt-get", "apt-config", "dpkg-deb", "gpg", "gpgconf")
-pytestmark = pytest.mark.skipif(
-    any(shutil.which(name) is None for name in NEEDED), reason=f"needs {', '.join(NEEDED)}"
-)
+pytestmark = pytest.mark.needs("apt", "gpg")
 
 
 @pytest.fixture(scope="module")
