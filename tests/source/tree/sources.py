@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import random
 import shutil
@@ -53,7 +54,8 @@ def make_git(root: Path, kernel: Path, tag: str = "v5.10.262") -> str:
 def pack(kernel: Path, archive: Path, top: str = PACKAGE) -> Path:
     """The kernel's folder as a .tar.xz with the one folder ``top``."""
     rename = f"--transform=flags=rSH;s,^{kernel.name},{top},"
-    run("tar", "-cJf", archive, "-C", kernel.parent, rename, kernel.name)
+    made = run("tar", "-cf", "-", "-C", kernel.parent, rename, kernel.name)
+    archive.write_bytes(lzma.compress(made.stdout))
     return archive
 
 

@@ -36,7 +36,7 @@ def unpacked(path: Path, into: Path) -> int:
     return unpack.survey(into)
 
 
-@pytest.mark.parametrize("with_xz", [True, False])
+@pytest.mark.parametrize("with_xz", [pytest.param(True, marks=pytest.mark.needs("xz")), False])
 def test_package_unpacks_whole(tmp_path: Path, with_xz: bool, monkeypatch) -> None:
     kernel = make_kernel(tmp_path / "kernel", files=300)
     deb = make_deb(tmp_path / "a.deb", pack(kernel, tmp_path / "a.tar.xz"))
