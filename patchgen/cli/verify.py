@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -58,17 +59,24 @@ def command(
     protocol and its proof fails or cannot decide.
     """
     from patchgen.pipeline.verify import verify
-    from patchgen.report.verified import b4_lines, verified_data, verified_lines
+    from patchgen.report.verified import b4_lines, fault_lines, verified_data, verified_lines
     from patchgen.series.read.read import read_series
 
     show = progress(quiet or as_b4)
     state = open_state(spec, build_dir, arch)
-    mails = read_series(series, version=only_version, allow=allow)
-    found = verify(
-        state, mails, engine=engine, checkpatch=not no_checkpatch,
-        prove=not (no_proof or as_b4), build=build, allow_undecided=allow_undecided,
-        progress=show,
-    )  # fmt: skip
+    if as_b4 and series == ("-",):
+        from patchgen.pipeline.b4 import verify_mail
+
+        found = verify_mail(
+            state, sys.stdin.buffer, allow=allow, checkpatch=not no_checkpatch, build=build
+        )
+    else:
+        mails = read_series(series, version=only_version, allow=allow)
+        found = verify(
+            state, mails, engine=engine, checkpatch=not no_checkpatch,
+            prove=not (no_proof or as_b4), build=build, allow_undecided=allow_undecided,
+            progress=show,
+        )  # fmt: skip
     show("")
     if as_json:
         import msgspec
@@ -77,7 +85,11 @@ def command(
         data = verified_data(found.patches, found.total, found.base, proof, found.ok)
         click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
     elif as_b4:
-        for line in b4_lines(found.patches):
+        for line in b4_lines(found.patches, found.notes):
+            click.echo(line)
+    elif quiet:
+        wrong = found.proof.line() if found.proof is not None and found.proof.fault else ""
+        for line in fault_lines(found.patches, found.total, wrong):
             click.echo(line)
     else:
         proved = "not made (--no-proof)" if no_proof else ""

@@ -77,15 +77,19 @@ def verify(
     prove: bool = True,
     build: bool = False,
     allow_undecided: bool = False,
+    at: str = "",
+    known: int = 0,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Verified:
     """Verify every patch of ``series`` at its own commit; the tree is only read.
 
     ``allow_undecided`` takes a proof that decides nothing behind the series.
-    ``build`` has gcc compile what each patch touches (see :func:`_builds`).
+    ``build`` has gcc compile what each patch touches (see :func:`_builds`).  ``state`` is
+    the tree at the commit ``at`` (default: as it is).  The first ``known`` patches are
+    applied, and not checked.
     """
     progress("apply")
-    applied = apply_series(state.root, series, engine=engine)
+    applied = apply_series(state.root, series, engine=engine, at=at)
     before = state.after(applied.contents(0))
     last = before
     jobs = []
@@ -93,9 +97,11 @@ def verify(
         if patch.ok:
             after = state.after(applied.contents(number))
             changed = tuple(sorted(patch.files))
-            jobs.append(Job(last, after, patch.patch.subject, changed))
+            if number > known:
+                jobs.append(Job(last, after, patch.patch.subject, changed))
             last = after
-    mails = [patch.patch.mail for patch in applied.patches if patch.ok]
+    asked = applied.patches[known:]
+    mails = [patch.patch.mail for patch in asked if patch.ok]
     checked = iter(check_all(jobs, mails if checkpatch else (), progress))
     found = [
         VerifiedPatch(
@@ -104,17 +110,17 @@ def verify(
             next(checked) if patch.ok else None, message_faults(patch.patch.message),
             paths=patch.patch.paths,
         )
-        for patch in applied.patches
+        for patch in asked
     ]  # fmt: skip
     if build and jobs:
         sources = [_compiled(job.before, job.after, job.changed) for job in jobs]
-        built = _builds(state, applied, sources, progress)
+        built = _builds(state, applied, sources, known, progress)
         found[: len(built)] = [
             msgspec.structs.replace(patch, built=one)
             for patch, one in zip(found, built, strict=False)
         ]
     tried = {patch.number for patch in found}
-    for patch_read in series.patches:
+    for patch_read in series.patches[known:]:
         if patch_read.number not in tried:
             found.append(
                 VerifiedPatch(patch_read.number, patch_read.subject, patch_read.where, (), False,
@@ -138,15 +144,18 @@ def _builds(
     state: TreeState,
     applied: AppliedSeries,
     sources: list[list[str]],
+    known: int,
     progress: Callable[[str], None],
 ) -> list[Built]:
-    """Each patch's ``sources`` compiled at its commit, with the tree's own kbuild.
+    """The ``sources`` of each patch behind the ``known`` ones compiled at its commit.
+
+    It is the tree's own kbuild that does it.
 
     An object that does not compile without the series either is no fault of it.
     """
     from patchgen.kbuild.objects import object_builder
 
-    count = len(sources)
+    count = known + len(sources)
     names = list(dict.fromkeys(path for paths in sources for path in paths))
     before = applied.contents(0)
     version = state.tree.version
@@ -154,7 +163,7 @@ def _builds(
         builder.prepare(before, applied.contents(count), names)
         found = [
             builder.build(f"{number}/{count}", applied.contents(number), paths)
-            for number, paths in enumerate(sources, 1)
+            for number, paths in enumerate(sources, known + 1)
         ]
         if any(built.errors for built in found):
             bad = [path for built in found for path in built.failed]

@@ -66,6 +66,14 @@ def verified_lines(
                 yield from (f"     not built: {why}" for why in patch.built.left_out)
 
 
+def fault_lines(patches: Sequence[VerifiedPatch], total: int, proof: str) -> Iterator[str]:
+    """What is wrong, a line each; nothing where nothing is.  ``proof`` is its fault or ""."""
+    for patch in patches:
+        yield from (f"{patch.number}/{total}  {fault}" for fault in patch.faults)
+    if proof:
+        yield f"proof   {proof}"
+
+
 def _cells(patch: VerifiedPatch) -> tuple[str, ...]:
     faults = sum(not fault.note for fault in patch.message)
     message = "ok" if not faults else f"{faults} fault{'s' if faults > 1 else ''}"
@@ -88,8 +96,9 @@ def _build(patch: VerifiedPatch) -> str:
     return f"{len(built.built)}/{asked}" if asked or built.errors else "none"
 
 
-def b4_lines(patches: Sequence[VerifiedPatch]) -> Iterator[str]:
+def b4_lines(patches: Sequence[VerifiedPatch], notes: Sequence[str] = ()) -> Iterator[str]:
     """One line a fault, as b4 reads it: ERROR fails, WARNING does not; none: passed."""
+    yield from (f"-:WARNING: {' '.join(note.split())}" for note in notes)
     for patch in patches:
         yield from (f"-:ERROR: {' '.join(fault.split())}" for fault in patch.faults)
         yield from (f"-:WARNING: {fault.text}" for fault in patch.message if fault.note)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from patchgen.commits.fastimport import Entry, NewCommit, import_commits
 from patchgen.commits.identity import Identity
 from patchgen.commits.index import IndexEntry, fill_index, read_blobs, read_index
@@ -70,15 +72,19 @@ class AppliedSeries(Value, frozen=True):
         return state
 
 
-def apply_series(root: Path, series: Series, *, engine: str = "index") -> AppliedSeries:
+def apply_series(
+    root: Path, series: Series, *, engine: str = "index", at: str = ""
+) -> AppliedSeries:
     """Apply ``series`` to the tree at ``root`` without touching it.
 
-    A git checkout is taken at its HEAD commit, whatever state its folder is in; a
-    plain folder as it is.  ``engine`` "git-am" runs the real git am in a scratch
+    A git checkout is taken at its HEAD commit, or at the commit ``at``, whatever state its
+    folder is in; a plain folder as it is.  ``engine`` "git-am" runs the real git am in a scratch
     checkout instead.  A patch that does not apply is a result, not an error.  Raises
     UserError when the tree's objects are missing.
     """
     source = describe(root)
+    if at:
+        source = msgspec.structs.replace(source, head=at)
     with Scratch(source) as scratch:
         if engine == "git-am":
             from patchgen.verify.apply_am import apply_with_am
