@@ -31,6 +31,9 @@ struct kvm_arch_memory_slot {
 
 struct kvm_arch {
 	struct list_head active_mmu_pages;
+	/* instead of shadow pages, for the lifetime of the VM */
+	bool tdp_mmu_enabled;
+	u64 *tdp_roots[KVM_ADDRESS_SPACE_NUM];
 	/* the page that the guest uses to reach the interrupt controller */
 	unsigned long apic_access_hva;
 };

@@ -7,6 +7,8 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "tdp_mmu.h"
+
 #define PT_PRESENT_MASK		0x001ULL
 #define PT_WRITABLE_MASK	0x002ULL
 #define PT_ACCESSED_MASK	0x020ULL
@@ -162,12 +164,23 @@ static int kvm_handle_hva(struct kvm *kvm, unsigned long hva,
 int kvm_unmap_hva_range(struct kvm *kvm, unsigned long start, unsigned long end,
 			unsigned flags)
 {
-	return kvm_handle_hva_range(kvm, start, end, 0, kvm_unmap_rmapp);
+	int r = kvm_handle_hva_range(kvm, start, end, 0, kvm_unmap_rmapp);
+
+	if (kvm->arch.tdp_mmu_enabled)
+		r |= kvm_tdp_mmu_zap_hva_range(kvm, start, end);
+
+	return r;
 }
 
 int kvm_set_spte_hva(struct kvm *kvm, unsigned long hva, pte_t pte)
 {
-	return kvm_handle_hva(kvm, hva, (unsigned long)&pte, kvm_set_pte_rmapp);
+	int r = kvm_handle_hva(kvm, hva, (unsigned long)&pte,
+			       kvm_set_pte_rmapp);
+
+	if (kvm->arch.tdp_mmu_enabled)
+		r |= kvm_tdp_mmu_set_spte_hva(kvm, hva, &pte);
+
+	return r;
 }
 
 int kvm_age_hva(struct kvm *kvm, unsigned long start, unsigned long end)
@@ -255,6 +268,11 @@ static int direct_page_fault(struct kvm_vcpu *vcpu, gfn_t gfn, bool write)
 	spin_lock(&kvm->mmu_lock);
 	if (mmu_notifier_retry(kvm, mmu_seq))
 		goto out_unlock;
+
+	if (kvm->arch.tdp_mmu_enabled) {
+		kvm_tdp_mmu_map(vcpu, gfn, pfn, map_writable);
+		goto out_unlock;
+	}
 
 	rmap_head = gfn_to_rmap(slot, gfn);
 	sptep = &vcpu->arch.root_spt[gfn % PT64_ENT_PER_PAGE];
