@@ -28,14 +28,14 @@ def spoil(series, number, old, new):
 def test_a_generated_series_verifies_with_its_proof(patchgen, tree, series):
     done = patchgen("verify", series, "--tree", tree)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("  yes ") == 3
+    assert done.stdout.count("  yes ") == 4
     assert "proof   4 safety properties hold in every interleaving explored" in done.stdout
 
 
 def test_the_guard_without_the_deferred_flush_fails_the_proof(patchgen, tree, series):
-    for number, total in ((1, "1/2"), (3, "2/2")):
+    for number, total in ((1, "1/3"), (3, "2/3"), (4, "3/3")):
         mail = next(series.glob(f"000{number}-*"))
-        mail.write_text(mail.read_text().replace(f"[PATCH {number}/3]", f"[PATCH {total}]"))
+        mail.write_text(mail.read_text().replace(f"[PATCH {number}/4]", f"[PATCH {total}]"))
     next(series.glob("0002-*")).unlink()
     next(series.glob("0000-*")).unlink()
     done = patchgen("verify", series, "--tree", tree)
@@ -61,12 +61,12 @@ def test_a_patch_that_does_not_compile_fails_at_its_own_commit(patchgen, tree, s
 
 
 def test_a_patch_that_brings_a_finding_fails(patchgen, tree, series):
-    spoil(series, 3, "+\tif (mmu_notifier_range_use_change_pte(range))\n+\t\treturn;\n",
+    spoil(series, 4, "+\tif (mmu_notifier_range_use_change_pte(range))\n+\t\treturn;\n",
           "+\tif (!mmu_notifier_range_use_change_pte(range))\n+\t\treturn;\n")  # fmt: skip
     done = patchgen("verify", series, "--tree", tree, "--no-proof", "--json")
     assert done.returncode == 1
-    third = json.loads(done.stdout)["patches"][2]
-    assert third["check"]["lint"]["introduced"], third
+    last = json.loads(done.stdout)["patches"][3]
+    assert last["check"]["lint"]["introduced"], last
 
 
 def test_b4_gets_a_line_a_fault_and_silence_for_a_good_mail(patchgen, tree, series):

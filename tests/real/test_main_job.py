@@ -46,14 +46,15 @@ def test_the_series_for_5_10_applies_with_git_am(kernel_tree, patchgen, tmp_path
     out = tmp_path / "out"
     done = patchgen("generate", "kvm-change-pte", "--tree", tree, "-o", out)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"3/3 +yes +1/1 +0 new +clean", done.stdout), done.stdout
+    assert re.search(r"4/4 +yes +1/1 +0 new +clean", done.stdout), done.stdout
     mails = sorted(out.glob("000[1-9]-*.patch"))
     touched = sorted(
         {line[6:] for mail in mails for line in mail.read_text().splitlines()
          if line.startswith("+++ b/")}
     )  # fmt: skip
     assert touched == [
-        "include/linux/mmu_notifier.h", "mm/ksm.c", "mm/memory.c", "virt/kvm/kvm_main.c",
+        "arch/x86/kvm/mmu/tdp_mmu.c", "include/linux/mmu_notifier.h", "mm/ksm.c", "mm/memory.c",
+        "virt/kvm/kvm_main.c",
     ]  # fmt: skip
     copy = tmp_path / "git"
     for path in touched:

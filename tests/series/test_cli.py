@@ -130,14 +130,14 @@ def test_am_verifies_then_applies(mini: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     patchgen("generate", RECIPE, "--tree", mini, "-o", out)
     head = plain_git(mini, "rev-parse", "HEAD")
-    mail = next(out.glob("0003-*"))
+    mail = next(out.glob("0004-*"))
     good = mail.read_bytes()
     # A misspelt name applies and does not parse.
     name = b"mmu_notifier_range_use_change_pte("
     assert name in good
     mail.write_bytes(good.replace(name, b"mmu_notifier_range_use_changed_pte("))
     _, errors = patchgen("am", out, "--tree", mini, "--branch", "topic", status=1)
-    assert "patch 3/3" in errors and "mmu_notifier_range_use_changed_pte" in errors
+    assert "patch 4/4" in errors and "mmu_notifier_range_use_changed_pte" in errors
     assert plain_git(mini, "branch", "--list", "topic") == ""
     mail.write_bytes(good)
     shown, _ = patchgen("am", out, "--tree", mini, "--json")
@@ -151,11 +151,13 @@ def test_am_verifies_then_applies(mini: Path, tmp_path: Path) -> None:
 
 
 def test_split_by_maintainer(mini: Path, tmp_path: Path) -> None:
-    (mini / "MAINTAINERS").write_text("KVM\nF:\tvirt/kvm/\n\nMM\nF:\tmm/\nF:\tinclude/linux/mm*\n")
+    (mini / "MAINTAINERS").write_text(
+        "KVM\nF:\tvirt/kvm/\nF:\tarch/x86/kvm/\n\nMM\nF:\tmm/\nF:\tinclude/linux/mm*\n"
+    )
     out = tmp_path / "out"
     patchgen("generate", RECIPE, "--tree", mini, "-o", out, "--split")
     folders = sorted(path.name for path in out.iterdir())
     assert folders == ["1-mm", "2-kvm"]
-    assert len(list((out / "2-kvm").iterdir())) == 3
+    assert len(list((out / "2-kvm").iterdir())) == 4
     _, errors = patchgen("generate", RECIPE, "--tree", mini, "-o", out, "--split", status=2)
     assert "--force" in errors

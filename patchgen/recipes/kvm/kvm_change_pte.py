@@ -245,10 +245,12 @@ def _next_code_line(source: bytes, offset: int) -> int:
 
 
 def _needs(state: State) -> tuple[str, ...]:
+    from patchgen.recipes.kvm.kvm_tdp_old_spte import setter_of
     from patchgen.recipes.mmu_notifier.use_change_pte_flag import range_carries_event
 
     first = () if range_carries_event(state) else ("mmu-notifier-v05",)
-    return (*first, "use-change-pte-flag", "kvm-flush-deferred-tlb")
+    last = ("kvm-tdp-old-spte",) if setter_of(state).answer != "none" else ()
+    return (*first, "use-change-pte-flag", "kvm-flush-deferred-tlb", *last)
 
 
 RECIPE = Recipe(
