@@ -8,7 +8,6 @@ do not, or a variant changes the includes, variants are parsed afresh.
 
 from __future__ import annotations
 
-import atexit
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -21,9 +20,6 @@ from patchgen.source.facts.state import TreeState, api_names
 
 #: DetailedPreprocessingRecord, KeepGoing, PrecompiledPreamble, CreatePreambleOnFirstParse.
 _OPTIONS = 0x01 | 0x200 | 0x04 | 0x100
-
-# libclang's index must go before the interpreter takes cindex apart.
-atexit.register(parsing._INDEX.clear)
 
 
 class Reparser:

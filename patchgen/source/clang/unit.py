@@ -8,6 +8,7 @@ package.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import re
@@ -169,6 +170,8 @@ _INDEX: list[Any] = []
 def _index(cindex: Any) -> Any:
     if not _INDEX:
         _INDEX.append(cindex.Index.create())
+        # Later, Python 3.13 has cleared the module that disposing of it needs.
+        atexit.register(_INDEX.clear)
     return _INDEX[0]
 
 
