@@ -112,7 +112,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if left_out:
         terminalreporter.write_line(
             f"no part of this run: {len(left_out)} tests of a kernel that is in no Debian suite"
-            " and not here; miniature kernels stand in for it"
+            " and not here (patchgen tree add, or PATCHGEN_TREE_<NAME>)"
         )
         for name in left_out:
             terminalreporter.write_line(f"  {name}")

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,11 +80,20 @@ def tried(kind: Kind, commands: list[str], terms: list[str], fetch: bool) -> int
                 said = plain(log)
                 how = "passes" if status == 0 else f"FAILS (status {status})"
                 print(f"  TERM={term}  {command}  {how}, {seconds:.0f} s: {said[-1]}", flush=True)
-                if status:
-                    failed += 1
-                    print("\n".join(f"    {line}" for line in said[-30:]))
-                    print(f"    all of it: {log}")
+                for line in said[-30:] if status else skips(said):
+                    print(f"    {line}", flush=True)
+                failed += status != 0
+    print(f"  all that they said: {logs}/{kind.name}-*.log", flush=True)
     return failed
+
+
+def skips(said: list[str]) -> list[str]:
+    """How many tests were skipped for each reason, by pytest's own lines."""
+    count: Counter[str] = Counter()
+    for line in said:
+        if match := re.fullmatch(r"SKIPPED \[(\d+)\] \S+: (.*)", line):
+            count[match[2]] += int(match[1])
+    return [f"{number} skipped: {reason}" for reason, number in count.most_common()]
 
 
 @contextmanager

@@ -118,8 +118,12 @@ def run(
         env={"PATH": "/usr/bin:/bin", "HOME": "/home/user", "LANG": "C.UTF-8", **environment},
     ) as process:  # fmt: skip
         os.close(terminal)
-        _copy(reader, log)
-        return process.wait()
+        try:
+            _copy(reader, log)
+            return process.wait()
+        finally:
+            # An interrupted run: all in the namespace ends with this one.
+            process.kill()
 
 
 def _copy(reader: int, log: IO[bytes]) -> None:
