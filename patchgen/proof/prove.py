@@ -137,14 +137,16 @@ def _understand(source: Source) -> Understood | tuple[Evidence, ...]:
     source.note("callbacks", repr([(entry.member, entry.function) for entry in table.entries]))
     handlers: dict[str, Program | None] = {}
     ranges = False
+    beside: dict[str, None] = {}
     for member in ("invalidate_range_start", "invalidate_range_end", "change_pte"):
         function = _handler(source, table, member)
         if function is None:
             handlers[member] = None
             continue
-        extractor = Extractor(source.kvm)
+        extractor = Extractor(source.kvm, source.reader)
         handlers[member] = extractor.program(function)
         ranges |= extractor.ranges
+        beside |= extractor.beside
     unknown = [
         Evidence(node.place, node.what)
         for program in handlers.values()
@@ -183,7 +185,8 @@ def _understand(source: Source) -> Understood | tuple[Evidence, ...]:
         locate.rollback(source),
         locate.memslots(source) if asks_slot else None,
     )
-    limits = (*_LIMITS, *_narrow(protocol))
+    left_out = (f"{name} is set, and nothing that was looked into reads it" for name in beside)
+    limits = (*_LIMITS, *_narrow(protocol), *left_out)
     return Understood(protocol, cores, unmap, _notes(protocol), limits)
 
 

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 
 from patchgen.model.code import Expr, Function
 from patchgen.proof.extract import vocabulary as words
-from patchgen.proof.extract.evaluate import Evaluator, Frame, Go, Then
+from patchgen.proof.extract.evaluate import Frame, Go, Then
+from patchgen.proof.extract.store import Stores
 from patchgen.proof.extract.values import Env, Known, Name, Opaque, tags
-from patchgen.source.c.text import every, text
+from patchgen.source.c.definitions import Definitions
+from patchgen.source.c.text import bare, every, text
 
 #: Calls in calls, beyond which they are not followed.
 DEEPEST = 24
 
 
-class Calls(Evaluator):
+class Calls(Stores):
     """Follows calls."""
 
     def invoke(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
@@ -34,14 +36,26 @@ class Calls(Evaluator):
     def _named(
         self, name: str, expr: Expr, arguments: Sequence[Expr], env: Env, frame: Frame, then: Then
     ) -> int:
+        own = self._own(name)
+        if own is not None:
+            return self.values(
+                arguments,
+                env,
+                frame,
+                lambda vs, e: self._follow(own, vs, expr, e, frame, then),
+            )
         if name in words.TRANSPARENT and arguments:
             return self.value(arguments[0], env, frame, then)
         if name in words.NOTHING or name.startswith(words.NOTHING_PREFIXES):
-            return then(Opaque(text(expr)), env)
+            return self.values(arguments, env, frame, lambda _, e: then(Opaque(text(expr)), e))
         if name in words.VALUES:
-            return then(words.VALUES[name], env)
+            return self.values(arguments, env, frame, lambda _, e: then(words.VALUES[name], e))
+        if name in words.WRITES or name in words.WRITES_THROUGH:
+            return self._written(name, expr, arguments, env, frame, then)
+        if words.COUNTS.fullmatch(name) or words.ADDS.fullmatch(name):
+            return self._counted(name, expr, arguments, env, frame, then)
         if name in words.LOCK_CALLS or name in words.UNLOCK_CALLS:
-            lock = _lock(arguments[0]) if arguments else ""
+            lock = _lock(arguments[0], self.macros) if arguments else ""
             if not lock:
                 return self.unknown(expr, frame, f"a lock that is not known: {text(expr)}")
             what = "lock" if name in words.LOCK_CALLS else "unlock"
@@ -67,7 +81,8 @@ class Calls(Evaluator):
             question = words.ASKS[name]
             if question == "new_writable" and "new pte" not in opaque.tags:
                 return self.unknown(expr, frame, f"not the new PTE: {text(expr)}")
-            return self.ask(question, expr, env, frame, then)
+            asks = self.number if question == "new_writable" else self.ask
+            return asks(question, expr, env, frame, then)
         if name in words.DOES:
             return self._sequence(words.DOES[name], expr, env, frame, lambda e: then(opaque, e))
         if name in words.DROPS_ALL:
@@ -86,9 +101,71 @@ class Calls(Evaluator):
         function = self.functions.get(name)
         if function is None:
             return self.unknown(expr, frame, f"{name}() is not known")
+        return self._follow(function, vs, expr, env, frame, then)
+
+    def _follow(
+        self,
+        function: Function,
+        vs: tuple[Known, ...],
+        expr: Expr,
+        env: Env,
+        frame: Frame,
+        then: Then,
+    ) -> int:
         if frame.depth >= DEEPEST:
-            return self.unknown(expr, frame, f"{name}(): calls nest too deep")
+            return self.unknown(expr, frame, f"{function.name}(): calls nest too deep")
         return self.call(function, vs, env, frame.depth + 1, then)
+
+    def _own(self, name: str) -> Function | None:
+        """The file's own function of a name that is otherwise taken for harmless."""
+        harmless = (
+            name in words.TRANSPARENT
+            or name in words.NOTHING
+            or name in words.VALUES
+            or name in words.PURE
+            or name.startswith(words.NOTHING_PREFIXES)
+        )
+        functions = self.functions
+        if harmless and isinstance(functions, Definitions) and functions.is_static(name):
+            return functions[name]
+        return None
+
+    def _written(
+        self,
+        name: str,
+        expr: Expr,
+        arguments: Sequence[Expr],
+        env: Env,
+        frame: Frame,
+        then: Then,
+    ) -> int:
+        """``WRITE_ONCE(a, b)``, ``smp_store_release(&a, b)``."""
+        target = _pointed(arguments[0]) if name in words.WRITES_THROUGH else arguments[0]
+        if target is None or len(arguments) != 2:
+            return self.unknown(expr, frame, f"what is written is not known: {text(expr)}")
+        return self.write(target, arguments[1], expr, env, frame, then)
+
+    def _counted(
+        self,
+        name: str,
+        expr: Expr,
+        arguments: Sequence[Expr],
+        env: Env,
+        frame: Frame,
+        then: Then,
+    ) -> int:
+        """``atomic_inc(&a)``, ``this_cpu_inc(a)``, ``atomic_add(n, &a)``: to what nobody reads."""
+        last = arguments[-1] if "atomic" in name and "_set" not in name else arguments[0]
+        target = _pointed(last) if "atomic" in name else last
+        if target is None:
+            return self.unknown(expr, frame, f"what is written is not known: {text(expr)}")
+        others = [argument for argument in arguments if argument is not last]
+        return self.values(
+            others,
+            env,
+            frame,
+            lambda _, e: self.store(target, Opaque(text(expr)), expr, e, frame, then),
+        )
 
     def _drop(self, present: Known, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
         if not present:
@@ -132,7 +209,15 @@ def calls(function: Function, name: str) -> bool:
     return any(e.kind == "call" and e.name == name for e in every(function.body))
 
 
-def _lock(argument: Expr) -> str:
+def _pointed(argument: Expr) -> Expr | None:
+    """What ``&a`` points to; None for any other pointer."""
+    argument = bare(argument)
+    return argument.args[0] if argument.kind == "unary" and argument.name == "&" else None
+
+
+def _lock(argument: Expr, macros: frozenset[str]) -> str:
     """Which lock ``&kvm->mmu_lock`` is; "" if it is none that is known."""
     inner = argument.args[0] if argument.kind == "unary" and argument.name == "&" else argument
-    return words.LOCK_FIELDS.get(inner.name, "") if inner.kind in ("arrow", "member") else ""
+    if inner.kind not in ("arrow", "member") or inner.name in macros:
+        return ""
+    return words.LOCK_FIELDS.get(inner.name, "")

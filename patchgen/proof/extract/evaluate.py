@@ -15,7 +15,18 @@ from patchgen.model.base import Place
 from patchgen.model.code import Expr, Function
 from patchgen.proof.extract import vocabulary as words
 from patchgen.proof.extract.program import Builder
-from patchgen.proof.extract.values import Env, Known, Name, Opaque, Record, Ref, binary, tags
+from patchgen.proof.extract.values import (
+    Env,
+    Known,
+    Name,
+    NonZero,
+    Opaque,
+    Record,
+    Ref,
+    binary,
+    tags,
+)
+from patchgen.source.c.definitions import Definitions
 from patchgen.source.c.text import text
 
 Then = Callable[[Known, Env], int]
@@ -43,8 +54,16 @@ class Frame:
 class Evaluator:
     """Follows expressions."""
 
-    def __init__(self, functions: Mapping[str, Function]) -> None:
+    def __init__(
+        self,
+        functions: Mapping[str, Function],
+        reader: Callable[[str, bool], Place | None] | None = None,
+    ) -> None:
+        """``reader`` tells where a member (or else a variable) of that name is read, if at all."""
         self.functions = functions
+        self.macros = functions.macros if isinstance(functions, Definitions) else frozenset()
+        self.reader = reader
+        self.beside: dict[str, None] = {}
         self.build = Builder()
         self.frames = 0
         self.followed = 0
@@ -73,8 +92,11 @@ class Evaluator:
         if self.followed > MOST_EXPRESSIONS:
             return self.unknown(expr, frame, "the program is too long to follow")
         kind = expr.kind
+        hidden = expr.name in self.macros and expr.name != words.IS_NULL_FUNCTION
+        if hidden and kind in ("arrow", "member", "call"):
+            return self.unknown(expr, frame, f"{expr.name} is a macro: it is not followed")
         if kind in ("name", "const", "string", "type"):
-            return then(self._leaf(expr, env, frame), env)
+            return then(self.leaf(expr, env, frame), env)
         if kind == "cast":
             return self.value(expr.args[0], env, frame, then)
         if kind == "call":
@@ -82,11 +104,11 @@ class Evaluator:
         if kind in ("arrow", "member"):
             return self._member(expr, env, frame, then)
         if kind == "assign":
-            return self._assign(expr, env, frame, then)
+            return self.assign(expr, env, frame, then)
         if kind == "unary":
             return self._unary(expr, env, frame, then)
         if kind == "postfix":
-            return self._step(expr, env, frame, then)
+            return self.step(expr, env, frame, then)
         if kind == "binary":
             return self._binary(expr, env, frame, then)
         if kind == "cond":
@@ -134,7 +156,7 @@ class Evaluator:
         def decide(value: Known, after: Env) -> int:
             if isinstance(value, int):
                 return yes(after) if value else no(after)
-            if isinstance(value, Name | Ref):
+            if isinstance(value, Name | NonZero | Ref):
                 return yes(after)
             then, otherwise = yes(after), no(after)
             # What makes no difference need not be understood.
@@ -155,6 +177,12 @@ class Evaluator:
         place = frame.place(expr.line)
         return self.build.test(question, place, then(1, told(1)), then(0, told(0)))
 
+    def number(self, question: str, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        """A question about a number or bits: what is above 0 need not be 1."""
+        return self.ask(
+            question, expr, env, frame, lambda v, e: then(NonZero(text(expr)) if v else 0, e)
+        )
+
     def do(self, what: str, arg: str, expr: Expr, env: Env, frame: Frame, then: Go) -> int:
         """An operation of the vocabulary, and what it makes known of the page."""
         known = dict(env)
@@ -166,7 +194,8 @@ class Evaluator:
             known.pop(_PRESENT, None)
         return self.build.do(what, frame.place(expr.line), then(known), arg)
 
-    def _leaf(self, expr: Expr, env: Env, frame: Frame) -> Known:
+    def leaf(self, expr: Expr, env: Env, frame: Frame) -> Known:
+        """The value of a name or a constant."""
         if expr.kind == "const":
             try:
                 return int(expr.name.rstrip("uUlL"), 0)
@@ -209,7 +238,7 @@ class Evaluator:
             question = words.STATE[name][0]
             if not question:
                 return then(Opaque(text(expr)), env)
-            return self.ask(question, expr, env, frame, then)
+            return self.number(question, expr, env, frame, then)
 
         def of(base: Known, after: Env) -> int:
             if isinstance(base, Ref):
@@ -223,7 +252,7 @@ class Evaluator:
     def _unary(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
         operator, inner = expr.name, expr.args[0]
         if operator in ("++", "--"):
-            return self._step(expr, env, frame, then)
+            return self.step(expr, env, frame, then)
         if operator == "!":
             return self.truth(inner, env, frame, lambda e: then(0, e), lambda e: then(1, e))
         if operator == "&":
@@ -258,7 +287,7 @@ class Evaluator:
         if operator == "&" and right.kind == "name" and left.name == "flags":
             question = words.FLAGS.get(right.name) or words.SLOT_FLAGS.get(right.name)
             if question:
-                return self.ask(question, expr, env, frame, then)
+                return self.number(question, expr, env, frame, then)
         return self.values(
             (left, right),
             env,
@@ -266,60 +295,13 @@ class Evaluator:
             lambda vs, e: then(binary(operator, vs[0], vs[1], text(expr)), e),
         )
 
-    def _assign(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
-        target, source = expr.args
-        operator = expr.name[:-1]
+    def assign(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        """An assignment; it is in :mod:`patchgen.proof.extract.store`."""
+        raise NotImplementedError
 
-        def store(value: Known, after: Env) -> int:
-            return self.store(target, value, expr, after, frame, then)
-
-        if not operator:
-            return self.value(source, env, frame, store)
-        return self.values(
-            (target, source),
-            env,
-            frame,
-            lambda vs, e: store(binary(operator, vs[0], vs[1], text(expr)), e),
-        )
-
-    def _step(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
-        """``++`` and ``--``: of the state an operation, of a local its value."""
-        target = expr.args[0]
-        up = expr.name == "++"
-        if target.kind in ("arrow", "member") and target.name in words.STATE:
-            operation = words.STATE[target.name][1 if up else 2]
-            if not operation:
-                return self.unknown(expr, frame, f"{text(expr)} has no meaning here")
-            return self.do(operation, "", expr, env, frame, lambda e: then(Opaque(text(expr)), e))
-
-        def stepped(value: Known, after: Env) -> int:
-            new = binary("+", value, 1 if up else -1, text(expr))
-            result = new if expr.kind == "unary" else value
-            return self.store(target, new, expr, after, frame, lambda _, e: then(result, e))
-
-        return self.value(target, env, frame, stepped)
-
-    def store(
-        self, target: Expr, value: Known, expr: Expr, env: Env, frame: Frame, then: Then
-    ) -> int:
-        """Store ``value`` in ``target``: a local, a field of one, or what is not kept."""
-        if target.kind == "name" and (frame.number, target.name) in env:
-            return then(value, {**env, (frame.number, target.name): value})
-        if target.kind in ("member", "arrow"):
-            if target.name in words.ASKS_FIELDS and value == 0:
-                return then(value, env)  # The rmap forgets the SPTE that was dropped.
-            if target.name in words.RANGE_FIELDS:
-                self.ranges = True
-                return then(value, env)
-            base = target.args[0]
-            key = (frame.number, base.name) if base.kind == "name" else None
-            held = env.get(key) if key else None
-            if target.kind == "arrow" and isinstance(held, Ref):
-                key = (held.frame, held.name)
-                held = env.get(key)
-            if key and isinstance(held, Record):
-                return then(value, {**env, key: held.put(target.name, value)})
-        return self.unknown(expr, frame, f"an assignment that is not understood: {text(expr)}")
+    def step(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
+        """``++`` and ``--``, likewise."""
+        raise NotImplementedError
 
 
 def _unary_tags(operator: str, held: frozenset[str]) -> frozenset[str]:

@@ -11,8 +11,10 @@ from patchgen.model.base import Place
 from patchgen.model.code import (
     Block,
     Break,
+    Case,
     Continue,
     Decl,
+    DoWhile,
     Empty,
     Expr,
     ExprStmt,
@@ -24,6 +26,7 @@ from patchgen.model.code import (
     MacroLoop,
     Return,
     Stmt,
+    Switch,
     Unknown,
     While,
 )
@@ -31,8 +34,9 @@ from patchgen.proof.extract import vocabulary as words
 from patchgen.proof.extract.calls import Calls
 from patchgen.proof.extract.evaluate import MOST_EXPRESSIONS, Frame, Go, Then
 from patchgen.proof.extract.program import Program
-from patchgen.proof.extract.values import Env, Known, Opaque, Record
+from patchgen.proof.extract.values import Env, Known, Opaque, Record, binary
 from patchgen.source.c.definitions import Definitions
+from patchgen.source.c.text import statements, text
 
 #: Jumps over all paths, beyond which one counts as endless.
 MOST_JUMPS = 400
@@ -118,7 +122,7 @@ class Extractor(Calls):
             return self.build.unknown(frame.place(stmt.line), "the program does not end")
         if isinstance(stmt, Block):
             return self.run(stmt.body, env, where, then)
-        if isinstance(stmt, Empty | Label):
+        if isinstance(stmt, Empty | Label | Case):
             return then(env)
         if isinstance(stmt, ExprStmt):
             return self.value(stmt.expr, env, frame, lambda _, e: then(e))
@@ -139,8 +143,12 @@ class Extractor(Calls):
             return where.after_loop(env)
         if isinstance(stmt, Continue) and where.next_round:
             return where.next_round(env)
-        if isinstance(stmt, While | For | MacroLoop):
+        if isinstance(stmt, While | DoWhile | For | MacroLoop):
             return self._loop(stmt, env, where, then)
+        if isinstance(stmt, Switch):
+            return self.value(
+                stmt.value, env, frame, lambda v, e: self._switch(stmt, v, e, where, then)
+            )
         reason = stmt.reason if isinstance(stmt, Unknown) else type(stmt).__name__.lower()
         return self.build.unknown(
             frame.place(stmt.line), f"a statement that is not understood: {reason}"
@@ -151,6 +159,9 @@ class Extractor(Calls):
             return then(env)
         variable = stmt.variables[index]
         key = (where.frame.number, variable.name)
+        if _static(self.functions, where.frame.function, stmt):
+            # It is shared: whatever others left in it.
+            return self._declare(stmt, index + 1, env, where, then)
         if variable.cleanup:
             return self.build.unknown(
                 where.frame.place(variable.line), f"a cleanup that is not known: {variable.cleanup}"
@@ -180,7 +191,9 @@ class Extractor(Calls):
 
     # -------------------------------------------------------------------- loops
 
-    def _loop(self, stmt: While | For | MacroLoop, env: Env, where: _Where, then: Go) -> int:
+    def _loop(
+        self, stmt: While | DoWhile | For | MacroLoop, env: Env, where: _Where, then: Go
+    ) -> int:
         if isinstance(stmt, MacroLoop):
             name = stmt.call.name
             if name in words.LOOPS_ONCE:
@@ -194,6 +207,8 @@ class Extractor(Calls):
             return self.build.unknown(
                 where.frame.place(stmt.line), "a loop whose rounds are not known"
             )
+        if isinstance(stmt, DoWhile):
+            return self._do_while(stmt, env, where, then, MOST_ROUNDS)
         return self._while(stmt, env, where, then, MOST_ROUNDS)
 
     def _once(self, body: Stmt, env: Env, where: _Where, then: Go) -> int:
@@ -212,6 +227,56 @@ class Extractor(Calls):
             return self._once(stmt.body, {**after, key: spte}, where, then)
 
         return self.ask("present", stmt.call, env, where.frame, found)
+
+    def _do_while(self, stmt: DoWhile, env: Env, where: _Where, then: Go, rounds: int) -> int:
+        if not rounds:
+            return self.build.unknown(
+                where.frame.place(stmt.line), "a loop whose rounds are not known"
+            )
+
+        def again(after: Env) -> int:
+            return self._do_while(stmt, after, where, then, rounds - 1)
+
+        def asked(after: Env) -> int:
+            return self.truth(stmt.test, after, where.frame, again, then)
+
+        inside = msgspec.structs.replace(where, after_loop=then, next_round=asked)
+        return self.statement(stmt.body, env, inside, asked)
+
+    def _switch(self, stmt: Switch, value: Known, env: Env, where: _Where, then: Go) -> int:
+        """The case that ``value`` chooses; where that is not known, all if they do the same."""
+        place = where.frame.place(stmt.line)
+        body = stmt.body.body if isinstance(stmt.body, Block) else ()
+        inner = [s for part in body if not isinstance(part, Case) for s in statements(part)]
+        labels = [s for s in body if isinstance(s, Case)]
+        if not labels or any(isinstance(s, Case) for s in inner):
+            return self.build.unknown(place, "a switch that is not understood")
+        inside = msgspec.structs.replace(where, after_loop=then)
+
+        def enter(label: Case) -> int:
+            return self.run(body[body.index(label) + 1 :], env, inside, then)
+
+        default = next((label for label in labels if label.value is None), None)
+        possible, sure = [], False
+        for label in labels:
+            chosen = None if label.value is None else self._chosen(label.value, value, where.frame)
+            if chosen is not False and label.value is not None:
+                possible.append(label)
+            if chosen:
+                possible, sure = [label], True
+                break
+        ways = {enter(label) for label in possible}
+        if not sure:
+            ways.add(enter(default) if default is not None else then(env))
+        if len(ways) == 1:
+            return ways.pop()
+        return self.build.unknown(place, f"a switch that is not understood: {text(stmt.value)}")
+
+    def _chosen(self, label: Expr, value: Known, frame: Frame) -> bool | None:
+        """Whether a case is the one of ``value``; None where that is not known."""
+        there = self.leaf(label, {}, frame) if label.kind in ("const", "name") else None
+        same = binary("==", value, there, "") if isinstance(there, int) else None
+        return bool(same) if isinstance(same, int) else None
 
     def _while(self, stmt: While, env: Env, where: _Where, then: Go, rounds: int) -> int:
         if not rounds:
@@ -239,6 +304,15 @@ def _undetermined(
     if isinstance(functions, Definitions) and function.name in functions:
         return functions.undetermined(function.name)
     return None
+
+
+def _static(functions: Mapping[str, Function], function: Function, stmt: Decl) -> bool:
+    """Whether a declaration is of variables that outlive the call, and may change."""
+    first = stmt.variables[0] if stmt.variables else None
+    if first is None or not isinstance(functions, Definitions):
+        return False
+    words_before = functions.words(function.name, stmt.span.start, first.span.start)
+    return "static" in words_before and "const" not in words_before
 
 
 def _goes(

@@ -28,6 +28,12 @@ class Opaque(Value, frozen=True):
     tags: frozenset[str] = frozenset()
 
 
+class NonZero(Value, frozen=True):
+    """A number of which only that it is above 0 is known; its text."""
+
+    text: str
+
+
 class Ref(Value, frozen=True):
     """The address of a local variable: its key in the environment."""
 
@@ -51,7 +57,7 @@ class Record(Value, frozen=True):
         return Record(tuple(sorted(fields.items(), key=lambda item: item[0])), self.initialised)
 
 
-Known: TypeAlias = int | Name | Opaque | Ref | Record
+Known: TypeAlias = int | Name | Opaque | NonZero | Ref | Record
 
 #: Variables by (frame, name), and facts about the page: frame 0, names with "#".
 Env = Mapping[tuple[int, str], Known]
@@ -89,8 +95,24 @@ def masked(left: frozenset[str], right: frozenset[str]) -> frozenset[str]:
     return left | right
 
 
+#: What a number above 0 compared with 0, and one not below 1 compared with 1, is; the other
+#: comparisons are not known.
+_ABOVE = {
+    0: {"==": 0, "!=": 1, ">": 1, ">=": 1, "<": 0, "<=": 0},
+    1: {">=": 1, "<": 0},
+}
+_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+
 def binary(operator: str, left: Known, right: Known, text: str) -> Known:
     """``left operator right``; opaque where it cannot be worked out."""
+    if isinstance(right, NonZero) and isinstance(left, int):
+        left, right, operator = right, left, _MIRRORED.get(operator, operator)
+    if isinstance(left, NonZero) and isinstance(right, int):
+        answer = _ABOVE.get(right, {}).get(operator)
+        if answer is not None:
+            return answer
+        return left if operator == "|" and right >= 0 else Opaque(text)
     if isinstance(left, int) and isinstance(right, int) and operator in _INTEGER:
         return int(_INTEGER[operator](left, right))
     if isinstance(left, Name) and isinstance(right, Name) and operator in ("==", "!="):

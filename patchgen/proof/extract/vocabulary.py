@@ -8,6 +8,8 @@ the files that are read, makes a program unknown.
 
 from __future__ import annotations
 
+import re
+
 #: Calls that do something: operations in order.
 DOES: dict[str, tuple[tuple[str, str], ...]] = {
     # virt/kvm/kvm_main.c: all vCPUs, waits; also settles deferred flushes (tlbs_dirty).
@@ -113,13 +115,63 @@ LOCK_FIELDS = {"mmu_lock": "mmu", "mn_invalidate_lock": "mn"}
 LOCK_CALLS = frozenset({"spin_lock", "write_lock", "read_lock"})
 UNLOCK_CALLS = frozenset({"spin_unlock", "write_unlock", "read_unlock"})
 
+#: Calls that read their argument: include/asm-generic/rwonce.h, include/linux/compiler.h.
+READS = frozenset({"READ_ONCE", "data_race", "ACCESS_ONCE"})
+#: Calls that write their second argument to their first, or to what it points to:
+#: include/asm-generic/rwonce.h, include/asm-generic/barrier.h.
+WRITES = frozenset({"WRITE_ONCE"})
+WRITES_THROUGH = frozenset({"smp_store_release", "smp_store_mb"})
+#: Calls that count in what their first argument points to, or is:
+#: include/linux/atomic/atomic-instrumented.h, include/linux/percpu-defs.h.
+COUNTS = re.compile(
+    r"(atomic|atomic64|atomic_long)_(inc|dec)|(raw_cpu|this_cpu|__this_cpu)_(inc|dec)"
+)
+#: The same, by their first or second argument.
+ADDS = re.compile(
+    r"(atomic|atomic64|atomic_long)_(add|sub|set)|(raw_cpu|this_cpu|__this_cpu)_(add|sub)"
+)
+
+#: Files in which a member that the model leaves out may be read: KVM's common and x86 code.
+READERS = (
+    "virt/kvm/kvm_main.c",
+    "virt/kvm/kvm_mm.h",
+    "virt/kvm/pfncache.c",
+    "virt/kvm/async_pf.c",
+    "virt/kvm/eventfd.c",
+    "virt/kvm/guest_memfd.c",
+    "include/linux/kvm_host.h",
+    "arch/x86/include/asm/kvm_host.h",
+    "arch/x86/kvm/mmu.h",
+    "arch/x86/kvm/mmu.c",
+    "arch/x86/kvm/paging_tmpl.h",
+    "arch/x86/kvm/mmu/mmu.c",
+    "arch/x86/kvm/mmu/mmu_internal.h",
+    "arch/x86/kvm/mmu/page_track.c",
+    "arch/x86/kvm/mmu/paging_tmpl.h",
+    "arch/x86/kvm/mmu/spte.c",
+    "arch/x86/kvm/mmu/spte.h",
+    "arch/x86/kvm/mmu/tdp_iter.c",
+    "arch/x86/kvm/mmu/tdp_mmu.c",
+    "arch/x86/kvm/x86.c",
+    "arch/x86/kvm/x86.h",
+    "arch/x86/kvm/hyperv.c",
+    "arch/x86/kvm/lapic.c",
+    "arch/x86/kvm/svm.c",
+    "arch/x86/kvm/svm/nested.c",
+    "arch/x86/kvm/svm/sev.c",
+    "arch/x86/kvm/svm/svm.c",
+    "arch/x86/kvm/vmx.c",
+    "arch/x86/kvm/vmx/nested.c",
+    "arch/x86/kvm/vmx/vmx.c",
+)
+
 #: Calls whose value is their first argument's: include/linux/compiler.h,
 #: include/asm-generic/bug.h, include/linux/rcupdate.h.
 TRANSPARENT = frozenset(
     {
         "likely",
         "unlikely",
-        "READ_ONCE",
+        *READS,
         "WARN_ON",
         "WARN_ON_ONCE",
         "BUG_ON",
@@ -149,6 +201,8 @@ PURE = frozenset(
         "__pte",
         # arch/x86/kvm/mmu/spte.c: keeps frame and write bit.
         "mark_spte_for_access_track",
+        # include/linux/lockdep.h
+        "lockdep_is_held",
         # include/linux/interval_tree.h
         "interval_tree_iter_first",
         "interval_tree_iter_next",
@@ -174,8 +228,20 @@ NOTHING = frozenset(
         "kvm_make_all_cpus_request",
         # include/linux/rcuwait.h: wakes a memslot update.
         "rcuwait_wake_up",
-        # include/linux/kernel.h
+        # include/linux/kernel.h, asm/barrier.h
         "might_sleep",
+        "barrier",
+        # include/linux/printk.h
+        "pr_debug",
+        "pr_info",
+        "pr_warn",
+        "pr_err",
+        "pr_info_once",
+        "pr_warn_once",
+        "pr_err_once",
+        "pr_info_ratelimited",
+        "pr_warn_ratelimited",
+        "pr_err_ratelimited",
     }
 )
 

@@ -11,7 +11,9 @@ from functools import cached_property
 from patchgen.model.base import Place, Value
 from patchgen.model.code import Expr, Function
 from patchgen.proof.extract.protocol import NOWHERE, Core, Guest, Memslots
+from patchgen.proof.extract.vocabulary import READERS
 from patchgen.proof.system.cases import Case
+from patchgen.proof.system.readers import reads
 from patchgen.source.c.definitions import Definitions
 from patchgen.source.c.text import every
 
@@ -82,7 +84,11 @@ _DEFERRED = (
     "arch/x86/kvm/mmu.c",
 )
 _CACHE = "virt/kvm/pfncache.c"
-_COUNTED = re.compile(rb"->tlbs_dirty\+\+")
+#: Whatever is not a read.
+_COUNTED = re.compile(
+    rb"->tlbs_dirty\s*(\+\+|--|[-+|&^]?=[^=])|[+][+][\w.>-]*->tlbs_dirty"
+    rb"|(WRITE_ONCE|_inc|_add|store_release)\([^;]*->tlbs_dirty"
+)
 _SET_AND_NOTIFY = re.compile(rb"#define\s+set_pte_at_notify\((?:[^\n]*\\\n)+")
 
 
@@ -121,6 +127,17 @@ class Source:
     def note(self, what: str, found: str) -> None:
         """Remember what was read beside functions, for :meth:`reads`."""
         self._found[what] = found
+
+    def reader(self, name: str, member: bool) -> Place | None:
+        """Where KVM reads a member (or else a variable) called ``name``, or None."""
+        place = None
+        for path in READERS:
+            line = reads(self.read(path) or b"", name, member)
+            if line:
+                place = Place(path, line)
+                break
+        self.note(f"who reads {name}", place.path if place else "")
+        return place
 
     def reads(self) -> str:
         """A digest of all that was read so far: the same where only other code changed.

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -11,6 +13,8 @@ from patchgen.model.code import Function
 from patchgen.source.c.body import parse_function
 from patchgen.source.c.lexer import Directive, Tokens
 from patchgen.source.c.outline import Outline, outline
+
+_DEFINE = re.compile(r"\s*#\s*define\s+(\w+)")
 
 
 class _Defined(NamedTuple):
@@ -42,7 +46,7 @@ class Definitions(Mapping[str, Function]):
     """Definitions by name, each parsed when it is first asked for: few of a file's are.
 
     ``tokens`` are those of each file, by its path; ``asked`` the names that were looked up,
-    defined or not.
+    defined or not; ``macros`` the names that any of the files defines as macros.
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
@@ -57,6 +61,12 @@ class Definitions(Mapping[str, Function]):
                     self._others.setdefault(found.name, []).append(self._defined[found.name])
                 self._defined[found.name] = _Defined(path, tokens, found)
         self._parsed: dict[str, Function] = {}
+        self.macros = frozenset(
+            match[1]
+            for tokens in self.tokens.values()
+            for directive in tokens.directives
+            if (match := _DEFINE.match(directive.text))
+        )
 
     @classmethod
     def merged(cls, common: Definitions, arch: Sequence[Definitions]) -> Definitions:
@@ -64,6 +74,7 @@ class Definitions(Mapping[str, Function]):
         made = cls({})
         made._defined = dict(common._defined)
         made._others = dict(common._others)
+        made.macros = common.macros.union(*(functions.macros for functions in arch))
         for functions in reversed(arch):
             for name, defined in functions._defined.items():
                 if name not in common._defined or not common._defined[name].static:
@@ -81,6 +92,16 @@ class Definitions(Mapping[str, Function]):
                 line = other.tokens.line(other.tokens.starts[other.outline.name_at])
                 return Place(other.path, line), f"a second definition of {name}()"
         return None
+
+    def is_static(self, name: str) -> bool:
+        """Whether ``name`` is defined here as its file's own function."""
+        return name in self and self._defined[name].static
+
+    def words(self, name: str, start: int, end: int) -> list[str]:
+        """The tokens between two byte offsets of the file that defines ``name``."""
+        tokens = self._defined[name].tokens
+        first, last = (bisect_left(tokens.starts, offset) for offset in (start, end))
+        return tokens.texts[first:last]
 
     def was_asked(self) -> Iterator[tuple[str, ...]]:
         """What was looked up, with the text that was found: equal where nothing else is."""
