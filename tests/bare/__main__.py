@@ -6,13 +6,13 @@ with gcc; in each an ordinary user clones HEAD and runs both commands, on a term
 a usual kind and on a dumb one.  The roots and pip's downloads are kept; `make run`
 fetches its kernel anew in every root, the other kernels are this machine's where it has
 them, seen read-only.  ``BARE=debian-13`` (or more words) tries those roots only,
-``BARE="debian-13 --only run"`` one command, ``--term dumb`` one terminal.
+``BARE="debian-13 --only run"`` one command, ``--term dumb`` one terminal, and
+``BARE="debian-13 --ci"`` what CI does, as root with Debian's packages.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shutil
 import subprocess
@@ -27,7 +27,7 @@ from pathlib import Path
 from patchgen.model.outcome import UserError
 from patchgen.source.tree import registry
 from tests.bare import host
-from tests.bare.roots import KINDS, USER, Kind, Mount, folder, root_of, run
+from tests.bare.roots import KINDS, ROOT, USER, Kind, Mount, Person, folder, root_of, run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: The tree that `make run` works on, which is fetched in the root itself.
@@ -44,38 +44,41 @@ def main() -> int:
     parser.add_argument("--only", choices=("run", "test"))
     parser.add_argument("--term", choices=TERMS)
     parser.add_argument("--fetch", action="store_true", help="fetch every kernel in the root")
+    parser.add_argument("--ci", action="store_true", help=".ci/run instead of both, as root")
     parser.add_argument("--command", help="another command, in the clone, instead of both")
     chosen = parser.parse_args()
     unknown = set(chosen.kinds) - {kind.name for kind in KINDS}
     if unknown:
         parser.error(f"no such root: {', '.join(sorted(unknown))}")
-    if chosen.command:
-        commands = [chosen.command]
+    if chosen.ci or chosen.command:
+        commands = [chosen.command or "bash .ci/run"]
     else:
         commands = [f"make {goal}" for goal in ("run", "test") if chosen.only in (None, goal)]
     terms = [term for term in TERMS if chosen.term in (None, term)]
     failed = 0
     for kind in KINDS:
         if not chosen.kinds or kind.name in chosen.kinds:
-            failed += tried(kind, commands, terms, chosen.fetch)
+            failed += tried(kind, ROOT if chosen.ci else USER, commands, terms, chosen.fetch)
     return 1 if failed else 0
 
 
-def tried(kind: Kind, commands: list[str], terms: list[str], fetch: bool) -> int:
+def tried(kind: Kind, person: Person, commands: list[str], terms: list[str], fetch: bool) -> int:
     """Run the commands in a clean clone in a root, and print how each ended; the failures."""
     root = root_of(kind)
     print(f"{kind.name}: {release(root)}; {', '.join(kind.packages)}", flush=True)
     logs = folder() / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     failed = 0
-    with home(fetch) as mounts:
+    with home(person, fetch) as mounts:
         for term in terms:
             environment = {**host.environment(), "TERM": term, "PIP_CACHE_DIR": "/var/cache/pip"}
             for command in commands:
                 log = logs / f"{kind.name}-{term}-{re.sub(r'[^a-z]+', '-', command)[:40]}.log"
                 began = time.monotonic()
                 with log.open("wb") as file:
-                    status = run(root, mounts, environment, f"cd patchgen && {command}", file)
+                    status = run(
+                        root, person, mounts, environment, f"cd patchgen && {command}", file
+                    )
                 seconds = time.monotonic() - began
                 said = plain(log)
                 how = "passes" if status == 0 else f"FAILS (status {status})"
@@ -97,7 +100,7 @@ def skips(said: list[str]) -> list[str]:
 
 
 @contextmanager
-def home(fetch: bool) -> Iterator[list[Mount]]:
+def home(person: Person, fetch: bool) -> Iterator[list[Mount]]:
     """A home with a clean clone of HEAD, and what else a root is to see of this machine."""
     work = Path(tempfile.mkdtemp(prefix="run-", dir=folder()))
     user, temporary, downloads = work / "home", work / "tmp", folder() / "pip"
@@ -105,6 +108,7 @@ def home(fetch: bool) -> Iterator[list[Mount]]:
         trees = user / _TREES
         for place in (trees, temporary, downloads):
             place.mkdir(parents=True, exist_ok=True)
+        temporary.chmod(0o1777)
         clone = ["git", "clone", "-q", "--no-local", str(REPOSITORY), str(user / "patchgen")]
         subprocess.run(clone, check=True)
         names = [] if fetch else [name for name in registry.load().tree if name != RUN_TREE]
@@ -112,15 +116,14 @@ def home(fetch: bool) -> Iterator[list[Mount]]:
         shared = [place.parent for place in places if place.is_dir()]
         for place in shared:
             (trees / place.name).mkdir()
-        owned = ["chown", "-R", f"{USER}:{USER}", str(user), str(temporary)]
-        subprocess.run(owned, check=True)
-        os.chown(downloads, USER, USER)
+        owned = ["chown", "-R", f"{person.uid}:{person.uid}", str(user), str(temporary)]
+        subprocess.run([*owned, str(downloads)], check=True)
         yield [
-            Mount(user, "/home/user", True),
+            Mount(user, person.home, True),
             Mount(temporary, "/tmp", True),
             Mount(downloads, "/var/cache/pip", True),
             *(Mount(place, str(place)) for place in host.shown()),
-            *(Mount(place, f"/home/user/{_TREES}/{place.name}") for place in shared),
+            *(Mount(place, f"{person.home}/{_TREES}/{place.name}") for place in shared),
         ]
     finally:
         shutil.rmtree(work)

@@ -2,8 +2,8 @@
 """Minimal Debian roots, kept below the cache folder, and commands in them.
 
 A root is what mmdebstrap makes of the essential packages, apt and the few that are
-named; a command sees it read-only, as an ordinary user, with a home and a /tmp that
-are the run's own.  Both need root on this machine: mounts and user ids.
+named; a command runs in it as an ordinary user, who can write only to a home and a /tmp
+of the run's own, or as root on what is thrown away.  Both need root on this machine.
 """
 
 from __future__ import annotations
@@ -25,7 +25,17 @@ from patchgen.model.outcome import UserError
 from patchgen.source.tree.fetch_debian import transport
 from tests.bare import host
 
-USER = 1000
+
+class Person(Value, frozen=True):
+    """Who runs the commands, where at home, and with which programs in PATH."""
+
+    uid: int
+    home: str
+    path: str = "/usr/local/bin:/usr/bin:/bin"
+
+
+USER = Person(1000, "/home/user")
+ROOT = Person(0, "/root", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 BASIC = ("git", "make", "python3", "python3-venv")
 #: gcc as `apt install gcc` brings it: with the C library's headers that it recommends.
 COMPILER = ("gcc", "libc6-dev")
@@ -96,15 +106,20 @@ def _make(kind: Kind, sources: list[str], into: Path) -> None:
     if done.returncode:
         raise UserError(f"mmdebstrap cannot make {kind.name}: {done.stderr.strip()[-500:]}")
     with (into / "etc/passwd").open("a") as file:
-        file.write(f"user:x:{USER}:{USER}::/home/user:/bin/bash\n")
+        file.write(f"user:x:{USER.uid}:{USER.uid}::{USER.home}:/bin/bash\n")
     with (into / "etc/group").open("a") as file:
-        file.write(f"user:x:{USER}:\n")
+        file.write(f"user:x:{USER.uid}:\n")
 
 
 def run(
-    root: Path, mounts: list[Mount], environment: Mapping[str, str], command: str, log: IO[bytes]
+    root: Path,
+    person: Person,
+    mounts: list[Mount],
+    environment: Mapping[str, str],
+    command: str,
+    log: IO[bytes],
 ) -> int:
-    """Run a shell command in ``root`` as a person at a terminal does; its exit status.
+    """Run a shell command in ``root`` as ``person`` at a terminal does; its exit status.
 
     All that it prints goes to ``log``.  No process of it is left when this returns.
     """
@@ -112,10 +127,10 @@ def run(
     reader, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, 80))
     with subprocess.Popen(
-        ["unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc",
-         "bash", str(_ENTER), str(root), str(USER), command, *words],
+        ["/usr/bin/unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc",
+         "bash", str(_ENTER), str(root), str(person.uid), command, *words],
         stdin=subprocess.DEVNULL, stdout=terminal, stderr=terminal,
-        env={"PATH": "/usr/bin:/bin", "HOME": "/home/user", "LANG": "C.UTF-8", **environment},
+        env={"PATH": person.path, "HOME": person.home, "LANG": "C.UTF-8", **environment},
     ) as process:  # fmt: skip
         os.close(terminal)
         try:
