@@ -83,6 +83,7 @@ def command(
 
         proof = found.proof.data() if found.proof is not None else None
         data = verified_data(found.patches, found.total, found.base, proof, found.ok)
+        data["caveats"] = list(found.caveats)
         click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
     elif as_b4:
         for line in b4_lines(found.patches, found.notes):
@@ -99,6 +100,8 @@ def command(
             proved = "not made: not every patch applies"
         for line in verified_lines(found.patches, found.total, proved, verbose):
             click.echo(line)
+        for caveat in found.caveats:
+            click.echo(f"note    {caveat}")
         for note in found.notes if verbose else ():
             click.echo(note, err=True)
     return Exit.CLEAN if found.ok else Exit.FINDINGS

@@ -33,6 +33,7 @@ _KINDS = (
     (b"new file mode", b"new file mode"),
     (b"deleted file mode", b"deleted file mode"),
 )
+_WHOLE = "get the mail again, whole, or make the patch anew"
 _ESCAPES = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, '"': 34, "\\": 92}
 
 
@@ -92,8 +93,8 @@ class _Reader:
         self.prose = 0
         self.where = where
 
-    def fail(self, what: str) -> UserError:
-        return UserError(f"line {self.at + 1} of the diff: {what}", self.where)
+    def fail(self, what: str, hint: str = "write it with git format-patch") -> UserError:
+        return UserError(f"line {self.at + 1} of the diff: {what}", self.where, hint)
 
     def peek(self) -> bytes:
         return self.lines[self.at] if self.at < len(self.lines) else b""
@@ -102,7 +103,8 @@ class _Reader:
         while self.at < len(self.lines):
             line = self.peek()
             if self.prose and _START.match(line):
-                raise self.fail(f"a diff behind text that is none (line {self.prose})")
+                what = f"a diff behind text that is none (line {self.prose})"
+                raise self.fail(what, "indent or remove the one or the other")
             if line.startswith(b"diff --git "):
                 yield self.git_file()
             elif line.startswith((b"Index: ", b"=====", b"diff -")):
@@ -119,11 +121,11 @@ class _Reader:
             self.prose = self.prose or self.at + 1
         if line.rstrip() != b"--":
             if line[:1] in (b" ", b"+", b"-", b"\\") and self.at == self.hunk_end:
-                raise self.fail("a hunk that is longer than it says")
+                raise self.fail("a hunk that is longer than it says", _WHOLE)
             if _START.match(line):
-                raise self.fail("what looks like a diff and is none")
+                raise self.fail("what looks like a diff and is none", "indent or remove it")
             if _CHANGED.match(line):
-                raise self.fail("a changed line that belongs to no hunk")
+                raise self.fail("a changed line that belongs to no hunk", "indent or remove it")
         self.at += 1
 
     def git_file(self) -> FileChange:
@@ -242,7 +244,7 @@ class _Reader:
                 old -= mark in (b" ", b"-", b"")
                 new -= mark in (b" ", b"+", b"")
                 if mark not in (b" ", b"-", b"+", b"\\", b"") or old < 0 or new < 0:
-                    raise self.fail("a hunk that is shorter than it says")
+                    raise self.fail("a hunk that is shorter than it says", _WHOLE)
                 self.at += 1
             if self.peek().startswith(b"\\ "):
                 self.at += 1

@@ -16,6 +16,7 @@ class ReadPatch(Value, frozen=True):
     its ``---``.  ``date`` is seconds since the epoch, ``zone`` as in ``+0100``.
     ``diff`` is the patch part, ``changes`` what it does to which file; ``applied`` is
     what git am hands to git apply, which begins with the ``---`` and ends with the diff.
+    ``lacks`` is "" for a mail, and says what a patch that came as none has not.
     ``mail`` is the whole mail, decoded, as ``git am`` takes it without surprises.
     """
 
@@ -31,6 +32,7 @@ class ReadPatch(Value, frozen=True):
     changes: tuple[FileChange, ...]
     mail: bytes
     note: str = ""
+    lacks: str = ""
     message_id: str = ""
 
     @property
@@ -51,9 +53,10 @@ class CoverMail(Value, frozen=True):
 class Series(Value, frozen=True):
     """A whole series in order: patches 1..n of one version.
 
-    ``partial`` marks a single mail taken out of a series.  ``base`` is its
+    ``partial`` marks a slice of a series.  ``base`` is its
     ``base-commit:``, ``change_id`` its ``change-id:`` (each "" without one).
-    ``notes`` say what was set aside while reading.
+    ``notes`` say what was set aside while reading, ``caveats`` what a verdict on it does
+    not cover: patches that are not there, and what makes it no series for git am.
     """
 
     patches: tuple[ReadPatch, ...]
@@ -64,6 +67,7 @@ class Series(Value, frozen=True):
     change_id: str = ""
     partial: bool = False
     notes: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:

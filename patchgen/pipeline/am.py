@@ -33,7 +33,14 @@ def am(
     it.  In both cases nothing was touched.
     """
     if series.partial:
-        raise UserError(f"one patch of {series.total} alone", series.patches[0].where)
+        what = f"not all of the series' {series.total} patches"
+        raise UserError(what, series.patches[0].where, "name them all; verify takes them alone")
+    if no_mail := next((patch for patch in series.patches if patch.lacks), None):
+        raise UserError(
+            f"has no {no_mail.lacks}, and makes no commit",
+            no_mail.where,
+            "git am refuses it, too; git apply changes the files alone",
+        )
     source = describe(root)
     target = find_target(source, branch)
     with Scratch(source) as scratch:

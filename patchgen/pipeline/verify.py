@@ -53,13 +53,17 @@ class VerifiedPatch(Value, frozen=True):
 
 
 class Verified(Value, frozen=True):
-    """A series' verification; ``proof`` is None where none was asked for, or there is no KVM."""
+    """A series' verification; ``proof`` is None where none was asked for, or there is no KVM.
+
+    ``caveats`` say what of the series is not there (`Series.caveats`).
+    """
 
     patches: tuple[VerifiedPatch, ...]
     total: int
     base: str
     notes: tuple[str, ...]
     proof: Compared | None = None
+    caveats: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -131,7 +135,7 @@ def verify(
     if prove and all(patch.check is not None for patch in found):
         progress("prove")
         proof = compared(before, last, allow=allow_undecided)
-    return Verified(tuple(found), series.total, applied.base, series.notes, proof)
+    return Verified(tuple(found), series.total, applied.base, series.notes, proof, series.caveats)
 
 
 def _compiled(before: TreeState, after: TreeState, changed: Sequence[str]) -> list[str]:

@@ -68,7 +68,9 @@ def check_named(patch: ReadPatch, changed: Mapping[str, object] | Collection[str
     """UserError where a path of ``changed`` is none that ``patch`` was read to touch."""
     if odd := sorted(set(changed) - set(patch.paths)):
         raise UserError(
-            f"git changes {odd[0]!a}, which the diff as it was read does not name", patch.where
+            f"git changes {odd[0]!a}, which the diff as it was read does not name",
+            patch.where,
+            "write the patch with git format-patch",
         )
 
 

@@ -52,6 +52,14 @@ def drop_header(chance: random.Random, letter: Letter) -> None:
     del letter.headers[chance.randrange(len(letter.headers))]
 
 
+def drop_headers(chance: random.Random, letter: Letter) -> None:
+    """What is left may be a diff with some text above it, or a distribution's patch."""
+    letter.headers = chance.choice(
+        ([], [b"some text"], [b"Description: x", b" y"], [b"Author: A <a@b.c>", b"Description: x"],
+         [b"Subject: x"], [b"From: A <a@b.c>"], [b"From: A <a@b.c>", b"Last-Update: 2020-01-01"])
+    )  # fmt: skip
+
+
 def double_header(chance: random.Random, letter: Letter) -> None:
     other = chance.choice(
         (b"From: B <b@example.org>", b"Subject: [PATCH] other", b"Date: Wed, 15 Nov 2023 1:2:3 +0")
@@ -256,7 +264,8 @@ def quoted(chance: random.Random, letter: Letter) -> None:
 
 
 CHANGES: tuple[Change, ...] = (
-    drop_header, double_header, more_headers, odd_date, odd_author, odd_subject, odd_text, odd_text,
+    drop_header, drop_headers, double_header, more_headers, odd_date, odd_author,
+    odd_subject, odd_text, odd_text,
     odd_note, odd_note, odd_tail, odd_tail, encoded, damaged_encoding, multipart, line_ends,
     from_line,
     cut, scrambled, quoted,

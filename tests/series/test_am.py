@@ -228,7 +228,7 @@ def test_no_identity(tree: Path, series: Series, monkeypatch: pytest.MonkeyPatch
 
 def test_single_mail_of_a_series(tree: Path, mails: Path) -> None:
     one = io.BytesIO((mails / "0001-mm-change-number-1.patch").read_bytes())
-    with pytest.raises(UserError, match="one patch of 3 alone"):
+    with pytest.raises(UserError, match="not all of the series' 3 patches"):
         am(tree, read_series("-", stdin=one), None)
 
 
@@ -288,7 +288,7 @@ _RUN = """
 import fcntl, os, sys
 from pathlib import Path
 from patchgen.pipeline.am import am
-from patchgen.series.read import read_series
+from patchgen.series.read.read import read_series
 import patchgen.commits.land, patchgen.verify.apply, git
 series = read_series(sys.argv[2])
 for line in sys.stdin:

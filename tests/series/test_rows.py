@@ -192,7 +192,7 @@ def test_nested_multipart(tree: Path, mails: list[bytes]) -> None:
 
     odd = body_of(mails[1], nest, 'Content-Type: multipart/mixed; boundary="out"')
     am(tree, odd)
-    assert "more than one part" in refused(odd)
+    assert "with a part of multipart/alternative" in refused(odd)
 
 
 def test_signed_mail_is_read(tree: Path, mails: list[bytes]) -> None:
@@ -372,7 +372,9 @@ def test_a_mail_of_200_megabytes(
     git = cost(["git", "-C", str(tree), *IDENTITY, "am", "-q", str(big)])
     assert git.status == 0 and len(subjects(tree)) == 1  # of whatever size
     own = cost([sys.executable, "-m", "patchgen", "verify", str(big), "--tree", str(mini)])
-    assert own.status == 2 and own.said == f"patchgen: {big}: the mail has more than 64 MiB\n"
+    assert own.status == 2 and own.said.startswith(
+        f"patchgen: {big}: the mail has more than 64 MiB"
+    )
     # No time is asserted; it was 6 s for git, which holds the mail several times, and 0.7 s.
     assert git.memory > 2 * big.stat().st_size
     assert own.memory < 1.5 * big.stat().st_size

@@ -9,6 +9,7 @@ message can end, and what a person sees as its diff is what mailinfo ends with.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Collection
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -19,12 +20,19 @@ from patchgen.commits.git import Git, GitFailed
 from patchgen.commits.identity import checked
 from patchgen.commits.patchset import ReadPatch
 from patchgen.model.outcome import UserError
+from patchgen.series.read.bare import DIFF
 from patchgen.series.read.guard import is_bidi
 from patchgen.series.read.mail import Mail
 
-_DIFF = re.compile(rb"^(?:diff --git |diff -|Index: |---[ \t]+\S[^\n]*\n\+\+\+ )", re.MULTILINE)
 _RULE = re.compile(rb"^---[ \t]*$", re.MULTILINE)
+# What git and Python read alike; everything else is left to git.
+_DATE = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d "
+    r"(?:\+(?:0\d|1[0-3])|-(?:0[1-9]|1[01]))[0-5]\d"
+)
 _LOOSE = re.compile(rb"^@@ -\d", re.MULTILINE)
+_REMOVE = "remove it"
+_NO_DIFF = "git am refuses an empty patch: leave it out"
 _MODES = ("", "100644", "100755")
 _SPECIAL = {"120000": "a symbolic link", "160000": "a submodule", "040000": "a folder"}
 # Git takes these for no UTF-8 (commit.c).
@@ -36,7 +44,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 def has_diff(mail: Mail) -> bool:
     """Whether the mail carries anything that git would apply."""
-    return _DIFF.search(mail.body) is not None
+    return DIFF.search(mail.body) is not None
 
 
 def read_patch(mail: Mail, number: int, allow: Collection[str] = ()) -> ReadPatch:
@@ -48,7 +56,7 @@ def read_patch(mail: Mail, number: int, allow: Collection[str] = ()) -> ReadPatc
     text, note, diff = split_body(mail)
     changes = parse_diff(diff, mail.where)
     if not changes:
-        raise UserError("the mail holds no diff", mail.where)
+        raise UserError("the mail holds no diff", mail.where, _NO_DIFF)
     for change in changes:
         _check_change(change, mail.where, allow)
     info, message, applied = _mailinfo(mail)
@@ -56,12 +64,15 @@ def read_patch(mail: Mail, number: int, allow: Collection[str] = ()) -> ReadPatc
         raise UserError(
             "git am would apply another text than the diff shown", mail.where, "send it as one part"
         )
-    author = checked(info.get("Author", ""), info.get("Email", ""), mail.where)
+    if not info.get("Email"):
+        what = "the mail has no author: neither a From header nor a From: line above the text"
+        raise UserError(what, mail.where, "add From: Name <user@host>")
+    author = checked(info.get("Author", ""), info["Email"], mail.where)
     _check_text(f"{info.get('Subject', '')}\n{message}\n{text.decode('latin-1')}", mail.where)
     date, zone = _date(info.get("Date", ""), mail.where)
     subject = info.get("Subject", "").strip()
     if not subject:
-        raise UserError("the mail has an empty subject", mail.where)
+        raise UserError("the mail has no subject", mail.where, "add Subject: [PATCH] area: what")
     return ReadPatch(
         number=number,
         where=mail.where,
@@ -75,6 +86,7 @@ def read_patch(mail: Mail, number: int, allow: Collection[str] = ()) -> ReadPatc
         changes=changes,
         mail=mail.plain,
         note=note,
+        lacks=mail.lacks,
         message_id=mail.headers.get("message-id", b"").decode(errors="replace").strip("<> "),
     )
 
@@ -86,9 +98,9 @@ def split_body(mail: Mail) -> tuple[bytes, str, bytes]:
     git applies it: refused.
     """
     body = mail.body
-    start = _DIFF.search(body)
+    start = DIFF.search(body)
     if start is None:
-        raise UserError("the mail holds no diff", mail.where)
+        raise UserError("the mail holds no diff", mail.where, _NO_DIFF)
     rule = _RULE.search(body)
     if rule is None:
         return body[: start.start()], "", body[start.start() :]
@@ -110,7 +122,7 @@ def _mailinfo(mail: Mail) -> tuple[dict[str, str], str, bytes]:
         try:
             out = Git(None).run("mailinfo", str(message), str(patch), stdin=mail.plain)
         except GitFailed as error:
-            raise UserError(f"git mailinfo: {error.stderr}", mail.where) from error
+            raise UserError(f"git mailinfo: {error.stderr}", mail.where, "send UTF-8") from error
         text, applied = as_utf8(message.read_bytes()), patch.read_bytes()
     pairs = (line.partition(": ") for line in as_utf8(out).split("\n"))
     return {key: value for key, _, value in pairs if key}, text, applied
@@ -137,14 +149,25 @@ def stripspace(text: str) -> str:
 
 
 def _date(text: str, where: str) -> tuple[int, str]:
+    """Seconds and zone of a date in any form that git am reads; without one, now."""
+    if not text.strip():
+        return int(time.time()), "+0000"
+    if _DATE.fullmatch(text):
+        try:
+            moment = parsedate_to_datetime(text)
+        except (ValueError, TypeError, OverflowError, IndexError):
+            pass  # 31 Feb: git's word counts
+        else:
+            if moment.timestamp() >= 0:
+                return int(moment.timestamp()), moment.strftime("%z")[:5]
+    env = {"GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@localhost", "GIT_AUTHOR_DATE": text}
     try:
-        moment = parsedate_to_datetime(text)
-        seconds = int(moment.timestamp())
-    except (ValueError, TypeError, OverflowError, IndexError) as error:
-        raise UserError(f"the mail has no date that can be read: {text!r}", where) from error
-    if seconds < 0:
-        raise UserError(f"the mail is from before 1970: {text!r}", where)
-    return seconds, moment.strftime("%z")[:5] or "+0000"
+        out = Git(None).run("var", "GIT_AUTHOR_IDENT", env=env)
+    except GitFailed as error:
+        hint = "write it as Tue, 14 Nov 2023 22:13:20 +0000"
+        raise UserError(f"git cannot read the date {text!a}", where, hint) from error
+    seconds, zone = out.decode().split()[-2:]
+    return int(seconds), zone
 
 
 def _check_change(change: FileChange, where: str, allow: Collection[str]) -> None:
@@ -178,6 +201,6 @@ def _odd(line: bytes) -> str:
 
 def _check_text(text: str, where: str) -> None:
     if match := re.search("[\x00-\x08\x0b\x0e-\x1f\x7f]", text):
-        raise UserError(f"the message holds the control character {match[0]!a}", where)
+        raise UserError(f"the message holds the control character {match[0]!a}", where, _REMOVE)
     if found := next((char for char in text if is_bidi(char)), ""):
-        raise UserError(f"the message holds the control character {found!a}", where)
+        raise UserError(f"the message holds the control character {found!a}", where, _REMOVE)

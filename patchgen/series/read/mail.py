@@ -11,24 +11,27 @@ from email.parser import HeaderParser
 
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.series.read.multipart import TEXT, joined
 from patchgen.series.read.sources import RawMail
 
 _KEPT = ("from", "date", "subject")
+_NO_HEADER = re.compile(rb"^(?![!-9;-~]+:|[ \t]|>?From |\r?$).*$|\A[ \t].*$", re.MULTILINE)
 _ONCE = ("message-id", "content-type", "content-transfer-encoding")
-_CONTENT = ("text/plain", "text/x-patch", "text/x-diff")
 
 
 class Mail(Value, frozen=True):
     """A mail with its transfer encoding taken off.
 
     ``headers`` holds From, Date, Subject and Message-ID as raw bytes with their
-    folding, keyed in small letters; ``charset`` is what the body is written in.
+    folding, keyed in small letters; ``charset`` is what the body is written in.  ``lacks``
+    is what a patch that came as no mail says nothing of.
     """
 
     where: str
     headers: dict[str, bytes]
     charset: str
     body: bytes
+    lacks: str = ""
 
     @property
     def plain(self) -> bytes:
@@ -48,25 +51,30 @@ def decode(raw: RawMail) -> Mail:
     head, body = _split(raw.data)
     headers = _headers(head, raw.where)
     message = HeaderParser().parsestr(head.decode("latin-1"))
+    if message.get_content_maintype() == "multipart":
+        message, body = joined(message, body, raw.where, lambda m, b: _part(m, b, raw.where))
+    else:
+        body = _part(message, body, raw.where)
+    charset = message.get_content_charset() or ""
+    if not re.fullmatch(r"[A-Za-z0-9._:-]*", charset):
+        raise UserError(f"the mail has an odd charset: {charset!r}", raw.where, "send UTF-8")
+    if b"\0" in body:
+        raise UserError("the mail holds a NUL byte", raw.where, "git am stops at it")
+    return Mail(raw.where, headers, charset, body, raw.lacks)
+
+
+def _part(message: Message[str, str], body: bytes, where: str) -> bytes:
+    """The text of a mail of one part, or of one part of a mail."""
     kind = message.get_content_type()
-    if kind.startswith("multipart/"):
-        message, body = _only_text(message, body, raw.where)
-        kind = message.get_content_type()
-    if kind not in _CONTENT:
-        raise UserError(f"the mail is {kind}, not plain text", raw.where, "send plain text")
+    if kind not in TEXT:
+        raise UserError(f"the mail is {kind}, not plain text", where, "send plain text")
     if str(message.get_param("format", "")).lower() == "flowed":
         raise UserError(
             "the mail is format=flowed, which breaks long lines of a patch",
-            raw.where,
+            where,
             "send it with git send-email",
         )
-    charset = message.get_content_charset() or ""
-    if not re.fullmatch(r"[A-Za-z0-9._:-]*", charset):
-        raise UserError(f"the mail has an odd charset: {charset!r}", raw.where)
-    body = _transfer(str(message.get("Content-Transfer-Encoding", "")), body, raw.where)
-    if b"\0" in body:
-        raise UserError("the mail holds a NUL byte", raw.where)
-    return Mail(raw.where, headers, charset, body)
+    return _transfer(str(message.get("Content-Transfer-Encoding", "")), body, where)
 
 
 def _split(data: bytes) -> tuple[bytes, bytes]:
@@ -77,6 +85,12 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
 def _headers(head: bytes, where: str) -> dict[str, bytes]:
     """The headers that count; a second one of a kind could say two things."""
     found: dict[str, bytes] = {}
+    if odd := _NO_HEADER.search(head):
+        raise UserError(
+            f"a line among the headers is none: {odd[0].decode('latin-1').strip()[:40]!a}",
+            where,
+            "git am would take the rest of them for text: remove it",
+        )
     for match in re.finditer(rb"^([!-9;-~]+):[ \t]*(.*(?:\r?\n[ \t].*)*)", head, re.MULTILINE):
         name = match[1].decode().lower()
         if name not in (*_KEPT, *_ONCE):
@@ -84,37 +98,7 @@ def _headers(head: bytes, where: str) -> dict[str, bytes]:
         if name in found:
             raise UserError(f"the mail has two {name} headers", where, "remove one")
         found[name] = match[2].replace(b"\r", b"").rstrip()
-    for name in _KEPT:
-        if not found.get(name):
-            raise UserError(f"the mail has no {name.title()} header", where)
     return found
-
-
-def _only_text(
-    message: Message[str, str], body: bytes, where: str
-) -> tuple[Message[str, str], bytes]:
-    """The text of a signed mail; any other multipart mail is refused."""
-    boundary = message.get_boundary()
-    refused = UserError(
-        f"the mail is {message.get_content_type()}: more than one part", where, "send plain text"
-    )
-    if message.get_content_type() != "multipart/signed" or not boundary:
-        raise refused
-    mark = re.escape(boundary.encode("latin-1", "replace"))
-    parts = re.split(rb"(?:^|\r?\n)--" + mark + rb"(?:--)?[ \t]*(?:\r?\n|$)", body)
-    if len(parts) != 4:
-        raise refused
-    head, text = _split(parts[1] if parts[1][:1] not in b"\r\n" else b"\n" + parts[1])
-    inner = HeaderParser().parsestr(head.decode("latin-1"))
-    other = HeaderParser().parsestr(_split(parts[2])[0].decode("latin-1"))
-    signature = other.get_content_type() in (
-        "application/pgp-signature",
-        "application/pkcs7-signature",
-        "application/x-pkcs7-signature",
-    )
-    if inner.is_multipart() or inner.get_content_maintype() == "multipart" or not signature:
-        raise refused
-    return inner, text + b"\n"
 
 
 def _transfer(encoding: str, body: bytes, where: str) -> bytes:
@@ -128,9 +112,11 @@ def _transfer(encoding: str, body: bytes, where: str) -> bytes:
         elif encoding == "quoted-printable":
             decoded = _unquoted(body)
         else:
-            raise UserError(f"the mail has an unknown transfer encoding: {encoding!r}", where)
+            what = f"the mail has an unknown transfer encoding: {encoding!r}"
+            raise UserError(what, where, "send it as 8bit")
     except binascii.Error as error:
-        raise UserError(f"the mail's {encoding} cannot be decoded: {error}", where) from error
+        what = f"the mail's {encoding} cannot be decoded: {error}"
+        raise UserError(what, where, "get the mail again, whole") from error
     lines = decoded.count(b"\n")
     if lines and decoded.count(b"\r\n") == lines:
         # Some lines: they are the file's.  Every line: they are the mailer's, and git am
@@ -145,7 +131,7 @@ def _transfer(encoding: str, body: bytes, where: str) -> bytes:
 
 def _unquoted(body: bytes) -> bytes:
     """Quoted-printable; what is no valid escape is an error, not text."""
-    body = re.sub(rb"[ \t]+(\r?\n)", rb"\1", body)
+    # Blanks before a line's end stay, as git has it (RFC 2045 would drop them).
     body = body.replace(b"\r\n", b"\n").replace(b"=\n", b"")
     if bad := re.search(rb"=(?![0-9A-Fa-f]{2}).{0,2}", body):
         raise binascii.Error(f"odd escape {bad[0].decode('latin-1')!a}")

@@ -9,8 +9,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.series.read.bare import bare_patch
+from patchgen.series.read.quilt import listed
 
 # A mail of the largest driver dumps on the lists has some 20 MB; git am needs 690 MB
 # of memory for one of 200 MB.
@@ -25,29 +29,47 @@ _HEADER = re.compile(rb"[!-9;-~]+:")
 
 
 class RawMail(Value, frozen=True):
-    """One mail as it came: ``where`` names its file, and which message in it."""
+    """One mail as it came: ``where`` names its file, and which message in it.
+
+    A patch that is no mail comes as one; ``lacks`` says what it has not.  ``place`` is
+    its place (from 1) where something but the mail itself gives the order: a ``series``
+    file, or the command line; ``binding`` tells that the mail's own number does not count.
+    """
 
     where: str
     data: bytes
+    lacks: str = ""
+    place: int = 0
+    binding: bool = False
 
 
 def read_mails(sources: Sequence[str | Path], stdin: BinaryIO | None = None) -> list[RawMail]:
     """All mails of ``sources``: paths, or ``-`` for stdin.
 
-    A folder is a maildir when it has ``cur`` or ``new``, else its ``*.patch``,
-    ``*.eml`` and ``*.mbox`` files are read in the order of their names.  Raises
+    A folder is a maildir when it has ``cur`` or ``new``, quilt's when it has a file
+    ``series``, which gives the order; else its ``*.patch``, ``*.eml`` and ``*.mbox``
+    files are read in the order of their names.  Raises
     UserError for what cannot be read, holds no mail, or is over the size caps.
     """
     mails: list[RawMail] = []
     total = 0
     for source in sources:
+        quilt = source != "-" and (Path(source) / "series").is_file()
         for name, data in _blobs(source, stdin):
             total += len(data)
             if total > MAX_SERIES:
-                raise UserError(f"the series has more than {MAX_SERIES >> 20} MiB", name)
-            mails += split_mbox(data, name)
+                hint = "name fewer files"
+                raise UserError(f"the series has more than {MAX_SERIES >> 20} MiB", name, hint)
+            found = split_mbox(data, name)
+            if quilt and len(found) > 1:
+                raise UserError("a file of a series file holds several mails", name, "split it")
+            if quilt or (len(found) == 1 and not Path(source).is_dir()):
+                place = len(mails) + 1
+                found = [msgspec.structs.replace(found[0], place=place, binding=quilt)]
+            mails += found
     if not mails:
-        raise UserError("no mail found", ", ".join(str(source) for source in sources))
+        hint = "name an mbox, a maildir, a folder of patches, patch files, or - for stdin"
+        raise UserError("no mail found", ", ".join(str(source) for source in sources), hint)
     return mails
 
 
@@ -60,7 +82,8 @@ def _blobs(source: str | Path, stdin: BinaryIO | None) -> Iterator[tuple[str, by
     if path.is_dir():
         files = list(_files(path))
         if not files:
-            raise UserError(f"the folder holds no {', '.join(_SUFFIXES)} files", str(path))
+            what = f"the folder holds no series file and no {', '.join(_SUFFIXES)} files"
+            raise UserError(what, str(path), "name the files themselves")
         for file in files:
             yield str(file), _read(file)
         return
@@ -74,6 +97,9 @@ def _files(folder: Path) -> Iterator[Path]:
                 if part.is_dir():
                     yield from sorted(file for file in part.iterdir() if file.is_file())
             return
+        if (folder / "series").is_file():
+            yield from listed(folder, _read(folder / "series").decode(errors="surrogateescape"))
+            return
         yield from sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", str(folder)) from error
@@ -81,7 +107,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _read(path: Path) -> bytes:
     if path.exists() and not path.is_file():
-        raise UserError("is no regular file", str(path))
+        raise UserError("is no regular file", str(path), "use - to read from a pipe")
     try:
         with path.open("rb") as stream:
             return _capped(stream, str(path))
@@ -92,7 +118,7 @@ def _read(path: Path) -> bytes:
 def _capped(stream: BinaryIO, where: str) -> bytes:
     data = stream.read(MAX_SERIES + 1)
     if len(data) > MAX_SERIES:
-        raise UserError(f"has more than {MAX_SERIES >> 20} MiB", where)
+        raise UserError(f"has more than {MAX_SERIES >> 20} MiB", where, "name fewer files")
     return data
 
 
@@ -104,16 +130,21 @@ def split_mbox(data: bytes, name: str) -> list[RawMail]:
     starts = [0, *(match.end() for match in _NEXT_FROM.finditer(data))]
     borders = [match.span() for at in starts if (match := _FROM.match(data, at))]
     if not borders or borders[0][0] != 0:
+        if not borders and (bare := bare_patch(data, name)):
+            return [RawMail(name, bare.mail, bare.lacks)]
         if not _HEADER.match(data):
-            raise UserError("is no mail: it begins with neither a From line nor a header", name)
+            what = "is no mail: it begins with neither a From line nor a header"
+            raise UserError(what, name, "write it with git format-patch")
         borders.insert(0, (0, 0))
     ends = [start for start, _ in borders[1:]] + [len(data)]
     mails = []
     for number, ((_, start), end) in enumerate(zip(borders, ends, strict=True), 1):
         where = name if len(borders) == 1 else f"{name}: message {number}"
         if end - start > MAX_MAIL:
-            raise UserError(f"the mail has more than {MAX_MAIL >> 20} MiB", where)
+            hint = "such a patch cannot be reviewed: split it"
+            raise UserError(f"the mail has more than {MAX_MAIL >> 20} MiB", where, hint)
         if not _HEADER.match(data, start):
-            raise UserError("a line that starts with From cuts a mail in two", where)
+            what = "a line that starts with From cuts a mail in two"
+            raise UserError(what, where, "write >From in that line, or indent it")
         mails.append(RawMail(where, data[start:end]))
     return mails

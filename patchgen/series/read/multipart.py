@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Mails of several parts: a signed text, or a text with patches attached.
+
+git mailinfo reads all parts one behind the other, whatever they are called.  Here they
+are only read if each is text that a person sees as such.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from email.message import Message
+from email.parser import HeaderParser
+from typing import TYPE_CHECKING
+
+from patchgen.model.outcome import UserError
+
+TEXT = ("text/plain", "text/x-patch", "text/x-diff")
+_SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature",
+               "application/x-pkcs7-signature")  # fmt: skip
+
+if TYPE_CHECKING:
+    Header = Message[str, str]
+    Decode = Callable[[Header, bytes], bytes]
+
+
+def joined(message: Header, body: bytes, where: str, decode: Decode) -> tuple[Header, bytes]:
+    """The header of the first part that counts, and the decoded text of all of them.
+
+    ``decode`` takes off a part's transfer encoding.  UserError for parts that are no
+    text, for parts within parts, and for two charsets.
+    """
+    kind = message.get_content_type()
+    parts = _split(message, body, where)
+    if kind == "multipart/signed":
+        if len(parts) != 2 or parts[1][0].get_content_type() not in _SIGNATURES:
+            raise _refused(kind, where)
+        parts.pop()
+    elif kind != "multipart/mixed":
+        raise _refused(kind, where)
+    for head, _ in parts:
+        if head.get_content_type() not in TEXT:
+            raise _refused(f"{kind} with a part of {head.get_content_type()}", where)
+    charsets = {head.get_content_charset() or "us-ascii" for head, _ in parts} - {"us-ascii"}
+    if len(charsets) > 1:
+        raise UserError(
+            f"the parts are in {' and '.join(sorted(charsets))}", where, "send it as one part"
+        )
+    first = next((head for head, _ in parts if head.get_content_charset() in charsets), parts[0][0])
+    return first, b"".join(decode(head, text) for head, text in parts)
+
+
+def _split(message: Header, body: bytes, where: str) -> list[tuple[Header, bytes]]:
+    boundary = message.get_boundary()
+    if not boundary:
+        raise _refused(message.get_content_type(), where)
+    mark = re.escape(boundary.encode("latin-1", "replace"))
+    pieces = re.split(rb"(?:^|\r?\n)--" + mark + rb"(?:[ \t]*\r?\n|--[^\n]*(?:\n|$))", body)
+    if len(pieces) < 3 or pieces[-1].strip() or pieces[0].strip():
+        raise _refused(f"{message.get_content_type()} with text outside its parts", where)
+    found = []
+    for piece in pieces[1:-1]:
+        match = re.match(rb"\r?\n|(?s:(.*?))\r?\n\r?\n", piece)
+        if match is None:
+            raise _refused(f"{message.get_content_type()} with a part without text", where)
+        head = HeaderParser().parsestr((match[1] or b"").decode("latin-1"))
+        for name in ("content-type", "content-transfer-encoding"):
+            if len(head.get_all(name) or ()) > 1:
+                raise UserError(f"a part has two {name} headers", where, "remove one")
+        found.append((head, piece[match.end() :] + b"\n"))
+    return found
+
+
+def _refused(kind: str, where: str) -> UserError:
+    return UserError(f"the mail is {kind}", where, "send the patch as plain text")
