@@ -221,7 +221,6 @@ def test_failed_check_touches_nothing(tree: Path, series: Series) -> None:
 
 def test_no_identity(tree: Path, series: Series, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GIT_AUTHOR_NAME")
-    plain_git(tree, "config", "user.name", "From The Tree")
     with pytest.raises(UserError, match="no identity"):
         am(tree, series, None)
 
