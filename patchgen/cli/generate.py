@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.option("--to", multiple=True, help="a recipient of all mails (repeatable)")
 @click.option("--cc", multiple=True, help="a further recipient of all mails (repeatable)")
 @click.option("--in-reply-to", default="", help="a Message-ID that the cover letter answers")
-@click.option("--base", default="", help="the commit for base-commit:, where the tree is no git")
+@click.option("--base", default="", help="the commit for base-commit:  [default: the tree's]")
 @click.option(
     "--previous",
     type=click.Path(path_type=Path),
@@ -127,7 +127,6 @@ def command(
     """
     from patchgen.commits.build import parse_date
     from patchgen.commits.identity import parse_identity
-    from patchgen.commits.revision import full_hash
     from patchgen.pipeline.cover import Supplied, build_cover
     from patchgen.pipeline.generate import Ahead, Request, generate
     from patchgen.pipeline.plan import make_plan
@@ -151,7 +150,7 @@ def command(
         previous=_previous(previous),
         maintainers=maintainers,
         date=parse_date(date) if date else None,
-        base=full_hash(base) if base else "",
+        base=base,
         split=split,
     )
     show("plan")
@@ -162,12 +161,11 @@ def command(
         )
         ahead.planned(plan)
         supplied = Supplied(title, _bench(bench), "", _boot(boot_evidence, plan))
-        if not as_json and not plan.refusals:
-            if not quiet:
-                from patchgen.pipeline.inspect import tree_headline
+        if not as_json and not quiet and not plan.refusals:
+            from patchgen.pipeline.inspect import tree_headline
 
-                show("")
-                click.echo(tree_headline(state))
+            show("")
+            click.echo(tree_headline(state))
             for line in plan_lines(plan):
                 click.echo(line)
         done = generate(
@@ -186,7 +184,7 @@ def command(
         data = {**plan_data(plan), "checks": done.checks, "files": _names(done), "proof": proof}
         click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
         return Exit.CLEAN
-    for line in check_lines(done.checks):
+    for line in check_lines(done.checks) if not quiet else ():
         click.echo(line)
     if done.files is not None and not quiet and (done.proof or no_proof):
         click.echo(f"proof   {done.proof.line() if done.proof else 'not made (--no-proof)'}")

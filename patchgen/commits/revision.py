@@ -20,6 +20,22 @@ def full_hash(text: str) -> str:
     return text
 
 
+def named_commit(root: Path, text: str) -> str:
+    """The full hash of the commit that ``text`` names in the tree at ``root``.
+
+    A plain folder has no commits: there it must be a full hash.  UserError: it is none.
+    """
+    source = describe(root)
+    if not source.is_git:
+        return full_hash(text)
+    git = Git(Path(source.git_dir))
+    words = ("rev-parse", "-q", "--verify", "--end-of-options", f"{text}^{{commit}}")
+    status, out, _ = git.result(*words, ok=(0, 1, 128))
+    if status != 0:
+        raise UserError(f"no commit '{text}' in the tree", str(root))
+    return out.decode().strip()
+
+
 def changed_since(
     root: Path, revision: str, paths: Iterable[str], read: Callable[[str], bytes | None]
 ) -> dict[str, bytes | None]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from patchgen.commits.build import CommittedSeries
 from patchgen.edits.render import render
@@ -11,6 +11,7 @@ from patchgen.model.base import Value
 from patchgen.recipes.planned import SeriesPlan
 from patchgen.series.write.cover import Cover, Section
 from patchgen.verify.checked import PatchCheck
+from patchgen.verify.checkpatch import IGNORED
 
 
 class Supplied(Value, frozen=True):
@@ -31,26 +32,23 @@ def build_cover(
     """The cover letter's parts.  Figures come from ``supplied`` only."""
     supplied = supplied or Supplied()
     recipes = {planned.plan.recipe for planned in plan.planned}
+    messages = {planned.plan.message for planned in plan.planned}
     main = plan.planned[-1].plan
-    left = [alone for planned in plan.planned for alone in planned.plan.left_alone]
     text = render(
         "series/problem.j2",
         {
             "recipes": sorted(recipes),
-            "subjects": [planned.patch.subject for planned in plan.planned],
+            "context": "mmu-notifier-v05" in recipes,
+            "flags": bool(messages & _FLAGGING),
+            "defines": any(planned.plan.context.get("defines") for planned in plan.planned),
         },
     )
     tree = plan.first.tree
     return Cover(
         title=supplied.title or main.subject,
-        sections=tuple(Section("", part) for part in text.strip().split("\n\n")),
-        verified=_verified(checks),
-        uncovered=(
-            *(f"{alone.place} is left as it is: {alone.reason}" for alone in left),
-            "the patches were compiled by nothing but clang's parser, and not run",
-        )
-        if not supplied.boot
-        else tuple(f"{alone.place} is left as it is: {alone.reason}" for alone in left),
+        sections=tuple(Section("", part) for part in text.strip().split("\n\n") if part.strip()),
+        verified=_verified(plan, checks),
+        uncovered=tuple(_uncovered(plan, checks, supplied)),
         limits=tuple(
             dict.fromkeys(limit for planned in plan.planned for limit in planned.plan.limits)
         ),
@@ -59,22 +57,55 @@ def build_cover(
         boot=supplied.boot,
         tree=f"Linux {tree.version}",
         base=series.base,
-        base_note="" if series.base else "plain folder, no commit",
+        base_note=_base_note(series),
     )
 
 
-def _verified(checks: Sequence[PatchCheck]) -> tuple[str, ...]:
+#: Messages of patches that flag ranges.
+_FLAGGING = {"use-change-pte-flag/message.j2", "mmu-notifier-v05/9-change-pte-flag.j2"}
+
+
+def _base_note(series: CommittedSeries) -> str:
+    """What stands in the place of ``base-commit:``, where there is no such commit."""
+    source = series.source
+    if series.base:
+        return ""
+    if source.is_git:
+        changed = ", ".join(series.modified)
+        return f"commit {source.head[:12]} with local changes to {changed}"
+    return f"plain folder, no commit ({source.note})" if source.note else "plain folder, no commit"
+
+
+def _uncovered(plan: SeriesPlan, checks: Sequence[PatchCheck], supplied: Supplied) -> Iterator[str]:
+    for planned in plan.planned:
+        for alone in planned.plan.left_alone:
+            yield f"{alone.place} is left as it is: {alone.reason}"
+    said = {check.style for check in checks if check.style not in ("clean", "complaints")}
+    yield from (f"scripts/checkpatch.pl was {why}" for why in sorted(said))
+    if not supplied.boot:
+        yield "the patches were parsed by clang, not compiled, and not run"
+
+
+def _verified(plan: SeriesPlan, checks: Sequence[PatchCheck]) -> tuple[str, ...]:
+    """One statement for each thing that `generate` stops at where it is not so."""
     if not checks:
         return ()
     parsed = ", ".join(str(check.parsed) for check in checks)
+    fixed = sum(len(check.lint.fixed) for check in checks)
+    gone = f"; {fixed} {'is' if fixed == 1 else 'are'} gone" if fixed else ""
     said = [
-        "each patch applies on the one before it",
-        "every touched file, and every file that uses a touched declaration, parses with"
-        f" clang without a new diagnostic (files per patch: {parsed})",
-        "the lint rules find nothing in these files that they did not find before",
-        "a second run of the generator on the result finds nothing to do",
+        "each mail was read back, and applies on the one before it",
+        "every source that a patch touches, and every source that mentions the notifier API and"
+        " uses a declaration that the patch changes, parses with clang without a new diagnostic"
+        f" (one architecture each; files per patch: {parsed})",
+        "the lint rules find nothing in the .c files among them that they did not find before"
+        f"{gone}",
     ]
-    styles = {check.style for check in checks}
-    if styles == {"clean"}:
-        said.append("the tree's scripts/checkpatch.pl --strict is clean on each patch")
+    if plan.recipes:
+        said.append("a second run of these recipes on the result plans nothing")
+    if all(check.style == "clean" for check in checks):
+        said.append(
+            "the tree's scripts/checkpatch.pl --strict has no complaint about any patch"
+            f" ({', '.join(IGNORED)} were not asked)"
+        )
     return tuple(said)

@@ -12,6 +12,7 @@ import msgspec
 from patchgen.commits.build import CommittedSeries, commit_patches
 from patchgen.commits.identity import Identity, signer, user_identity
 from patchgen.commits.patchset import Series
+from patchgen.commits.revision import changed_since, named_commit
 from patchgen.model.base import Value
 from patchgen.model.outcome import CheckFailed, Refused, UserError
 from patchgen.pipeline.background import Background
@@ -36,6 +37,9 @@ from patchgen.source.facts.kvm import KVM_MAIN
 from patchgen.source.facts.state import TreeState
 from patchgen.verify.checked import PatchCheck
 from patchgen.verify.checkpatch import styles
+from patchgen.verify.readback import readback_fault
+
+_CHANGED = "is not as committed; the mails say so"
 
 
 class Request(Value, frozen=True):
@@ -103,10 +107,15 @@ def generate(
         previous=request.previous, maintainers=request.maintainers, version=request.version,
     )  # fmt: skip
     series = prepared.series
+    base = _base(request, series, plan)
+    local = _local_changes(series, plan)
 
     def letter(checks: Sequence[PatchCheck]) -> Cover:
         text = prepared.completed(cover(plan, series, checks))
-        return msgspec.structs.replace(text, base=request.base) if request.base else text
+        beside = tuple(f"{path} was checked with changes that no commit has" for path in local)
+        return msgspec.structs.replace(
+            text, base=base or text.base, uncovered=(*text.uncovered, *beside)
+        )
 
     with contextlib.ExitStack() as ending:
         if ahead is None:
@@ -123,14 +132,42 @@ def generate(
         missing = _unproved(plan, request)
         return msgspec.structs.replace(text, uncovered=(*text.uncovered, *missing))
 
+    notes = (*prepared.notes, *(f"{path}: {_CHANGED}" for path in (*series.modified, *local)))
     if request.split:
         files = _write_parts(plan, author, trailers, request, prepared, final(checks), out)
-        return Generated(tuple(checks), files, hint, prepared.notes, proof)
+        return Generated(tuple(checks), files, hint, notes, proof)
     files = write_series(
         series, final(checks), prepared.options, out, force=request.force,
         extras=prepared.extras, cover_people=prepared.cover_people,
     )  # fmt: skip
-    return Generated(tuple(checks), files, hint, prepared.notes, proof)
+    return Generated(tuple(checks), files, hint, notes, proof)
+
+
+def _base(request: Request, series: CommittedSeries, plan: SeriesPlan) -> str:
+    """The commit that was asked for as base-commit:, "" where none was.
+
+    UserError: it is none of the tree's, or the files of the series are other ones there.
+    """
+    if not request.base:
+        return ""
+    root = plan.first.root
+    base = named_commit(root, request.base)
+    if series.source.is_git and base != series.base:
+        paths = sorted({path for patch in plan.patches for path in patch.files})
+        other = changed_since(root, base, paths, plan.first.read)
+        if other:
+            raise UserError(f"is not as in the commit {base[:12]}", min(other), "leave --base out")
+    return base
+
+
+def _local_changes(series: CommittedSeries, plan: SeriesPlan) -> tuple[str, ...]:
+    """Sources that the checks look at, beside those of the series, which no commit has so."""
+    if not series.source.is_git:
+        return ()
+    state = plan.first
+    asked = [path for path in state.candidates() if path.isprintable()]
+    changed = changed_since(state.root, series.source.head, asked, state.read)
+    return tuple(path for path in changed if path not in series.modified)
 
 
 def _people(request: Request, root: Path) -> tuple[Identity, str, list[str]]:
@@ -224,9 +261,10 @@ def _checked(
     progress: Callable[[str], None],
 ) -> list[PatchCheck]:
     """Every patch's checks; CheckFailed where one must not ship, or the plan is not done."""
-    mails = list(draft.files.values())[1:] if request.checkpatch else []
-    with styles(plan.first.root, mails) as runs:
+    mails = list(draft.files.values())[1:]
+    with styles(plan.first.root, mails if request.checkpatch else []) as runs:
         left, failure = "", None
+        fault = readback_fault(mails, plan.patches, plan.first.read)
         try:
             checks.wait_until_parsed()
             left = _left_to_do(plan)
@@ -234,6 +272,8 @@ def _checked(
             failure = error
         found = checks.results(runs, progress)
     require(found)
+    if fault:
+        raise CheckFailed(fault)
     if failure is not None:
         raise failure
     if left:

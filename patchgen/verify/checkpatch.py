@@ -22,7 +22,7 @@ from patchgen.sandbox.child import follower
 SCRIPT = "scripts/checkpatch.pl"
 #: Not faults of a generated patch: its author signs it off, and tests the commit
 #: in the tree that it is for.
-_IGNORED = ("MISSING_SIGN_OFF", "NO_AUTHOR_SIGN_OFF", "FILE_PATH_CHANGES", "GIT_COMMIT_ID")
+IGNORED = ("MISSING_SIGN_OFF", "NO_AUTHOR_SIGN_OFF", "FILE_PATH_CHANGES", "GIT_COMMIT_ID")
 TIME_LIMIT = 60
 #: Runs that are under way at once, beside the other checks.
 AHEAD = 3
@@ -50,7 +50,7 @@ class StyleRun:
         if perl is None or self._absent:
             return
         command = [perl, str(script), "--strict", "--no-tree", "--show-types", "--no-summary",
-                   "--root", str(root), "--ignore", ",".join(_IGNORED), "--terse", "-"]  # fmt: skip
+                   "--root", str(root), "--ignore", ",".join(IGNORED), "--terse", "-"]  # fmt: skip
         # Files, not pipes: it runs on while nobody reads what it says.
         self._open = contextlib.ExitStack()
         folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="patchgen-"))

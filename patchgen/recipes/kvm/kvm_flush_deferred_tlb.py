@@ -70,10 +70,12 @@ def plan(state: State, options: Options) -> StepResult:
         subject="KVM: honour deferred TLB flushes in change_pte()",
         message=f"{NAME}/message.j2",
         context={
-            "members": [member.name for member in missing],
+            "members": [
+                {"name": member.name, "producers": _producers(state, member.name)}
+                for member in missing
+            ],
             "start": start.name,
             "change_pte": change.name,
-            "producers": _producers(state, missing[0].name),
         },
         changes=(_extended(flush, missing, source),),
         note="1 file",

@@ -27,6 +27,7 @@ from patchgen.model.base import Evidence, Place, Span
 from patchgen.model.code import Expr, ExprStmt, Function
 from patchgen.model.plan import AlreadyThere, Change, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult
+from patchgen.recipes.kvm.kvm_change_pte import guard_of
 from patchgen.recipes.wrapping import indent, line_prefix, wrap_arguments
 from patchgen.source.c.lexer import Tokens
 from patchgen.source.c.text import bare, every, statements, text
@@ -83,7 +84,12 @@ def plan(state: State, options: Options) -> StepResult:
         recipe=NAME,
         subject="KVM: write-protect ranges that only become read-only",
         message=f"{NAME}/message.j2",
-        context={"start": start.name, "name": PROTECT, "tdp": tdp},
+        context={
+            "start": start.name,
+            "name": PROTECT,
+            "tdp": tdp,
+            "guarded": guard_of(start) is not None,
+        },
         changes=changes,
         note=f"3 files, x86 ({x86.path})",
         limits=_limits(state, tdp),

@@ -95,6 +95,7 @@ def plan(state: State, options: Options) -> StepResult:
             ],
             "left": [{"where": str(alone.place), "why": alone.reason} for alone in left],
             "defines": bool(definitions),
+            "unused": not any(p.endswith(".c") for p in state.paths_mentioning(HELPER)),
         },
         changes=(*definitions, *changes),
         note=f"{len(files)} file{'s' if len(files) > 1 else ''}, {len(changes)} of {total} sites",

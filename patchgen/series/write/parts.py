@@ -90,6 +90,9 @@ def write_parts(
         if one.part.after:
             needed = ", ".join(str(other) for other in one.part.after)
             place += f"  It builds on part {needed}, which must be merged first."
+        if len(parts) > 1:
+            whole = sum(len(other.series.commits) for other in parts)
+            place += f"  What follows is said of all {whole} patches."
         letter = msgspec.structs.replace(
             letter,
             title=_title(letter.title, number, len(parts)),
