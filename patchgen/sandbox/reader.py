@@ -52,6 +52,11 @@ def stamp_of(state: os.stat_result) -> Stamp:
     return (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
 
 
+def changed(path: str) -> UserError:
+    """What is said of a file that a run saw in two states."""
+    return UserError("changed while it was read", path, "run again")
+
+
 def read_inside(real_root: str, path: str, limit: int = SIZE_LIMIT) -> bytes | None:
     """The bytes of ``path`` below ``real_root`` (a resolved folder), or None: no such file.
 

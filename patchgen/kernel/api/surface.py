@@ -7,6 +7,8 @@ CONFIG_MMU_NOTIFIER, ``off`` the header without it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from patchgen.model.base import Place, Value
 from patchgen.model.facts import Diagnostic
 
@@ -38,6 +40,16 @@ class Surface(Value, frozen=True):
 
     items: tuple[Item, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
+
+    @classmethod
+    def joined(cls, parts: Iterable[Surface]) -> Surface:
+        """Several branches as one."""
+        items: list[Item] = []
+        diagnostics: set[Diagnostic] = set()
+        for part in parts:
+            items += part.items
+            diagnostics.update(part.diagnostics)
+        return cls(tuple(sorted(items)), tuple(sorted(diagnostics)))
 
     def find(self, name: str, branch: str = "on") -> Item | None:
         """The item ``name`` of a branch, or None."""

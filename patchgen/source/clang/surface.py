@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,8 +21,11 @@ from patchgen.model.base import Place
 from patchgen.model.facts import Diagnostic
 from patchgen.model.outcome import Failed, UserError
 from patchgen.sandbox.confine import confine
+from patchgen.sandbox.reader import read_inside
 from patchgen.source.clang import pool
-from patchgen.source.clang.unit import included_files, nothing_denied, settle
+from patchgen.source.clang.files import files_read, nothing_denied
+from patchgen.source.clang.looks import Looks, Seen, Sight
+from patchgen.source.clang.unit import settle
 
 if TYPE_CHECKING:
     from clang.cindex import Cursor, TranslationUnit
@@ -36,32 +40,44 @@ def surface(root: Path, contents: Mapping[str, bytes] | None = None) -> Surface:
 
     ``contents`` (path in the tree to bytes) stands in for files that are not, or
     not yet, on disk.  UserError when the tree has no such header, or when libclang cannot
-    read it: it is parsed in a worker that is confined to the tree.
+    read it.
     """
     from patchgen.source.config.flags import parse_config
 
     contents = contents or {}
-    if HEADER not in contents and not (root / HEADER).is_file():
+    real = os.path.realpath(root)
+    if HEADER not in contents and read_inside(real, HEADER) is None:
         raise UserError("the tree has no mmu notifier header", HEADER, "is it a kernel tree?")
-    tasks = []
+    configs = {}
     for branch in BRANCHES:
         on, off = (_OPTION, frozenset[str]()) if branch == "on" else (frozenset[str](), _OPTION)
-        tasks.append(_Branch(root, branch, parse_config(root, HEADER, on=on, off=off), contents))
-    places = [Path(os.path.realpath(root)), *(Path(p) for task in tasks for p in task.config.reads)]
+        configs[branch] = parse_config(root, HEADER, on=on, off=off)
+    found = branches(root, configs, contents, Looks(real, (), {}))
+    return Surface.joined(part for part, _ in found.values())
+
+
+def branches(
+    root: Path, configs: Mapping[str, ParseConfig], contents: Mapping[str, bytes], looks: Looks
+) -> dict[str, tuple[Surface, Seen]]:
+    """Some branches of the surface under their configurations, and what each rests on.
+
+    The header is parsed in a worker that is confined to the tree.  UserError: libclang
+    cannot read it, or a file changed meanwhile.
+    """
+    places = [Path(os.path.realpath(root))]
+    places += [Path(place) for config in configs.values() for place in config.reads]
 
     def prepare() -> None:
         settle()
         confine(places)
 
-    items: list[Item] = []
-    diagnostics: list[Diagnostic] = []
-    for _, answer in pool.run(_parsed, tasks, 1, prepare=prepare):
+    tasks = [_Branch(root, branch, config, contents, looks) for branch, config in configs.items()]
+    found: dict[str, tuple[Surface, Seen]] = {}
+    for number, answer in pool.run(_parsed, tasks, 1, prepare=prepare):
         if isinstance(answer, Failed):
             raise UserError(answer.error, "" if HEADER in answer.error else HEADER)
-        found, problems = answer.value
-        items += found
-        diagnostics += problems
-    return Surface(tuple(sorted(items)), tuple(sorted(set(diagnostics))))
+        found[tasks[number].branch] = answer.value
+    return found
 
 
 class _Branch(NamedTuple):
@@ -69,11 +85,16 @@ class _Branch(NamedTuple):
     branch: str
     config: ParseConfig
     contents: Mapping[str, bytes]
+    looks: Looks
 
 
-def _parsed(task: _Branch) -> tuple[list[Item], list[Diagnostic]]:
+def _parsed(task: _Branch) -> tuple[Surface, Seen]:
     args, reads = task.config.args, task.config.reads
-    return parse_branch(task.root, args, task.branch, task.contents, reads)
+    parsed = parse_branch(task.root, args, task.branch, task.contents, reads, task.looks)
+    items, problems, seen = parsed
+    if seen is None:
+        raise AssertionError("somebody looked")
+    return Surface(tuple(items), tuple(problems)), seen
 
 
 def parse_branch(
@@ -82,17 +103,20 @@ def parse_branch(
     branch: str,
     contents: Mapping[str, bytes],
     reads: tuple[str, ...] = (),
-) -> tuple[list[Item], list[Diagnostic]]:
-    """The names of one branch, under clang's ``args``, and clang's errors.
+    looks: Looks | None = None,
+) -> tuple[list[Item], list[Diagnostic], Seen | None]:
+    """The names of one branch, under clang's ``args``, clang's errors, what ``looks`` saw.
 
-    UserError: a file was read that is neither below ``root`` nor below one of ``reads``.
+    UserError: a file was read that is neither below ``root`` nor below one of ``reads``, or
+    that changed meanwhile.
     """
     from clang import cindex
 
     root = Path(os.path.realpath(root))
+    began = time.time_ns()
     # A unit of its own that includes the header: a header as the main file is
     # parsed without its include guard's effect and warns about it.
-    main = str(root / "patchgen-api-surface.c")
+    main = str(root / _MAIN)
     unsaved = [(str(root / path), data.decode("latin-1")) for path, data in contents.items()]
     unsaved.append((main, "#include <linux/mmu_notifier.h>\n"))
     options = (
@@ -100,7 +124,7 @@ def parse_branch(
         | cindex.TranslationUnit.PARSE_SKIP_FUNCTION_BODIES
     )
     unit = cindex.Index.create().parse(main, list(args), unsaved, options)
-    included_files(cindex, unit, str(root), main, reads)
+    read = files_read(cindex, unit, str(root), main, reads)
     items = [item for cursor in _declared(unit, root / HEADER) for item in _items(cursor, branch)]
     problems = [
         Diagnostic(
@@ -113,7 +137,14 @@ def parse_branch(
         if d.severity >= cindex.Diagnostic.Error
     ]
     nothing_denied(problems, str(root), HEADER)
-    return _definitions_win(items), problems
+    seen = None
+    if looks is not None:
+        seen = Sight(looks, cindex, unit, contents).seen(read, _MAIN, args, problems, began)
+    return _definitions_win(items), problems, seen
+
+
+#: No file of the tree: it is given to clang.
+_MAIN = "patchgen-api-surface.c"
 
 
 def _declared(unit: TranslationUnit, header: Path) -> list[Cursor]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import os
-import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from typing import Any
 from patchgen.model.base import Place, Span, Value
 from patchgen.model.facts import Diagnostic
 from patchgen.model.outcome import UserError
-from patchgen.sandbox.reader import read_inside
+from patchgen.source.clang.files import files_read, nothing_denied, nothing_removed, relative
+from patchgen.source.clang.looks import Looks, Seen, Sight
 from patchgen.source.config.flags import ParseConfig
 
 _SEVERITY = {2: "warning", 3: "error", 4: "fatal"}
@@ -45,8 +46,9 @@ class ParsedUnit(Value, frozen=True):
     ``skipped`` are the byte spans of the main file that the preprocessor left
     out, ``includes`` the tree-relative paths read (the main file not among them;
     files of the overlay are left out, their content is part of ``config_key``),
-    ``headers`` those that were asked for.  ``bodies`` are the function bodies that begin
-    at a byte that was asked about, ``functions`` the definitions whose name does.
+    ``headers`` those that are not silent.  ``bodies`` are the function bodies that begin
+    at a byte that was asked about, ``functions`` the definitions whose name does.  ``seen``
+    is what all of it rests on, where somebody looked.
     """
 
     path: str
@@ -58,6 +60,7 @@ class ParsedUnit(Value, frozen=True):
     headers: tuple[HeaderUse, ...] = ()
     bodies: tuple[Span, ...] = ()
     functions: tuple[ClangFunction, ...] = ()
+    seen: Seen | None = None
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -70,23 +73,24 @@ def parse(
     path: str,
     config: ParseConfig,
     overrides: Mapping[str, bytes | None] | None = None,
-    wanted: Callable[[str], bool] = lambda header: False,
+    looks: Looks | None = None,
     asked: Callable[[Sequence[Span]], Sequence[int]] = lambda skipped: (),
 ) -> ParsedUnit:
     """Parse ``path`` of the tree at ``root``.
 
-    ``overrides`` are files whose contents differ from the disk's; ``wanted`` tells
-    of which included headers it matters what was skipped, ``asked`` at which bytes of
-    the file a function may begin its name or its body.  UserError: the file is
-    not there, it includes one that is neither the tree's nor among what the configuration
-    may read, or libclang could not make a translation unit at all.
+    ``overrides`` are files whose contents differ from the disk's, None for one that is not
+    there; ``looks`` tells what was read and of which headers it matters what was skipped,
+    ``asked`` at which bytes of the file a function may begin its name or its body.
+    UserError: the file is not there, it includes one that is neither the tree's nor among
+    what the configuration may read, a file changed meanwhile, or libclang could not make a
+    translation unit at all.
     """
     from clang import cindex
 
     real = os.path.realpath(root)
-    unsaved = [
-        (f"{real}/{name}", data) for name, data in (overrides or {}).items() if data is not None
-    ]
+    overrides = overrides or {}
+    unsaved = [(f"{real}/{name}", data) for name, data in overrides.items() if data is not None]
+    began = time.time_ns()
     main = f"{real}/{path}"
     options = (
         cindex.TranslationUnit.PARSE_DETAILED_PROCESSING_RECORD
@@ -99,25 +103,27 @@ def parse(
     except cindex.TranslationUnitLoadError:
         raise UserError("libclang cannot parse this file at all", path) from None
     file = cindex.File.from_name(unit, main)
-    includes = included_files(cindex, unit, real, main, config.reads)
+    read = files_read(cindex, unit, real, main, config.reads)
+    nothing_removed(read, overrides, path)
     skipped = _skipped(cindex, unit, file)
     bodies, functions = _functions(cindex, unit, file, asked(skipped))
     diagnostics = _diagnostics(unit, real)
     nothing_denied(diagnostics, real, path)
+    sight = None if looks is None else Sight(looks, cindex, unit, overrides)
     return ParsedUnit(
         path=path,
         arch=config.arch,
         config_key=config.key,
         diagnostics=diagnostics,
         skipped=skipped,
-        includes=includes,
+        includes=tuple(sorted(name for name in read if name[:1] != "/")),
         headers=tuple(
             HeaderUse(name, _skipped(cindex, unit, cindex.File.from_name(unit, f"{real}/{name}")))
-            for name in includes
-            if wanted(name)
+            for name in (sight.loud(read) if sight else ())
         ),
         bodies=bodies,
         functions=functions,
+        seen=sight.seen(read, path, config.args, diagnostics, began) if sight else None,
     )
 
 
@@ -175,13 +181,6 @@ def _index(cindex: Any) -> Any:
     return _INDEX[0]
 
 
-def _relative(name: str, real: str) -> str:
-    full = name if name.startswith("/") else f"{real}/{name}"
-    if "/." in full or "//" in full:
-        full = os.path.normpath(full)
-    return full[len(real) + 1 :] if full.startswith(f"{real}/") else full
-
-
 def _diagnostics(unit: Any, real: str) -> tuple[Diagnostic, ...]:
     found = []
     for diagnostic in unit.diagnostics:
@@ -189,7 +188,7 @@ def _diagnostics(unit: Any, real: str) -> tuple[Diagnostic, ...]:
         if severity is None:
             continue
         at = diagnostic.location
-        name = _relative(at.file.name, real) if at.file else ""
+        name = relative(at.file.name, real) if at.file else ""
         found.append(Diagnostic(Place(name, at.line), at.column, severity, diagnostic.spelling))
     return tuple(found)
 
@@ -214,52 +213,6 @@ def _skipped(cindex: Any, unit: Any, file: Any) -> tuple[Span, ...]:
             spans.append(Span(extent.start.offset, extent.end.offset))
         lib.clang_disposeSourceRangeList(listed)
     return tuple(sorted(spans))
-
-
-_VISIT = ctypes.CFUNCTYPE(
-    None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_void_p
-)  # CXInclusionVisitor
-_INCLUSIONS = ctypes.CFUNCTYPE(None, ctypes.c_void_p, _VISIT, ctypes.c_void_p)
-
-
-def _files(cindex: Any, unit: Any) -> set[str]:
-    """Names of all files that were read, as clang has them; each is asked for once.
-
-    cindex's own list makes four objects for each of the thousands of ``#include`` lines.
-    """
-    found: set[int] = set()
-    inclusions = _INCLUSIONS(("clang_getInclusions", cindex.conf.lib))
-    inclusions(unit.obj, _VISIT(lambda file, stack, depth, data: found.add(file)), None)
-    return {cindex.File(ctypes.cast(file, cindex.c_object_p)).name for file in found}
-
-
-def included_files(
-    cindex: Any, unit: Any, real: str, main: str, reads: tuple[str, ...]
-) -> tuple[str, ...]:
-    """What a unit of the file ``main`` included from the tree at ``real``, sorted, without it.
-
-    UserError: a file that is neither in the tree nor below one of ``reads``.
-    """
-    names = {_relative(name, real) for name in _files(cindex, unit)}
-    places = [os.path.normpath(place) for place in reads]
-    for name in names:
-        if name[:1] == "/" and not any(f"{name}/".startswith(f"{place}/") for place in places):
-            raise UserError(f"includes {name}, which is outside the tree", _relative(main, real))
-    return tuple(sorted(n for n in names if not n.startswith("/") and f"{real}/{n}" != main))
-
-
-_DENIED = re.compile(r"cannot open file '(.+)': Permission denied")
-
-
-def nothing_denied(diagnostics: Sequence[Diagnostic], real: str, path: str) -> None:
-    """UserError for a file that the confined parser was not let read when it parsed ``path``."""
-    for diagnostic in diagnostics:
-        match = _DENIED.fullmatch(diagnostic.text)
-        if match:
-            name = os.path.normpath(os.path.join(real, match.group(1)))  # noqa: PTH118
-            if name.startswith(f"{real}/"):
-                read_inside(real, name[len(real) + 1 :])  # a link out of the tree says so itself
-            raise UserError(f"includes {match.group(1)}, which is outside the tree", path)
 
 
 _FUNCTION_DECL, _COMPOUND_STMT = 8, 202  # CXCursorKind

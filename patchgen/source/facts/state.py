@@ -23,7 +23,9 @@ from patchgen.source.c.body import functions_in
 from patchgen.source.c.definitions import Definitions
 from patchgen.source.config.arch import arches_of
 from patchgen.source.config.flags import ParseConfig, parse_config
-from patchgen.source.facts.store import Digests, Taken, Task, facts_of, program
+from patchgen.source.facts.digests import Digests
+from patchgen.source.facts.interface import surface_of
+from patchgen.source.facts.store import Taken, Task, facts_of, program
 from patchgen.source.tree.describe import Tree
 from patchgen.source.tree.search import Found, begin, search
 from patchgen.source.tree.snapshot import Snapshot
@@ -75,12 +77,12 @@ class TreeState:
         self.build_dir = build_dir
         self.arch = arch
         self.snapshot = snapshot or Snapshot(self.root)
-        self._digests = Digests(self.snapshot)
         self._functions: dict[str, tuple[Function, ...]] = {}
         self._taken: dict[_ConfigKey, Done[Taken] | Failed] = {}
         self._by_content: dict[str, tuple[Function, ...]] = {}
         self._definitions: dict[str, Definitions] = {}
         self._found: Found | None = None
+        self._surface: Surface | None = None
         self._configs: dict[_ConfigKey, ParseConfig] = {}
 
     def after(self, files: Mapping[str, bytes | None]) -> TreeState:
@@ -90,9 +92,12 @@ class TreeState:
         state._configs = self._configs
         state._by_content = self._by_content
         state._definitions = self._definitions
-        state._digests._checked = self._digests._checked
-        state._digests._known = self._digests._known
+        state._digests = self._digests.beside(state.snapshot)
         return state
+
+    @functools.cached_property
+    def _digests(self) -> Digests:
+        return Digests(self.snapshot)
 
     def read(self, path: str) -> bytes | None:
         """The bytes of a file in this state; None where there is none."""
@@ -150,42 +155,32 @@ class TreeState:
             self._definitions[key] = Definitions({path: source})
         return self._definitions[key]
 
-    def _surface_key(self) -> str:
-        header = self.read(HEADER)
-        if header is None:
-            raise UserError("the tree has no mmu notifier header", HEADER, "is it a kernel tree?")
-        branches = (self.config(HEADER), self.config(HEADER, off=frozenset({"MMU_NOTIFIER"})))
-        return memo.digest("surface", program(), header, *(config.key for config in branches))
-
     def generation(self) -> str:
         """Which API generation the tree has, and how it deviates from it, in words."""
-        key = memo.digest(self._surface_key(), program())
+        found = self.surface()
+        key = memo.digest("generation", msgspec.msgpack.encode(found), program())
         data = memo.read("api", key)
         if data is not None:
             return data.decode()
         from patchgen.kernel.api.check import identify
 
-        found = str(identify(self.surface()))
-        memo.write("api", key, found.encode())
-        return found
+        said = str(identify(found))
+        memo.write("api", key, said.encode())
+        return said
 
     def surface(self) -> Surface:
         """The mmu notifier API as this state's header has it, in both CONFIG branches.
 
-        Found once per content of the header and configuration.
+        Found once per content of the header, of what it includes, and configuration.
+        UserError: there is no header, or it cannot be parsed.
         """
-        from patchgen.source.clang.surface import surface
-
-        key = self._surface_key()
-        data = memo.read("surface", key)
-        if data is not None:
-            try:
-                return msgspec.msgpack.decode(data, type=Surface)
-            except msgspec.DecodeError:
-                pass
-        found = surface(self.root, {p: d for p, d in self.snapshot.overrides.items() if d})
-        memo.write("surface", key, msgspec.msgpack.encode(found))
-        return found
+        if self._surface is None:
+            header = self.read(HEADER)
+            if header is None:
+                text = "the tree has no mmu notifier header"
+                raise UserError(text, HEADER, "is it a kernel tree?")
+            self._surface = surface_of(header, self.config, self._digests, self.snapshot)
+        return self._surface
 
     def config(
         self,
@@ -242,8 +237,7 @@ class TreeState:
 
         # Flags of a build folder name places outside the tree: all are asked for first.
         listed = tasks() if self.build_dir is None else [*tasks()]
-        searched = frozenset(self._found.paths) if self._found is not None else None
-        found = facts_of(listed, self._digests, mentioning=searched)
+        found = facts_of(listed, self._digests)
         self._taken.update(zip(made, found, strict=True))
         return [self._taken[key] for key in keys]
 

@@ -2,8 +2,7 @@
 """Facts of files, taken once per content: of the file and of all it includes.
 
 By configuration, path and content of a file the lists of files are found that its
-parses included; with the contents of these the facts.  Files are hashed once per stamp
-(size, times, inode); the stamps are kept.
+parses included; with the contents of these the facts (:mod:`patchgen.source.facts.records`).
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,13 +20,16 @@ from patchgen.model.base import Span, Value
 from patchgen.model.facts import FileFacts
 from patchgen.model.outcome import Done, Failed, UserError
 from patchgen.sandbox.confine import confine
+from patchgen.sandbox.reader import changed
 from patchgen.source.c.lexer import Tokens
 from patchgen.source.clang import pool
+from patchgen.source.clang.looks import Looks, Seen
 from patchgen.source.clang.unit import HeaderUse, parse, settle
 from patchgen.source.config.flags import ParseConfig
 from patchgen.source.config.overlay import overlays
+from patchgen.source.facts import records
+from patchgen.source.facts.digests import Digests
 from patchgen.source.facts.extract import Shape, extract, shape
-from patchgen.source.tree.search import NEEDLES
 from patchgen.source.tree.snapshot import Snapshot
 
 
@@ -50,121 +52,36 @@ class Taken(Value, frozen=True):
     includes: tuple[str, ...]
 
 
-_Stamp = tuple[int, int, int, int]
+class Parsed(Value, frozen=True):
+    """What a worker answers: the facts, and what they rest on."""
 
-
-class _Stamped(msgspec.Struct, array_like=True):
-    """``silent``: it is known that the file has no needle of the text search."""
-
-    stamp: _Stamp
-    digest: str
-    silent: bool = False
-
-
-def _stamp(path: str) -> _Stamp | None:
-    """How a file looks without reading it; None where there is none."""
-    try:
-        state = os.stat(path)
-    except OSError:
-        return None
-    return (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
-
-
-class Digests:
-    """Content digests of a tree's files, remembered by stamp across runs."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self._root = os.path.realpath(snapshot.root)
-        self._key = memo.digest("stamps", os.fsencode(self._root))
-        self._known = self._load()
-        self._checked: dict[str, str] = {}
-        self._dirty = False
-
-    def _load(self) -> dict[str, _Stamped]:
-        data = memo.read("stamps", self._key)
-        try:
-            return msgspec.msgpack.decode(data or b"", type=dict[str, _Stamped])
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return {}
-
-    def of(self, path: str, overrides: Mapping[str, bytes | None]) -> str:
-        """Digest of a file's bytes in a state; "" where it is not there."""
-        if path in overrides:
-            data = overrides[path]
-            return "" if data is None else memo.digest(data)
-        if path not in self._checked:
-            self._checked[path] = self._of_disk(path)
-        return self._checked[path]
-
-    def _of_disk(self, path: str) -> str:
-        stamp = _stamp(f"{self._root}/{path}")
-        if stamp is None:
-            return ""
-        known = self._known.get(path)
-        if known is not None and known.stamp == stamp:
-            return known.digest
-        data = self.snapshot.read(path)
-        found = "" if data is None else memo.digest(data)
-        self._known[path] = _Stamped(stamp, found)
-        self._dirty = True
-        return found
-
-    def combined(self, paths: Iterable[str], overrides: Mapping[str, bytes | None]) -> str:
-        """One digest over several files."""
-        # One part, not hundreds: no path and no digest has a NUL in it.
-        parts = (part for path in paths for part in (path, self.of(path, overrides)))
-        return memo.digest("\0".join(parts))
-
-    def heard(self, taken: Taken, overrides: Mapping[str, bytes | None]) -> None:
-        """Remember which headers of a parse turned out not to mention the API."""
-        loud = {header.path for header in taken.headers}
-        for path in taken.includes:
-            known = self._known.get(path)
-            if known is not None and path not in overrides and path not in loud:
-                self._dirty = self._dirty or not known.silent
-                known.silent = True
-
-    def silent(self) -> dict[str, _Stamp]:
-        """Absolute names of the files that are known not to mention the API."""
-        listed = self._known.items()
-        return {f"{self._root}/{path}": known.stamp for path, known in listed if known.silent}
-
-    def save(self) -> None:
-        """Remember what was hashed."""
-        if self._dirty:
-            memo.write("stamps", self._key, msgspec.msgpack.encode(self._known))
-            self._dirty = False
+    taken: Taken
+    seen: Seen
 
 
 def facts_of(
-    tasks: Iterable[Task],
-    digests: Digests,
-    workers: int = 0,
-    mentioning: frozenset[str] | None = None,
+    tasks: Iterable[Task], digests: Digests, workers: int = 0
 ) -> list[Done[Taken] | Failed]:
     """Facts for every task, in order: from the cache, or by parsing in workers.
 
     ``tasks`` may be made while the first are parsed; then all that their parses read
-    lies in the tree and the cache.  ``mentioning`` are the tree's sources on the disk that
-    mention the API, where they are known.  Failed: the file is not there, or libclang crashed
-    or hung on it.
+    lies in the tree and the cache.  Failed: the file is not there, it or what it includes
+    changed meanwhile, or libclang crashed or hung on it.
     """
     results: dict[int, Done[Taken] | Failed] = {}
-    keys: dict[int, str] = {}
+    owns: dict[int, str] = {}
     chosen: list[tuple[int, Task]] = []
     given = list(tasks) if isinstance(tasks, Sequence) else []
 
     def missing() -> Iterator[Task]:
         for number, task in enumerate(given or tasks):
             try:
-                own = digests.of(task.path, task.overrides)
+                owns[number] = digests.of(task.path, task.overrides)
+                data = records.recall("facts", _key(task, owns[number]), digests, task.overrides)
             except UserError as error:
                 results[number] = Failed(str(error))
                 continue
-            names = ",".join(sorted(task.names))
-            keys[number] = memo.digest(program(), task.config.key, task.path, own, names)
-            hit = _cached(keys[number], task, digests)
+            hit = None if data is None else _decoded(data)
             if hit is None:
                 chosen.append((number, task))
                 yield task
@@ -172,10 +89,7 @@ def facts_of(
                 results[number] = Done(hit)
 
     def prepare() -> None:
-        if mentioning is None:
-            _SILENT.update(digests.silent())
-        else:
-            _MENTIONING.append(mentioning)
+        _LOOKS.append(digests.looks())
         settle()
         confine(_readable(given or [task for _, task in chosen]))
 
@@ -185,20 +99,41 @@ def facts_of(
             results[number] = answer
             continue
         try:
-            combined = digests.combined(answer.value.includes, task.overrides)
-            if mentioning is None:  # else a header was not read, but looked up in a listing
-                digests.heard(answer.value, task.overrides)
+            results[number] = Done(_stored(answer.value, task, owns[number], digests))
         except UserError as error:
             results[number] = Failed(str(error))
-            continue
-        identity = memo.digest(keys[number], combined)
-        facts = msgspec.structs.replace(answer.value.facts, digest=identity)
-        taken = msgspec.structs.replace(answer.value, facts=facts)
-        memo.write("facts", identity, msgspec.msgpack.encode(taken))
-        _remember_includes(keys[number], taken.includes)
-        results[number] = Done(taken)
     digests.save()
     return [results[number] for number in sorted(results)]
+
+
+def _key(task: Task, own: str) -> str:
+    names = ",".join(sorted(task.names))
+    return memo.digest(program(), task.config.key, task.path, own, names)
+
+
+def _stored(parsed: Parsed, task: Task, own: str, digests: Digests) -> Taken:
+    """The facts with their identity, in the cache from now on.
+
+    UserError: the parse saw a file in another state than this run did before.
+    """
+    if parsed.taken.facts.digest != own:
+        raise changed(task.path)
+    digests.learn(parsed.seen)
+    key = _key(task, own)
+    identity = records.identity(key, parsed.seen, digests, task.overrides)
+    facts = msgspec.structs.replace(parsed.taken.facts, digest=identity)
+    taken = msgspec.structs.replace(parsed.taken, facts=facts)
+    if parsed.seen.settled:
+        data = msgspec.msgpack.encode(taken)
+        records.remember("facts", key, parsed.seen, digests, task.overrides, data)
+    return taken
+
+
+def _decoded(data: bytes) -> Taken | None:
+    try:
+        return msgspec.msgpack.decode(data, type=Taken)
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 @functools.cache
@@ -215,40 +150,6 @@ def program(*folders: str) -> str:
     return memo.digest(*(file.read_bytes() for file in files))
 
 
-def _cached(key: str, task: Task, digests: Digests) -> Taken | None:
-    """The facts for the present contents of the file and of what it included then.
-
-    One file has as many sets of included files as there were states of its headers.
-    """
-    for includes in _known_includes(key):
-        try:
-            identity = memo.digest(key, digests.combined(includes, task.overrides))
-        except UserError:
-            continue  # what was included once is no file now
-        data = memo.read("facts", identity)
-        if data is None:
-            continue
-        try:
-            return msgspec.msgpack.decode(data, type=Taken)
-        except (msgspec.DecodeError, RecursionError):
-            continue
-    return None
-
-
-def _known_includes(key: str) -> tuple[tuple[str, ...], ...]:
-    try:
-        data = memo.read("includes", key) or b""
-        return msgspec.msgpack.decode(data, type=tuple[tuple[str, ...], ...])
-    except msgspec.DecodeError:
-        return ()
-
-
-def _remember_includes(key: str, includes: tuple[str, ...]) -> None:
-    known = _known_includes(key)
-    if includes not in known:
-        memo.write("includes", key, msgspec.msgpack.encode((includes, *known)[:8]))
-
-
 def _readable(tasks: list[Task]) -> list[Path]:
     """What the parses of some files may read: their trees, the overlays, a build folder."""
     found = {Path(os.path.realpath(task.root)) for task in tasks}
@@ -256,10 +157,13 @@ def _readable(tasks: list[Task]) -> list[Path]:
     return [overlays(), *found]
 
 
-def take(task: Task) -> Taken:
+#: In a worker: what it knows of the tree.
+_LOOKS: list[Looks] = []
+
+
+def take(task: Task) -> Parsed:
     """Parse one file and extract its facts (runs in a worker)."""
-    snapshot = Snapshot(Path(task.root), task.overrides)
-    source = snapshot.read(task.path)
+    source = Snapshot(Path(task.root), task.overrides).read(task.path)
     if source is None:
         raise UserError("no such file in the tree", task.path)
     if b"\0" in source:
@@ -269,7 +173,6 @@ def take(task: Task) -> Taken:
     lexed: list[Tokens] = []
     lexer = threading.Thread(target=lambda: lexed.append(Tokens(source)))
     lexer.start()
-    root = os.path.realpath(task.root)
     shapes: list[Shape] = []
 
     def asked(skipped: Sequence[Span]) -> list[int]:
@@ -277,37 +180,13 @@ def take(task: Task) -> Taken:
         shapes.append(shape(lexed[0], skipped))
         return shapes[0].asked()
 
+    # clang is given the bytes that the tokens are of: the file may change in between.
+    given = {**task.overrides, task.path: source}
     try:
-        unit = parse(
-            Path(task.root), task.path, task.config, task.overrides,
-            lambda header: _mentions_api(snapshot, root, header), asked,
-        )  # fmt: skip
+        unit = parse(Path(task.root), task.path, task.config, given, _LOOKS[-1], asked)
     finally:
         lexer.join()
     facts = extract(shapes[0], unit, task.names, memo.digest(source), task.tried)
-    return Taken(facts, unit.headers, unit.includes)
-
-
-#: In a worker: headers that do not mention the API, by absolute name.
-_SILENT: dict[str, _Stamp] = {}
-#: In a worker: what a text search of the tree found, if there was one.
-_MENTIONING: list[frozenset[str]] = []
-
-
-def _mentions_api(snapshot: Snapshot, root: str, header: str) -> bool:
-    """Whether a header has a needle of the text search; each is read once a worker."""
-    name = f"{root}/{header}"
-    replaced = header in snapshot.overrides
-    if _MENTIONING and not replaced and header.endswith((".c", ".h")):
-        return header in _MENTIONING[0]
-    stamp = None if replaced else _stamp(name)
-    if stamp is not None and _SILENT.get(name) == stamp:
-        return False
-    data = snapshot.read(header) or b""
-    found = any(needle in data for needle in _NEEDLES)
-    if stamp is not None and not found:
-        _SILENT[name] = stamp
-    return found
-
-
-_NEEDLES = tuple(needle.encode() for needle in NEEDLES)
+    if unit.seen is None:
+        raise AssertionError("somebody looked")
+    return Parsed(Taken(facts, unit.headers, unit.includes), unit.seen)

@@ -23,7 +23,7 @@ def surface_of(tmp_path_factory):
         args = ("-nostdinc", "-I", str(root / "include"), "-include", str(root / "prelude.h"))
         items = []
         for branch, option in (("on", ("-DCONFIG_MMU_NOTIFIER",)), ("off", ())):
-            found, problems = parse_branch(root, args + option, branch, contents)
+            found, problems, _ = parse_branch(root, args + option, branch, contents)
             assert problems == []
             items += found
         return Surface(tuple(sorted(items)))
