@@ -170,7 +170,7 @@ def test_a_macro_of_the_file_is_not_taken_by_its_name(mini: Path) -> None:
             variant(
                 mini,
                 lambda source: insert(source, CHANGE, line),  # noqa: B023
-                before(CHANGE, f"#define {name} odd\n"),
+                before(CHANGE, f"#define {name} odd(k)\n"),
             )
         )
         assert found.found is None, name
@@ -225,3 +225,29 @@ def test_other_spellings_hold_and_the_lost_bump_does_not(mini: Path) -> None:
 )
 def test_who_reads_a_member(code: str, line: int) -> None:
     assert reads(code.encode(), "x", member=True) == line
+
+
+@pytest.mark.parametrize(
+    ("body", "decided"),
+    [
+        ("do { } while (0)", True),
+        ("do { if (dbg) printk(x); } while (0)", True),
+        ("WARN_ON(x)", True),
+        ("do { if (dbg) kvm_odd(x); } while (0)", False),
+        ("(dbg = 1)", False),
+        ("do { if (dbg) return; } while (0)", False),
+    ],
+)
+def test_a_macro_that_only_says_something_is_passed_by(
+    mini: Path, body: str, decided: bool
+) -> None:
+    def with_line(line: str) -> Look:
+        return looked(
+            mini,
+            lambda source: insert(source, CHANGE, line.encode()),
+            before(CHANGE, f"#define say(x...)\n#undef say\n#define say(x...) {body}\n"),
+        )
+
+    assert (with_line("say(1);\n\t").found is not None) == decided
+    # It may be empty: what its arguments do may be done or not.
+    assert with_line(f"say({COUNT}++);\n\t").found is None

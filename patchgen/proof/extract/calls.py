@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from patchgen.model.code import Expr, Function
 from patchgen.proof.extract import vocabulary as words
@@ -126,7 +126,9 @@ class Calls(Stores):
             or name.startswith(words.NOTHING_PREFIXES)
         )
         functions = self.functions
-        if harmless and isinstance(functions, Definitions) and functions.is_static(name):
+        if not harmless or name in words.OF_THE_MMU:
+            return None
+        if isinstance(functions, Definitions) and functions.is_static(name):
             return functions[name]
         return None
 
@@ -215,7 +217,7 @@ def _pointed(argument: Expr) -> Expr | None:
     return argument.args[0] if argument.kind == "unary" and argument.name == "&" else None
 
 
-def _lock(argument: Expr, macros: frozenset[str]) -> str:
+def _lock(argument: Expr, macros: Mapping[str, object]) -> str:
     """Which lock ``&kvm->mmu_lock`` is; "" if it is none that is known."""
     inner = argument.args[0] if argument.kind == "unary" and argument.name == "&" else argument
     if inner.kind not in ("arrow", "member") or inner.name in macros:

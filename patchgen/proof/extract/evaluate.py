@@ -9,6 +9,7 @@ makes known, so that programs need no variables.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from patchgen.model.base import Place
@@ -61,7 +62,7 @@ class Evaluator:
     ) -> None:
         """``reader`` tells where a member (or else a variable) of that name is read, if at all."""
         self.functions = functions
-        self.macros = functions.macros if isinstance(functions, Definitions) else frozenset()
+        self.macros = functions.macros if isinstance(functions, Definitions) else {}
         self.reader = reader
         self.beside: dict[str, None] = {}
         self.build = Builder()
@@ -93,6 +94,12 @@ class Evaluator:
             return self.unknown(expr, frame, "the program is too long to follow")
         kind = expr.kind
         hidden = expr.name in self.macros and expr.name != words.IS_NULL_FUNCTION
+        if hidden and kind == "call" and all(map(_says_only, self.macros[expr.name])):
+            # It may be empty, so that its arguments must do nothing either.
+            said = Opaque(text(expr))
+            evaluated = self.values(expr.args[1:], env, frame, lambda _, e: then(said, e))
+            if evaluated == then(said, env):
+                return evaluated
         if hidden and kind in ("arrow", "member", "call"):
             return self.unknown(expr, frame, f"{expr.name} is a macro: it is not followed")
         if kind in ("name", "const", "string", "type"):
@@ -302,6 +309,17 @@ class Evaluator:
     def step(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
         """``++`` and ``--``, likewise."""
         raise NotImplementedError
+
+
+#: What a macro that does nothing but say something is made of.
+_STATEMENTS = frozenset({"do", "while", "if", "else", "sizeof"})
+_DOES_MORE = re.compile(r"[^=!<>]=[^=]|\+\+|--|\b(return|goto|break|continue|asm|__asm__)\b|##")
+
+
+def _says_only(body: str) -> bool:
+    """Whether a macro's body does nothing, but for messages."""
+    called = set(re.findall(r"(\w+)\s*\(", body))
+    return not _DOES_MORE.search(body) and called <= words.NOTHING | words.TRANSPARENT | _STATEMENTS
 
 
 def _unary_tags(operator: str, held: frozenset[str]) -> frozenset[str]:

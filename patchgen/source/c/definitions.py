@@ -14,7 +14,7 @@ from patchgen.source.c.body import parse_function
 from patchgen.source.c.lexer import Directive, Tokens
 from patchgen.source.c.outline import Outline, outline
 
-_DEFINE = re.compile(r"\s*#\s*define\s+(\w+)")
+_DEFINE = re.compile(r"\s*#\s*define\s+(\w+)(?:\([^()]*\))?")
 
 
 class _Defined(NamedTuple):
@@ -46,7 +46,8 @@ class Definitions(Mapping[str, Function]):
     """Definitions by name, each parsed when it is first asked for: few of a file's are.
 
     ``tokens`` are those of each file, by its path; ``asked`` the names that were looked up,
-    defined or not; ``macros`` the names that any of the files defines as macros.
+    defined or not; ``macros`` the bodies of each macro that the files
+    define, as written.
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
@@ -61,12 +62,12 @@ class Definitions(Mapping[str, Function]):
                     self._others.setdefault(found.name, []).append(self._defined[found.name])
                 self._defined[found.name] = _Defined(path, tokens, found)
         self._parsed: dict[str, Function] = {}
-        self.macros = frozenset(
-            match[1]
-            for tokens in self.tokens.values()
-            for directive in tokens.directives
-            if (match := _DEFINE.match(directive.text))
-        )
+        self.macros: dict[str, tuple[str, ...]] = {}
+        for tokens in self.tokens.values():
+            for directive in tokens.directives:
+                if match := _DEFINE.match(directive.text):
+                    body = directive.text[match.end() :].replace("\\\n", " ")
+                    self.macros[match[1]] = (*self.macros.get(match[1], ()), body)
 
     @classmethod
     def merged(cls, common: Definitions, arch: Sequence[Definitions]) -> Definitions:
@@ -74,7 +75,9 @@ class Definitions(Mapping[str, Function]):
         made = cls({})
         made._defined = dict(common._defined)
         made._others = dict(common._others)
-        made.macros = common.macros.union(*(functions.macros for functions in arch))
+        for functions in (common, *arch):
+            for name, bodies in functions.macros.items():
+                made.macros[name] = (*made.macros.get(name, ()), *bodies)
         for functions in reversed(arch):
             for name, defined in functions._defined.items():
                 if name not in common._defined or not common._defined[name].static:
