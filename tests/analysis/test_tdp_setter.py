@@ -142,6 +142,16 @@ ODD = {
          "new_spte);\n"), (NEW, CLEAR + NEW)],
     "a change inside a condition": [
         (NEW, "\t\t\tif (gfn && (iter.old_spte = 0))\n\t\t\t\treturn 0;\n" + NEW)],
+    "another function's iterator": [
+        (NEW, "\t\t\tzap_gfn_range(kvm, root, gfn, gfn + 1, 0);\n" + CLEAR + NEW)],
+    "an iterator more": [
+        (NEW, CLEAR + NEW),
+        ("\tstruct tdp_iter iter;\n\tint need", "\tstruct tdp_iter iter, more;\n\tint need")],
+    "a pointer to the entry, elsewhere": [
+        (NEW, "\t\t\tforget(root);\n" + CLEAR + NEW),
+        ("static int set_tdp_spte(", "static void forget(u64 *spt)\n{\n\tWRITE_ONCE(*spt, 0);\n}\n"
+         "static int set_tdp_spte(")],
+    "a call through a pointer": [(NEW, "\t\t\tkvm->zap(root);\n" + CLEAR + NEW)],
     "moved while changed": [(NEW, "\t\t\ttdp_iter_next(&iter);\n" + NEW)],
     "defined twice": [("static int set_tdp_spte(",
                        "#ifdef CONFIG_X\nstatic int set_tdp_spte(struct kvm *kvm, u64 *root, "

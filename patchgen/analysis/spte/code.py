@@ -81,6 +81,7 @@ class Code:
         self._macros: dict[str, tuple[Macro, ...]] | None = None
         self._renews: dict[str, bool] = {}
         self._flushes: dict[str, bool] = {}
+        self._writes: dict[str, bool] = {}
 
     def _listed(self) -> Iterator[str]:
         for folder in FOLDERS:
@@ -239,6 +240,18 @@ class Code:
             self._renews[function.name] = moved and renewed
         return self._renews[function.name]
 
+    def writes_entries(self, function: Function) -> bool:
+        """Whether it comes to entries of the tables without being handed an iterator.
+
+        By one of its own, there or in what it calls, or by a pointer that it is given.
+        """
+        if function.name not in self._writes:
+            pointers = {p.name for p in function.params if p.type.split() == ["u64", "*"]}
+            self._writes[function.name] = any(
+                _is_through(expr, pointers) for expr in expressions(function.body)
+            ) or any(owns_iterator(known) for known in self.reached(function))
+        return self._writes[function.name]
+
     def takes_write(self, function: Function) -> bool:
         """Whether the SPTE that ``function`` returns never lets the guest write.
 
@@ -262,6 +275,16 @@ class Code:
         helpers = [self.function(e.name, function.path) for e in behind if e.kind == "call"]
         behind += [e for f in helpers if f is not None for e in expressions(f.body)]
         return not any(_gives_write(expr) for expr in behind)
+
+
+def _is_through(expr: Expr, pointers: set[str]) -> bool:
+    """Whether ``expr`` writes to what one of ``pointers`` points to."""
+    if expr.kind == "assign" or (expr.kind == "call" and expr.name in WRITES):
+        target = bare(expr.args[0 if expr.kind == "assign" else 1])
+        return target.kind in ("unary", "index") and bool(
+            {e.name for e in expressions(target) if e.kind == "name"} & pointers
+        )
+    return False
 
 
 def _words(expr: Expr) -> set[str]:

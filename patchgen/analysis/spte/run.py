@@ -271,8 +271,8 @@ class Run:
         if expr.name in WRITES and len(arguments) == 2:
             made = Expr("assign", "=", arguments, expr.span, expr.line)
             return self._assigned(made, at, frame)
-        if expr.name == "" and self._mentions(expr, frame):
-            raise self._lost(frame, expr.line, "the iterator goes to a pointer's function")
+        if expr.name == "":
+            raise self._lost(frame, expr.line, "a call through a pointer")
         handed = [n for n, argument in enumerate(arguments) if self._hands(argument, frame)]
         values: list[str] = []
         for number, argument in enumerate(arguments):
@@ -286,6 +286,8 @@ class Run:
         function = self.code.function(expr.name, frame.function.path) if expr.name else None
         if handed:
             return self._followed(expr, function, handed, values, at, frame), ANY
+        if function is not None and self.code.writes_entries(function):
+            raise self._lost(frame, expr.line, f"{expr.name}() may write the SPTE by another way")
         if self.code.flushes(expr.name, frame.function.path):
             at = at._replace(owes=0)
         if {FIRST, LATE} & set(values) and function is not None:

@@ -74,13 +74,15 @@ def _judged(code: Code, main: Definitions, change_pte: str, start: str) -> Sette
     stale: set[Stale] = set()
     rests: set[Evidence] = set()
     for owner in dict.fromkeys(owner for chain in set_ for owner in chain.owners):
-        for iterator in iterators(owner):
-            run = Run(code, owner, iterator)
-            run.run()
-            stale |= run.stale
-            rests |= {Evidence(Place(*place), "writes an SPTE") for place in run.writes}
-            if run.writes:
-                rests.add(Evidence(Place(owner.path, owner.line), f"{owner.name}()"))
+        iterator, *more = iterators(owner)
+        if more:
+            raise NotUnderstood(owner.path, owner.line, f"{owner.name}() has several iterators")
+        run = Run(code, owner, iterator)
+        run.run()
+        stale |= run.stale
+        rests |= {Evidence(Place(*place), "writes an SPTE") for place in run.writes}
+        if run.writes:
+            rests.add(Evidence(Place(owner.path, owner.line), f"{owner.name}()"))
     if not any(evidence.text == "writes an SPTE" for evidence in rests):
         text_ = "change_pte() reaches the TDP MMU, and no write of an SPTE is seen there"
         return Setter("undecided", why=(Evidence(Place(change.path, change.line), text_),))
