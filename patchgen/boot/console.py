@@ -19,7 +19,7 @@ _COMPLAINT = re.compile(
     r"stack segment|double fault|Kernel panic|watchdog: |INFO: (?:rcu|task)|rcu: INFO|"
     r"list_(?:add|del) corruption|Bad rss-counter|page:\S+ refcount.*dumped)"
 )
-_PROBES = ("npf", "change_pte", "range_start", "zap")
+_PROBES = ("npf", "change_pte", "range_start", "zap", "tdp_map")
 
 
 class Console:

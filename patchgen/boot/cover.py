@@ -6,28 +6,35 @@ from __future__ import annotations
 import re
 import textwrap
 
-from patchgen.boot.evidence import MEASURED, NOT_SHOWN, REFUTED, SHOWN, Boot, BootEvidence, Verdict
+from patchgen.boot.evidence import (
+    MEASURED,
+    NOT_SHOWN,
+    REFUTED,
+    SHOWN,
+    Boot,
+    BootEvidence,
+    Mode,
+    Verdict,
+)
 from patchgen.boot.run import caught
-from patchgen.boot.table import PHASES, UNCOUNTED, spread
+from patchgen.boot.table import PHASES, UNCOUNTED, modes_in, spread
 from patchgen.boot.verdict import PAGES, wrong_words
 
 _WIDTH = 75
-#: From this version on x86's TDP MMU is what runs by default, before it the rmap MMU.
-_TDP_MMU = (5, 15)
 
 
 def cover_section(evidence: BootEvidence) -> str:
     """Plain text of at most 75 columns for the cover letter's boot section."""
     parts = [_fill(_setup(evidence))]
-    for cpus in _cpus(evidence):
-        base, patched = evidence.boot("base", cpus), evidence.boot("patched", cpus)
-        parts.append("\n".join(_table(base, patched, cpus)))
+    for mode in modes_in(evidence):
+        base, patched = evidence.boot("base", mode), evidence.boot("patched", mode)
+        parts.append("\n".join(_table(base, patched, mode)))
     parts += [_fill(_sentence(v)) for v in evidence.verdicts if not v.expected]
     wrong = [v for v in evidence.verdicts if v.expected]
     if wrong:
         parts.append(_fill(_variants(wrong)))
     parts.append(_fill(_explained(evidence)))
-    parts.append(_fill(_not_covered(evidence.setup.version)))
+    parts.append(_fill(_not_covered(modes_in(evidence))))
     return "\n\n".join(parts) + "\n"
 
 
@@ -49,9 +56,8 @@ def _plain(version: str) -> str:
     return " ".join(re.sub(r"\([^)]*\)", "", version).split())
 
 
-def _table(base: Boot | None, patched: Boot | None, cpus: int) -> list[str]:
-    head = f"{cpus} CPU{'s' * (cpus > 1)}"
-    out = [f"{head:<26}{'before':>15}{'after':>15}"]
+def _table(base: Boot | None, patched: Boot | None, mode: Mode) -> list[str]:
+    out = [f"{mode!s:<26}{'before':>15}{'after':>15}"]
     for phase, title in PHASES.items():
         if phase not in UNCOUNTED:
             out.append(_row(title, *(spread(boot, phase) for boot in (base, patched))))
@@ -74,17 +80,18 @@ def _complaints(boot: Boot) -> int:
 
 
 def _sentence(verdict: Verdict) -> str:
-    where = f"On {_counted(verdict.cpus)}"
+    where = f"On {_counted(verdict.mode)}"
     return {
-        SHOWN: f"{where}, no fault while KSM merges: {verdict.reason}.",
+        SHOWN: f"{where}, no fault: {verdict.reason}.",
         MEASURED: f"{where}, fewer faults: {verdict.reason}.",
         REFUTED: f"{where}, the claim does not hold: {verdict.reason}.",
         NOT_SHOWN: f"{where}, nothing is shown: {verdict.reason}.",
     }[verdict.answer]
 
 
-def _counted(cpus: int) -> str:
-    return "one CPU" if cpus == 1 else f"{cpus} CPUs"
+def _counted(mode: Mode) -> str:
+    text = "one CPU" if mode.cpus == 1 else f"{mode.cpus} CPUs"
+    return text if mode.tdp_mmu < 0 else f"{text} with kvm.tdp_mmu={mode.tdp_mmu}"
 
 
 def _variants(verdicts: list[Verdict]) -> str:
@@ -96,7 +103,9 @@ def _variants(verdicts: list[Verdict]) -> str:
 
 def _explained(evidence: BootEvidence) -> str:
     text = (
-        "Un-merging is not expected to gain: x86 drops the mapping when the new entry is writable."
+        "Un-merging by writing is not expected to gain: x86 drops the mapping when the new entry "
+        "is writable.  The copies for reading only were made by a forced write to memory that is "
+        "read-only for the process, as a debugger makes them."
     )
     if any(v.answer == MEASURED for v in evidence.verdicts):
         text += (
@@ -106,17 +115,16 @@ def _explained(evidence: BootEvidence) -> str:
     return text
 
 
-def _not_covered(version: str) -> str:
-    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
-    other = "the TDP MMU" if numbers < _TDP_MMU else "the MMU without TDP"
+def _not_covered(modes: tuple[Mode, ...]) -> str:
+    """What the boots do not show; a kernel without tdp_mmu has one of the two MMUs only."""
+    ran = {mode.tdp_mmu for mode in modes}
+    names = {0: "KVM's MMU without kvm.tdp_mmu", 1: "the TDP MMU"}
+    others = [name for value, name in names.items() if -1 not in ran and value not in ran]
     return (
-        f"Not covered: hardware TLBs, Intel's EPT, SEV, huge pages, {other}, shadow paging, "
-        "and architectures other than x86."
+        "Not covered: "
+        + ", ".join(["hardware TLBs", "Intel's EPT", "SEV", "huge pages", *others, "shadow paging"])
+        + ", and architectures other than x86."
     )
-
-
-def _cpus(evidence: BootEvidence) -> list[int]:
-    return sorted({boot.cpus for boot in evidence.boots if boot.kernel == "base"})
 
 
 def _fill(text: str) -> str:

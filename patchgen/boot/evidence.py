@@ -16,15 +16,30 @@ from patchgen.memo import digest
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
 
-FORMAT = 1
+FORMAT = 2
 SHOWN, REFUTED, NOT_SHOWN, MEASURED = "shown", "refuted", "not shown", "measured"
+
+
+class Mode(Value, frozen=True, order=True):
+    """What a kernel is booted with: CPUs, and KVM's parameter tdp_mmu.
+
+    ``tdp_mmu`` is 0 or 1, or -1 for a kernel that has no such parameter.
+    """
+
+    cpus: int
+    tdp_mmu: int = -1
+
+    def __str__(self) -> str:
+        text = f"{self.cpus} CPU{'s' * (self.cpus > 1)}"
+        return text if self.tdp_mmu < 0 else f"{text}, tdp_mmu={self.tdp_mmu}"
 
 
 class Phase(Value, frozen=True):
     """What was counted while one phase of one round ran.
 
-    ``faults`` is KVM's pf_fixed; ``npf``, ``change_pte``, ``range_start`` and ``zap``
-    are calls of kernel functions; each is -1 where the kernel does not offer it.
+    ``faults`` is KVM's pf_fixed; ``npf``, ``change_pte``, ``range_start``, ``zap`` and
+    ``tdp_map`` (a fault that the TDP MMU handled) are calls of kernel functions; each is
+    -1 where the kernel does not offer it.
     ``errors`` are words that the guest, ``own_errors`` words that the program outside
     the guest found changed.  ``words`` were read by the guest, ``ms`` is guest time.
     """
@@ -37,6 +52,7 @@ class Phase(Value, frozen=True):
     change_pte: int
     range_start: int
     zap: int
+    tdp_map: int
     errors: int
     own_errors: int
     words: int
@@ -53,7 +69,7 @@ class Boot(Value, frozen=True):
     """
 
     kernel: str
-    cpus: int
+    mode: Mode
     rounds: int
     end: str
     detail: str
@@ -70,7 +86,7 @@ class Boot(Value, frozen=True):
 
 
 class Verdict(Value, frozen=True):
-    """What the boots of one kernel on ``cpus`` CPUs say about the claim.
+    """What the boots of one kernel in one mode say about the claim.
 
     ``answer`` is shown, refuted, not shown or measured; ``cause`` is one word for
     machines (faults, zaps, errors, complaint, crashed, stuck, ...), ``reason`` a
@@ -78,7 +94,7 @@ class Verdict(Value, frozen=True):
     """
 
     kernel: str
-    cpus: int
+    mode: Mode
     answer: str
     cause: str
     reason: str
@@ -115,10 +131,10 @@ class BootEvidence(Value, frozen=True):
     verdicts: tuple[Verdict, ...]
     cost: Cost
 
-    def boot(self, kernel: str, cpus: int) -> Boot | None:
-        """The boot of ``kernel`` on ``cpus`` CPUs, if there was one."""
+    def boot(self, kernel: str, mode: Mode) -> Boot | None:
+        """The boot of ``kernel`` in a mode, if there was one."""
         for boot in self.boots:
-            if (boot.kernel, boot.cpus) == (kernel, cpus):
+            if (boot.kernel, boot.mode) == (kernel, mode):
                 return boot
         return None
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from patchgen.boot.build import Say
 from patchgen.boot.console import Console
-from patchgen.boot.evidence import Boot
+from patchgen.boot.evidence import Boot, Mode
 from patchgen.kbuild import process
 
 QEMU = (
@@ -40,36 +40,37 @@ def boot(
     name: str,
     image: Path,
     initrd: Path,
-    cpus: int,
+    mode: Mode,
     rounds: int,
     timeout: float,
     log: Path,
     say: Say,
 ) -> Boot:
-    """Boot ``image`` and let the program inside do ``rounds`` rounds on ``cpus`` CPUs.
+    """Boot ``image`` in a mode and let the program inside do ``rounds`` rounds.
 
     ``timeout`` is in seconds; the console goes to ``log``.  A boot that hangs before
     the program inside starts says nothing about the kernel's KVM: it is tried again.
     """
     for attempt in range(TRIES):
-        label = f"{name}, {cpus} CPU{'s' * (cpus > 1)}" + (f", try {attempt + 1}" * (attempt > 0))
-        result = _boot(name, label, image, initrd, cpus, rounds, timeout, log, say)
+        label = f"{name}, {mode}" + (f", try {attempt + 1}" * (attempt > 0))
+        result = _boot(name, label, image, initrd, mode, rounds, timeout, log, say)
         if result.end != "early":
             break
     return result
 
 
-def arguments(cpus: int, rounds: int) -> tuple[list[str], str]:
+def arguments(mode: Mode, rounds: int) -> tuple[list[str], str]:
     """QEMU's arguments without the images, and the kernel's."""
-    kernel = f"{KERNEL} PG_ROUNDS={rounds} PG_CPUS={cpus} PG_PATIENCE={PATIENCE}"
-    return [*QEMU, *_SMP[cpus]], kernel
+    kernel = KERNEL if mode.tdp_mmu < 0 else f"{KERNEL} kvm.tdp_mmu={mode.tdp_mmu}"
+    kernel += f" PG_ROUNDS={rounds} PG_CPUS={mode.cpus} PG_PATIENCE={PATIENCE}"
+    return [*QEMU, *_SMP[mode.cpus]], kernel
 
 
 def _boot(
-    name: str, label: str, image: Path, initrd: Path, cpus: int, rounds: int, timeout: float,
+    name: str, label: str, image: Path, initrd: Path, mode: Mode, rounds: int, timeout: float,
     log: Path, say: Say,
 ) -> Boot:  # fmt: skip
-    qemu, kernel = arguments(cpus, rounds)
+    qemu, kernel = arguments(mode, rounds)
     command = [*qemu, "-kernel", str(image), "-initrd", str(initrd), "-append", kernel]
     console = Console()
     began = time.monotonic()
@@ -80,9 +81,12 @@ def _boot(
         why = _follow(machine.stdout.fileno(), console, watch, copy.write, label, rounds, say)
     end, detail = _ending(console, why)
     start = console.start or {}
+    has = start.get("tdp_mmu", "-")
+    if end == "complete" and mode.tdp_mmu >= 0 and has != str(mode.tdp_mmu):
+        end, detail = "failed", f"asked for tdp_mmu={mode.tdp_mmu}, the kernel says {has}"
     return Boot(
         kernel=name,
-        cpus=cpus,
+        mode=mode,
         rounds=rounds,
         end=end,
         detail=detail,

@@ -17,6 +17,7 @@ from patchgen.boot.evidence import (
     Boot,
     BootEvidence,
     Cost,
+    Mode,
     Setup,
     Verdict,
     series_digest,
@@ -35,10 +36,10 @@ VARIANT_ROUNDS = 2
 
 
 class Plan(Value, frozen=True):
-    """What to do: rounds a boot, numbers of CPUs, seconds a boot (0: by rounds), make jobs."""
+    """What to do: rounds a boot, modes, seconds a boot (0: by rounds), make jobs."""
 
     rounds: int
-    cpus: tuple[int, ...]
+    modes: tuple[Mode, ...]
     timeout: float
     jobs: int
     variants: bool = False
@@ -55,7 +56,7 @@ def run(tree: Tree, files: Files | None, plan: Plan, say: Say) -> BootEvidence:
     say("looking at the build folder")
     with builder(tree.path, plan.jobs, say) as build:
         session = _Session(tree, build, plan, say)
-        session.measure("base", {}, plan.cpus, plan.rounds)
+        session.measure("base", {}, plan.modes, plan.rounds)
         if files is not None:
             session.patched(files)
         return session.evidence(files)
@@ -69,54 +70,60 @@ class _Session:
         self.build = build
         self.plan = plan
         self.say = say
-        self.boots: dict[tuple[str, int], Boot] = {}
+        self.boots: dict[tuple[str, Mode], Boot] = {}
         self.verdicts: list[Verdict] = []
         self.seconds: dict[str, float] = {}
 
-    def measure(self, name: str, files: Files, cpus: tuple[int, ...], rounds: int) -> None:
+    def measure(self, name: str, files: Files, modes: tuple[Mode, ...], rounds: int) -> None:
         image, took = self.build.image(name, files, self.say)
         self.seconds[f"build {name}"] = round(took, 1)
         initrd = initramfs(self.build.out / "usr/gen_init_cpio", self.build.compiler)
         timeout = self.plan.timeout or machine.limit(rounds)
-        for count in cpus:
-            log = self.build.folder / "console" / f"{name}-{count}.log"
-            boot = machine.boot(name, image, initrd, count, rounds, timeout, log, self.say)
-            self.boots[name, count] = boot
-            self.seconds[f"boot {name} {count}"] = boot.seconds
+        for mode in modes:
+            tdp = f"-tdp{mode.tdp_mmu}" if mode.tdp_mmu >= 0 else ""
+            log = self.build.folder / "console" / f"{name}-{mode.cpus}{tdp}.log"
+            boot = machine.boot(name, image, initrd, mode, rounds, timeout, log, self.say)
+            self.boots[name, mode] = boot
+            self.seconds[f"boot {name}, {mode}"] = boot.seconds
 
     def patched(self, files: Files) -> None:
         try:
-            self.measure("patched", files, self.plan.cpus, self.plan.rounds)
+            self.measure("patched", files, self.plan.modes, self.plan.rounds)
         except BuildFailed as error:
-            for count in self.plan.cpus:
-                self._unseen("patched", count, str(error))
+            for mode in self.plan.modes:
+                self._unseen("patched", mode, str(error))
             return
-        for count in self.plan.cpus:
-            base, patched = self.boots["base", count], self.boots["patched", count]
+        for mode in self.plan.modes:
+            base, patched = self.boots["base", mode], self.boots["patched", mode]
             self.verdicts.append(judge(base, patched))
         if self.plan.variants:
             self.variants(files)
 
     def variants(self, files: Files) -> None:
-        """Each wrong variant on the first number of CPUs; one's fault never ends the run."""
-        count = self.plan.cpus[0]
+        """Each wrong variant in the first mode that shows it; one's fault never ends the run.
+
+        One that no mode of the run shows is left out.
+        """
         root = str(self.tree.path)
         for variant in VARIANTS:
+            mode = next((m for m in self.plan.modes if variant.tdp_mmu in (-1, m.tdp_mmu)), None)
+            if mode is None:
+                continue
             try:
                 spoiled = spoil(variant, files, lambda path: read_inside(root, path))
-                self.measure(variant.name, spoiled, (count,), VARIANT_ROUNDS)
+                self.measure(variant.name, spoiled, (mode,), VARIANT_ROUNDS)
             except (Refused, BuildFailed) as error:
-                self._unseen(variant.name, count, str(error), variant.expected)
+                self._unseen(variant.name, mode, str(error), variant.expected)
                 continue
-            boots = self.boots["base", count], self.boots[variant.name, count]
+            boots = self.boots["base", mode], self.boots[variant.name, mode]
             self.verdicts.append(judge(*boots, variant.expected))
 
-    def _unseen(self, name: str, count: int, why: str, expected: tuple[str, ...] = ()) -> None:
-        self.verdicts.append(Verdict(name, count, NOT_SHOWN, "build", why, expected))
+    def _unseen(self, name: str, mode: Mode, why: str, expected: tuple[str, ...] = ()) -> None:
+        self.verdicts.append(Verdict(name, mode, NOT_SHOWN, "build", why, expected))
 
     def evidence(self, files: Files | None) -> BootEvidence:
         if not self.verdicts:
-            self.verdicts = [judge(self.boots["base", count], None) for count in self.plan.cpus]
+            self.verdicts = [judge(self.boots["base", mode], None) for mode in self.plan.modes]
         began = time.monotonic()
         disk = disk_use(self.build.folder) + disk_use(memo.cache_dir() / "boot" / "images")
         self.seconds["sizes"] = round(time.monotonic() - began, 1)
@@ -126,7 +133,7 @@ class _Session:
         )  # fmt: skip
 
     def _setup(self, files: Files | None) -> Setup:
-        qemu, kernel = machine.arguments(self.plan.cpus[0], self.plan.rounds)
+        qemu, kernel = machine.arguments(self.plan.modes[0], self.plan.rounds)
         version = process.output([qemu[0], "--version"])[1].partition("\n")[0]
         return Setup(
             tree=self.tree.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import statistics
 
-from patchgen.boot.evidence import Boot, BootEvidence, Verdict
+from patchgen.boot.evidence import Boot, BootEvidence, Mode, Verdict
 from patchgen.boot.run import caught
 from patchgen.boot.verdict import wrong_words
 
@@ -14,6 +14,7 @@ PHASES = {
     "merge": "KSM merges the pages",
     "reread": "reading merged pages",
     "unmerge": "copied by the host",
+    "unshare": "copied for reading only",
     "directed": "copied by the guest",
     "write-same": "writing while merging",
     "toggle": "changing while merging",
@@ -32,9 +33,9 @@ def spread(boot: Boot | None, phase: str, counter: str = "faults") -> str:
     return f"{values[0]}–{statistics.median_low(values)}–{values[-1]}"
 
 
-def table(evidence: BootEvidence, cpus: int) -> list[str]:
-    """Phase × (base, patched) for one number of CPUs: faults, zapped ranges, wrong words."""
-    base, patched = evidence.boot("base", cpus), evidence.boot("patched", cpus)
+def table(evidence: BootEvidence, mode: Mode) -> list[str]:
+    """Phase × (base, patched) in one mode: faults, zapped ranges, wrong words."""
+    base, patched = evidence.boot("base", mode), evidence.boot("patched", mode)
     rows: list[tuple[str, ...]] = [("phase", *("base", "patched") * 3)]
     for phase, title in PHASES.items():
         cells = [spread(boot, phase) for boot in (base, patched)]
@@ -50,12 +51,16 @@ def lines(evidence: BootEvidence) -> list[str]:
     """All of the answer that a person sees."""
     setup = evidence.setup
     out = [f"Linux {setup.version} · {setup.qemu} · {setup.compiler}"]
-    for cpus in dict.fromkeys(boot.cpus for boot in evidence.boots if boot.kernel == "base"):
-        boots = [evidence.boot(kernel, cpus) for kernel in ("base", "patched")]
+    for mode in modes_in(evidence):
+        boots = [evidence.boot(kernel, mode) for kernel in ("base", "patched")]
         rounds = ", ".join(_rounds(boot) for boot in boots if boot)
-        out += ["", f"{cpus} CPU{'s' * (cpus > 1)}: {rounds}"]
-        out += table(evidence, cpus)
-        out += [f"  {v.answer}: {v.reason}" for v in _of(evidence, cpus, variants=False)]
+        out += ["", f"{mode}: {rounds}"]
+        out += table(evidence, mode)
+        out += [
+            f"  {v.answer}: {v.reason}"
+            for v in evidence.verdicts
+            if v.mode == mode and not v.expected
+        ]
     wrong = [v for v in evidence.verdicts if v.expected]
     if wrong:
         out += ["", "wrong variants"]
@@ -70,13 +75,13 @@ def lines(evidence: BootEvidence) -> list[str]:
 def verdict_lines(evidence: BootEvidence) -> list[str]:
     """One line a verdict."""
     return [
-        _variant(v).strip() if v.expected else f"{v.cpus} CPU{'s' * (v.cpus > 1)}: {v.answer}"
-        for v in evidence.verdicts
+        _variant(v).strip() if v.expected else f"{v.mode}: {v.answer}" for v in evidence.verdicts
     ]
 
 
-def _of(evidence: BootEvidence, cpus: int, *, variants: bool) -> list[Verdict]:
-    return [v for v in evidence.verdicts if v.cpus == cpus and bool(v.expected) == variants]
+def modes_in(evidence: BootEvidence) -> tuple[Mode, ...]:
+    """The modes of a run, in its order."""
+    return tuple(dict.fromkeys(boot.mode for boot in evidence.boots if boot.kernel == "base"))
 
 
 def _rounds(boot: Boot) -> str:

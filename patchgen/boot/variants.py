@@ -17,6 +17,8 @@ _KVM = "virt/kvm/kvm_main.c"
 _START = "kvm_mmu_notifier_invalidate_range_start"
 _END = "kvm_mmu_notifier_invalidate_range_end"
 _GUARD = rb"\tif \(mmu_notifier_range_use_change_pte\(range\)\)\n\t\treturn\b[^;]*;\n"
+_TDP = "arch/x86/kvm/mmu/tdp_mmu.c"
+_CLEARED = rb"\t+/\*[^*]*\*/\n\t+iter\.old_spte = 0;\n"
 _FLAG = rb"\bMMU_NOTIFIER_USE_CHANGE_PTE\b"
 _NOTIFY = rb"\bset_pte_at_notify\("
 
@@ -27,7 +29,8 @@ _BROKEN = ("errors", "crashed", "complaint")
 class Variant(Value, frozen=True):
     """Replace ``pattern`` in ``function`` of ``path`` by ``new``; once.
 
-    ``expected`` are the causes of a refuting verdict that count as caught.
+    ``expected`` are the causes of a refuting verdict that count as caught, ``tdp_mmu``
+    what the parameter has to be for the fault to be reached (-1: anything).
     """
 
     name: str
@@ -37,6 +40,7 @@ class Variant(Value, frozen=True):
     new: bytes
     expected: tuple[str, ...]
     summary: str
+    tdp_mmu: int = -1
 
 
 VARIANTS = (
@@ -61,6 +65,10 @@ VARIANTS = (
     Variant(
         "no-flag-copy", "mm/memory.c", "wp_page_copy", _FLAG, b"0",
         ("faults", "zaps"), "no flag in wp_page_copy",
+    ),
+    Variant(
+        "stale-old-spte", _TDP, "set_tdp_spte", _CLEARED, b"",
+        ("crashed", "complaint"), "set_tdp_spte is not mended", 1,
     ),
 )  # fmt: skip
 

@@ -1,30 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """From counts to a verdict; never a pass by default.
 
-The claim: while KSM merges the guest's pages, the guest does not fault, and no
-range that change_pte() covers is zapped.  On one CPU the guest cannot run inside
-change_pte(), so the claim means no fault at all.  On two it can: x86 clears an entry
-before it sets the new one, so the counts are reported as measured.
+The claim: while KSM merges the guest's pages, and while they are copied for reading
+only, the guest does not fault, and no range that change_pte() covers is zapped.  On one
+CPU the guest cannot run inside change_pte(), so the claim means no fault at all.  On two
+it can: x86 clears an entry before it sets the new one, so the counts are reported as
+measured.
 """
 
 from __future__ import annotations
 
-from patchgen.boot.evidence import MEASURED, NOT_SHOWN, REFUTED, SHOWN, Boot, Verdict
+from patchgen.boot.evidence import MEASURED, NOT_SHOWN, REFUTED, SHOWN, Boot, Mode, Verdict
 
 #: The program inside merges this many pages a round.
 PAGES = 256
 #: Calls of the zapping function that other ranges of the process may cause in a phase.
 UNRELATED = 16
 #: Phases in which every changed range is one that change_pte() covers.
-COVERED = ("merge", "unmerge", "directed")
+COVERED = ("merge", "unmerge", "unshare", "directed")
+#: Phases in which change_pte() keeps every mapping: read-only before and after.
+KEPT = {"merge": f"while {PAGES} pages merge", "unshare": "while they are copied read-only"}
+#: The least faults of the unpatched kernel in each of these, in every round.
+LEAST = {"merge": PAGES, "unshare": PAGES // 2}
 
 
 def judge(base: Boot | None, patched: Boot | None, expected: tuple[str, ...] = ()) -> Verdict:
-    """The verdict on ``patched``, measured against ``base`` with the same CPUs."""
+    """The verdict on ``patched``, measured against ``base`` in the same mode."""
     boot = patched or base
-    name, cpus = (boot.kernel, boot.cpus) if boot else ("", 0)
+    name, mode = (boot.kernel, boot.mode) if boot else ("", Mode(0))
     answer, cause, reason = _judge(base, patched)
-    return Verdict(name, cpus, answer, cause, reason, expected)
+    return Verdict(name, mode, answer, cause, reason, expected)
 
 
 def _judge(base: Boot | None, patched: Boot | None) -> tuple[str, str, str]:
@@ -34,9 +39,7 @@ def _judge(base: Boot | None, patched: Boot | None) -> tuple[str, str, str]:
     if fault:
         return NOT_SHOWN, "base", fault
     if patched is None:
-        low, high = _range(base, "merge", "faults")
-        reason = f"unpatched kernel only: {_between(low, high)} faults while {PAGES} pages merge"
-        return NOT_SHOWN, "series", reason
+        return NOT_SHOWN, "series", f"unpatched kernel only: {_counts(base)}"
     harm = _harm(patched)
     if harm:
         return harm
@@ -52,9 +55,21 @@ def _base_fault(base: Boot) -> str:
         return f"the unpatched kernel's guest read {wrong_words(base)} wrong words"
     if base.complaints:
         return f"the unpatched kernel complains: {base.complaints[0]}"
-    low, _ = _range(base, "merge", "faults")
-    if low < PAGES:
-        return f"the unpatched kernel's guest faulted only {low} times: no gain can be seen"
+    for phase, least in LEAST.items():
+        low, _ = _range(base, phase, "faults")
+        if low < least:
+            text = f"the unpatched kernel's guest faulted only {low} times {KEPT[phase]}"
+            return f"{text}: no gain can be seen"
+    return _other_mmu(base)
+
+
+def _other_mmu(boot: Boot) -> str:
+    """Why the MMU that was asked for is not the one that handled the faults, or ""."""
+    handled = sum(phase.tdp_map for phase in boot.phases)
+    if boot.mode.tdp_mmu == 1 and handled <= 0:
+        return "tdp_mmu=1, and the TDP MMU handled no fault"
+    if boot.mode.tdp_mmu == 0 and handled > 0:
+        return f"tdp_mmu=0, and the TDP MMU handled {handled} faults"
     return ""
 
 
@@ -74,23 +89,37 @@ def _harm(patched: Boot) -> tuple[str, str, str] | None:
 
 
 def _gain(base: Boot, patched: Boot) -> tuple[str, str, str]:
-    low, high = _range(patched, "merge", "faults")
-    base_low, base_high = _range(base, "merge", "faults")
-    counts = (
-        f"{_between(low, high)} faults while {PAGES} pages merge, "
-        f"unpatched {_between(base_low, base_high)}"
-    )
-    if low < 0:
-        return NOT_SHOWN, "counter", "the kernel does not count the guest's faults"
-    if high > 0 and (patched.cpus == 1 or high >= base_low):
-        return REFUTED, "faults", counts
+    counts = _counts(patched, base)
+    most = 0
+    for phase in KEPT:
+        low, high = _range(patched, phase, "faults")
+        if low < 0:
+            return NOT_SHOWN, "counter", "the kernel does not count the guest's faults"
+        if high > 0 and (patched.mode.cpus == 1 or high >= _range(base, phase, "faults")[0]):
+            return REFUTED, "faults", counts
+        most = max(most, high)
+    if _other_mmu(patched):
+        return NOT_SHOWN, "counter", _other_mmu(patched)
     if "zap" not in patched.probes:
         return NOT_SHOWN, "counter", "the kernel offers no function to count zapped ranges with"
     for phase in COVERED:
         zaps = _range(patched, phase, "zap")[1]
         if zaps > UNRELATED:
             return REFUTED, "zaps", f"{zaps} ranges were zapped in phase {phase}; {counts}"
-    return (SHOWN if high == 0 else MEASURED), "", counts
+    return (SHOWN if most == 0 else MEASURED), "", counts
+
+
+def _counts(boot: Boot, base: Boot | None = None) -> str:
+    """The faults of the phases in which no fault is claimed, in words."""
+    parts: list[str] = []
+    for phase, where in KEPT.items():
+        first = not parts
+        text = f"{_between(*_range(boot, phase, 'faults'))} {'faults ' * first}{where}"
+        if base is not None:
+            before = _between(*_range(base, phase, "faults"))
+            text += f" ({'unpatched ' * first}{before})"
+        parts.append(text)
+    return " and ".join(parts)
 
 
 def wrong_words(boot: Boot) -> int:

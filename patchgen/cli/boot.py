@@ -25,6 +25,13 @@ from patchgen.model.outcome import Exit
     show_default=True,
     help="CPUs of the emulated machine; may be given twice",
 )
+@click.option(
+    "--tdp-mmu",
+    "tdp_mmu",
+    type=click.IntRange(0, 1),
+    multiple=True,
+    help="KVM's parameter tdp_mmu; may be given twice; default: both, where the tree has it",
+)
 @click.option("--timeout", type=float, default=0, help="seconds a boot; default: by rounds")
 @click.option("--jobs", "-j", type=click.IntRange(1), default=os.cpu_count() or 1, help="for make")
 @click.option("--variants", is_flag=True, help="wrong variants of the series too: are they caught?")
@@ -37,6 +44,7 @@ def command(
     series: Path | None,
     rounds: int,
     cpus: tuple[int, ...],
+    tdp_mmu: tuple[int, ...],
     timeout: float,
     jobs: int,
     variants: bool,
@@ -54,18 +62,22 @@ def command(
     wrong variant not caught; 2: something is missing; 3: not shown.
     """
     from patchgen.boot.evidence import dump
+    from patchgen.boot.modes import modes
     from patchgen.boot.progress import Progress
     from patchgen.boot.run import Plan, exit_status, run
     from patchgen.boot.table import lines, verdict_lines
     from patchgen.memo import write_atomic
     from patchgen.model.outcome import UserError
+    from patchgen.sandbox.reader import read_inside
     from patchgen.source.tree.registry import resolve
 
     if variants and series is None:
         raise UserError("--variants needs --series: the variants are made from it")
     tree = resolve(spec)
     files = series_files(series, tree.path) if series is not None else None
-    plan = Plan(rounds, tuple(dict.fromkeys(cpus)), timeout, jobs, variants)
+    root = str(tree.path)
+    in_modes = modes(lambda path: read_inside(root, path), cpus, tdp_mmu)
+    plan = Plan(rounds, in_modes, timeout, jobs, variants)
     with Progress(quiet=quiet, verbose=verbose) as progress:
         evidence = run(tree, files, plan, progress.say)
     if out is not None:

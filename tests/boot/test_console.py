@@ -9,7 +9,8 @@ from patchgen.boot.console import Console
 
 _PHASE = (
     "@pg phase round=2 name=merge ms=268 faults=7 npf=9 change_pte=480 range_start=481 zap=-1 "
-    "errors=1 own_errors=2 words=17534047 passes=68493 shared=32 sharing=224 bad=3:0:0x5 ;"
+    "tdp_map=5 errors=1 own_errors=2 words=17534047 passes=68493 shared=32 sharing=224 "
+    "bad=3:0:0x5 ;"
 )
 
 

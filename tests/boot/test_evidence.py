@@ -45,8 +45,8 @@ def test_another_file_is_refused_in_one_line(tmp_path: Path, data: bytes, text: 
 def test_another_format_is_refused(tmp_path: Path) -> None:
     evidence = samples.evidence((), ())
     file = tmp_path / "boot.json"
-    file.write_bytes(dump(evidence).replace(b'"format": 1', b'"format": 2'))
-    with pytest.raises(UserError, match="has format 2, this version reads 1"):
+    file.write_bytes(dump(evidence).replace(b'"format": 2', b'"format": 1'))
+    with pytest.raises(UserError, match="has format 1, this version reads 2"):
         load(file)
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from patchgen.boot import machine
-from patchgen.boot.evidence import Boot
+from patchgen.boot.evidence import Boot, Mode
 
-START = "@pg start release=5.10.1 online=1 npf=a change_pte=b range_start=c zap=d ;"
+PLAIN = Mode(1)
+START = "@pg start release=5.10.1 online=1 tdp_mmu=0 npf=a change_pte=b range_start=c zap=d ;"
 MERGE = (
-    "@pg phase round=1 name=merge ms=1 faults=0 npf=0 change_pte=0 range_start=0 zap=0 "
+    "@pg phase round=1 name=merge ms=1 faults=0 npf=0 change_pte=0 range_start=0 zap=0 tdp_map=0 "
     "errors=0 own_errors=0 words=1 ;"
 )
 
@@ -29,12 +30,14 @@ def boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     program.parent.mkdir()
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
 
-    def run(script: str, timeout: float = 20, steps: list[str] | None = None) -> Boot:
+    def run(
+        script: str, timeout: float = 20, steps: list[str] | None = None, mode: Mode = PLAIN
+    ) -> Boot:
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
         said = [] if steps is None else steps
         return machine.boot(
-            "base", Path("image"), Path("initrd"), 1, 1, timeout, tmp_path / "log", said.append
+            "base", Path("image"), Path("initrd"), mode, 1, timeout, tmp_path / "log", said.append
         )
 
     return run
@@ -46,6 +49,19 @@ def test_a_complete_boot(boot, tmp_path: Path) -> None:
     assert (result.end, result.errors, result.release) == ("complete", 3, "5.10.1")
     assert "base, 1 CPU: round 1 of 1, merge done" in steps
     assert "@pg end" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(("asked", "end"), [(-1, "complete"), (0, "complete"), (1, "failed")])
+def test_a_kernel_that_does_not_take_the_parameter_is_not_counted(boot, asked, end) -> None:
+    result = boot(f"echo '{START}'; echo '@pg end rounds=1 errors=0 ;'", mode=Mode(1, asked))
+    assert result.end == end
+    assert result.detail == ("" if end == "complete" else
+                             "asked for tdp_mmu=1, the kernel says 0")  # fmt: skip
+
+
+def test_the_parameter_is_on_the_kernels_command_line() -> None:
+    assert "kvm.tdp_mmu=1" in machine.arguments(Mode(2, 1), 3)[1].split()
+    assert "tdp_mmu" not in machine.arguments(Mode(2), 3)[1]
 
 
 def test_a_guest_that_makes_no_progress(boot) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from patchgen.boot import run as running
 from patchgen.boot.build import BuildFailed
-from patchgen.boot.evidence import Boot
+from patchgen.boot.evidence import Boot, Mode
 from patchgen.boot.run import Plan, caught, exit_status, run
 from patchgen.boot.variants import VARIANTS
 from patchgen.model.outcome import Exit, UserError
@@ -42,7 +43,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "tree").mkdir()
     tree = Tree(str(tmp_path / "tree"), "5.10", "5.10.1", False)
 
-    def go(files, variants=False, broken=(), boots=None):
+    def go(files, variants=False, broken=(), boots=None, modes=(samples.ONE, samples.TWO)):
         builder = FakeBuilder(tmp_path, set(broken))
 
         class Opened:
@@ -52,20 +53,20 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             def __exit__(self, *_):
                 return None
 
-        def boot(name, image, initrd, cpus, rounds, timeout, log, say) -> Boot:
+        def boot(name, image, initrd, mode, rounds, timeout, log, say) -> Boot:
             made = (boots or {}).get(name)
             if made is not None:
-                return made
+                return msgspec.structs.replace(made, mode=mode)
             if name == "base":
-                return samples.base(cpus)
-            return samples.boot(name, cpus, [0, 0, 0] if cpus == 1 else [3, 0, 8])
+                return samples.base(mode)
+            return samples.boot(name, mode, [0, 0, 0] if mode.cpus == 1 else [3, 0, 8])
 
         monkeypatch.setattr(running.needs, "check", lambda: None)
         monkeypatch.setattr(running, "builder", lambda *_: Opened())
         monkeypatch.setattr(running, "initramfs", lambda *_: tmp_path)
         monkeypatch.setattr(running.machine, "boot", boot)
         monkeypatch.setattr(running.process, "output", lambda *_: (0, "QEMU 7.2\nmore"))
-        plan = Plan(3, (1, 2), 0, 1, variants)
+        plan = Plan(3, modes, 0, 1, variants)
         return run(tree, files, plan, lambda line: None), builder
 
     return go
@@ -73,7 +74,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_base_and_patched_on_both_numbers_of_cpus(session) -> None:
     evidence, builder = session({"mm/ksm.c": b"new"})
-    assert [(b.kernel, b.cpus) for b in evidence.boots] == [
+    assert [(b.kernel, b.mode.cpus) for b in evidence.boots] == [
         ("base", 1), ("base", 2), ("patched", 1), ("patched", 2),
     ]  # fmt: skip
     assert builder.built == {"base": {}, "patched": {"mm/ksm.c": b"new"}}
@@ -108,13 +109,14 @@ def test_variants_go_on_after_one_that_cannot_be_made_or_built(session, monkeypa
         return {**files, "spoiled": variant.name.encode()}
 
     monkeypatch.setattr(running, "spoil", spoil)
-    stuck = samples.boot(VARIANTS[-1].name, 1, [], zap=9, end="stuck", rounds=2)
-    crashed = samples.boot(VARIANTS[0].name, 1, [], end="crashed", rounds=2)
+    stuck = samples.boot(VARIANTS[-1].name, samples.ONE, [], zap=9, end="stuck", rounds=2)
+    crashed = samples.boot(VARIANTS[0].name, samples.ONE, [], end="crashed", rounds=2)
     evidence, builder = session(
         {"a.c": b""},
         variants=True,
         broken={VARIANTS[2].name},
         boots={VARIANTS[0].name: crashed, VARIANTS[-1].name: stuck},
+        modes=(samples.ONE, samples.ONE_TDP),
     )
     wrong = {v.kernel: v for v in evidence.verdicts if v.expected}
     assert list(wrong) == [variant.name for variant in VARIANTS]
@@ -123,3 +125,13 @@ def test_variants_go_on_after_one_that_cannot_be_made_or_built(session, monkeypa
     assert not caught(wrong[VARIANTS[-1].name])
     assert builder.built[VARIANTS[0].name]["spoiled"] == VARIANTS[0].name.encode()
     assert exit_status(evidence) is Exit.FINDINGS
+    # Each in the first mode in which its fault is reached.
+    assert [wrong[v.name].mode.tdp_mmu for v in VARIANTS] == [max(v.tdp_mmu, 0) for v in VARIANTS]
+
+
+def test_a_variant_that_no_mode_shows_is_left_out(session, monkeypatch) -> None:
+    monkeypatch.setattr(running, "spoil", lambda variant, files, read: files)
+    evidence, builder = session({"a.c": b""}, variants=True, modes=(Mode(1),))
+    wrong = [v.kernel for v in evidence.verdicts if v.expected]
+    assert wrong == [variant.name for variant in VARIANTS if variant.tdp_mmu < 0]
+    assert "stale-old-spte" not in builder.built

@@ -14,13 +14,14 @@ from . import samples
 
 
 def whole() -> BootEvidence:
-    boots = tuple(make(cpus) for make in (samples.base, samples.patched) for cpus in (1, 2))
-    base = {boot.cpus: boot for boot in boots if boot.kernel == "base"}
-    verdicts = [judge(base[boot.cpus], boot) for boot in boots if boot.kernel == "patched"]
+    modes = (samples.ONE, samples.TWO, samples.ONE_TDP)
+    boots = tuple(make(mode) for make in (samples.base, samples.patched) for mode in modes)
+    base = {boot.mode: boot for boot in boots if boot.kernel == "base"}
+    verdicts = [judge(base[boot.mode], boot) for boot in boots if boot.kernel == "patched"]
     stuck = "the unpatched kernel finishes, this one: what=stuck phase=settle"
-    verdicts.append(Verdict("guard-end-only", 1, "refuted", "stuck", stuck, ("stuck",)))
+    verdicts.append(Verdict("guard-end-only", samples.ONE, "refuted", "stuck", stuck, ("stuck",)))
     reason = "0 faults while 256 pages merge, unpatched 700 to 740"
-    verdicts.append(Verdict("no-flag-copy", 1, "shown", "", reason, ("zaps",)))
+    verdicts.append(Verdict("no-flag-copy", samples.ONE, "shown", "", reason, ("zaps",)))
     return samples.evidence(boots, tuple(verdicts))
 
 
@@ -39,17 +40,17 @@ def test_the_section_fits_a_mail_in_ascii() -> None:
 
 
 def test_a_refuted_claim_is_not_worded_as_a_gain() -> None:
-    patched = samples.boot("patched", 1, [0, 9, 0])
+    patched = samples.boot("patched", samples.ONE, [0, 9, 0])
     evidence = samples.evidence((samples.base(), patched), (judge(samples.base(), patched),))
     text = " ".join(cover_section(evidence).split())
-    assert "On one CPU, the claim does not hold: 0 to 9 faults while 256 pages merge" in text
+    assert "On one CPU with kvm.tdp_mmu=0, the claim does not hold: 0 to 9 faults while 256" in text
     assert "no fault" not in text
 
 
 def test_the_base_alone_claims_nothing() -> None:
     evidence = samples.evidence((samples.base(),), (judge(samples.base(), None),))
     assert "nothing is shown: unpatched kernel only" in " ".join(cover_section(evidence).split())
-    assert verdict_lines(evidence) == ["1 CPU: not shown"]
+    assert verdict_lines(evidence) == ["1 CPU, tdp_mmu=0: not shown"]
 
 
 def test_writing_phases_give_no_fault_counts() -> None:

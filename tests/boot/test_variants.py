@@ -47,6 +47,15 @@ static int replace_page(struct page *page)
 \tset_pte_at_notify(mm, address, pte, entry);
 }
 """,
+    "arch/x86/kvm/mmu/tdp_mmu.c": b"""
+static int set_tdp_spte(struct kvm *kvm)
+{
+\ttdp_mmu_set_spte(kvm, &iter, 0);
+\t/* The SPTE was cleared above. */
+\titer.old_spte = 0;
+\ttdp_mmu_set_spte(kvm, &iter, new_spte);
+}
+""",
     "mm/memory.c": b"""
 static vm_fault_t wp_page_copy(struct vm_fault *vmf)
 {

@@ -26,20 +26,47 @@ def changed(boot: Boot, **fields: object) -> Boot:
 def test_no_fault_on_one_cpu_is_shown() -> None:
     verdict = judge(samples.base(), samples.patched())
     assert verdict.answer == "shown"
-    assert verdict.reason == "0 faults while 256 pages merge, unpatched 700 to 740"
+    assert verdict.reason == (
+        "0 faults while 256 pages merge (unpatched 700 to 740) "
+        "and 0 while they are copied read-only (256)"
+    )
 
 
 def test_one_fault_on_one_cpu_refutes() -> None:
-    assert answer(samples.base(), samples.boot("patched", 1, [0, 1, 0])) == ("refuted", "faults")
+    assert answer(samples.base(), samples.boot("patched", samples.ONE, [0, 1, 0])) == (
+        "refuted",
+        "faults",
+    )
 
 
 def test_few_faults_on_two_cpus_are_reported_as_measured() -> None:
-    assert answer(samples.base(2), samples.patched(2)) == ("measured", "")
+    assert answer(samples.base(samples.TWO), samples.patched(samples.TWO)) == ("measured", "")
 
 
 def test_as_many_faults_as_before_on_two_cpus_refute() -> None:
-    patched = samples.boot("patched", 2, [0, 5, 701])
-    assert answer(samples.base(2), patched) == ("refuted", "faults")
+    patched = samples.boot("patched", samples.TWO, [0, 5, 701])
+    assert answer(samples.base(samples.TWO), patched) == ("refuted", "faults")
+
+
+def test_a_fault_while_pages_are_copied_for_reading_refutes_as_well() -> None:
+    patched = samples.boot("patched", samples.ONE, [0, 0, 0], unshare=1)
+    assert answer(samples.base(), patched) == ("refuted", "faults")
+    on_two = samples.boot("patched", samples.TWO, [0, 0, 0], unshare=1)
+    assert answer(samples.base(samples.TWO), on_two) == ("measured", "")
+
+
+def test_the_mmu_that_was_asked_for_has_to_be_the_one_that_ran() -> None:
+    one = samples.ONE_TDP
+    assert answer(samples.base(one), samples.patched(one)) == ("shown", "")
+    # The parameter is set, and the faults are counted elsewhere.
+    silent = changed(samples.base(samples.ONE), mode=one)
+    assert answer(silent, samples.patched(one)) == ("not shown", "base")
+    other = changed(samples.base(one), mode=samples.ONE)
+    assert answer(other, samples.patched()) == ("not shown", "base")
+    assert answer(samples.base(one), changed(samples.patched(), mode=one)) == (
+        "not shown",
+        "counter",
+    )
 
 
 def test_zapped_ranges_refute_even_without_a_fault() -> None:
@@ -86,7 +113,7 @@ def test_what_was_not_seen_is_not_shown(fields: dict[str, object], cause: str) -
 
 
 def test_a_kernel_without_the_counter_shows_nothing() -> None:
-    patched = samples.boot("patched", 1, [-1, -1, -1])
+    patched = samples.boot("patched", samples.ONE, [-1, -1, -1])
     assert answer(samples.base(), patched) == ("not shown", "counter")
 
 
@@ -96,8 +123,9 @@ def test_a_kernel_without_the_counter_shows_nothing() -> None:
         {"end": "timeout"},
         {"complaints": ("WARNING: x",)},
         {"errors": 1},
-        {"phases": samples.base().phases[:-8]},
-        {"phases": samples.boot("base", 1, [700, 12, 700]).phases},
+        {"phases": samples.boot("base", samples.ONE, [700, 700, 700], 500, 127).phases},
+        {"phases": samples.base().phases[:-9]},
+        {"phases": samples.boot("base", samples.ONE, [700, 12, 700], 500, 256).phases},
     ],
 )
 def test_a_faulty_base_shows_nothing(fields: dict[str, object]) -> None:
@@ -122,7 +150,7 @@ def test_the_base_alone_is_measured_and_shows_nothing() -> None:
     ],
 )
 def test_exit_status(answers: list[tuple[str, str]], status: Exit) -> None:
-    verdicts = tuple(Verdict("patched", 1, a, cause, "") for a, cause in answers)
+    verdicts = tuple(Verdict("patched", samples.ONE, a, cause, "") for a, cause in answers)
     assert exit_status(samples.evidence((), verdicts)) is status
 
 
@@ -131,8 +159,8 @@ def test_exit_status(answers: list[tuple[str, str]], status: Exit) -> None:
     [("refuted", "stuck", True), ("refuted", "errors", False), ("shown", "", False)],
 )
 def test_a_variant_is_caught_only_as_expected(answer_: str, cause: str, good: bool) -> None:
-    verdict = Verdict("guard-end-only", 1, answer_, cause, "", ("stuck",))
+    verdict = Verdict("guard-end-only", samples.ONE, answer_, cause, "", ("stuck",))
     assert caught(verdict) is good
-    shown = Verdict("patched", 1, "shown", "", "")
+    shown = Verdict("patched", samples.ONE, "shown", "", "")
     status = exit_status(samples.evidence((), (shown, verdict)))
     assert status is (Exit.CLEAN if good else Exit.FINDINGS)

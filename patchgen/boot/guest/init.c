@@ -60,6 +60,7 @@ static struct probe {
 	{ "change_pte", { "kvm_mmu_notifier_change_pte" }, NULL },
 	{ "range_start", { "kvm_mmu_notifier_invalidate_range_start" }, NULL },
 	{ "zap", { "kvm_unmap_hva_range", "kvm_unmap_gfn_range" }, NULL },
+	{ "tdp_map", { "kvm_tdp_mmu_map" }, NULL },
 };
 #define PROBES (sizeof(probes) / sizeof(*probes))
 
@@ -368,6 +369,42 @@ static void phase_unmerge(int round)
 	report(round, "unmerge", began, &before, own_check());
 }
 
+static void protect(int rights)
+{
+	if (mprotect(data, PAGES * PAGE, rights))
+		fail("what=mprotect rights=%d errno=%d", rights, errno);
+}
+
+/*
+ * Copies that are read-only as the pages before them: the memory is read-only for
+ * init itself, which then writes to it by force, as a debugger does.
+ */
+static void phase_unshare(int round)
+{
+	int file = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	struct counters before;
+	double began;
+	u32 page, word;
+
+	if (file < 0)
+		fail("what=open path=/proc/self/mem errno=%d", errno);
+	merge("reshare", MANY);
+	protect(PROT_READ);
+	let_run("unshare", 4);
+	before = count();
+	began = now();
+	for (page = 0; page < PAGES; page++) {
+		word = content(page, 0);
+		if (pwrite(file, &word, sizeof(word), (off_t)&data[page * WORDS]) != sizeof(word))
+			fail("what=force page=%u errno=%d", page, errno);
+	}
+	churn();
+	let_run("unshare", 4);
+	report(round, "unshare", began, &before, own_check());
+	protect(PROT_READ | PROT_WRITE);
+	close(file);
+}
+
 /*
  * Each page in turn is written at a word of its own.  A mapping that stayed
  * writable lets the guest write to the page that all others share.
@@ -516,7 +553,7 @@ static void mount_all(void)
 
 static void greet(void)
 {
-	char names[300] = "";
+	char names[300] = "", tdp_mmu[8] = "";
 	struct utsname name;
 	unsigned int i, used = 0;
 
@@ -526,8 +563,10 @@ static void greet(void)
 		used += snprintf(names + used, sizeof(names) - used, " %s=%s", probes[i].label,
 				 probes[i].used ? probes[i].used : "-");
 	}
-	say("start release=%s online=%ld pages=%u group=%u%s", name.release,
-	    sysconf(_SC_NPROCESSORS_ONLN), PAGES, GROUP, names);
+	read_text("/sys/module/kvm/parameters/tdp_mmu", tdp_mmu, sizeof(tdp_mmu));
+	say("start release=%s online=%ld pages=%u group=%u tdp_mmu=%s%s", name.release,
+	    sysconf(_SC_NPROCESSORS_ONLN), PAGES, GROUP,
+	    *tdp_mmu == 'Y' ? "1" : *tdp_mmu == 'N' ? "0" : "-", names);
 	if (sysconf(_SC_NPROCESSORS_ONLN) < (long)cpus)
 		fail("what=cpus wanted=%u", cpus);
 }
@@ -548,6 +587,8 @@ int main(void)
 		settle();
 		phase_merge(round);
 		phase_unmerge(round);
+		settle();
+		phase_unshare(round);
 		settle();
 		phase_directed(round);
 		phase_writes(round, "write-same", MODE_WRITE_SAME);
