@@ -17,6 +17,8 @@ from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
 
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
+# A time behind a blank: git takes it off (apply.c, diff_timestamp_len()), as it does a tab's.
+_TIME = re.compile(rb" +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [-+]\d\d:?\d\d)?$")
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _INDEX = re.compile(rb"index ([0-9a-f]{4,64})\.\.([0-9a-f]{4,64})(?: (\d{6}))?$")
 _START = re.compile(rb"diff -|Index: |---\s+\S|\+\+\+\s+\S|\*\*\* \S|@@ -|GIT binary patch")
@@ -220,7 +222,7 @@ class _Reader:
         elif text.startswith(b'"'):
             raise self.fail("a quoted path with more behind it")
         else:
-            name = _text(text.split(b"\t")[0].rstrip())
+            name = _text(_TIME.sub(b"", text.split(b"\t")[0]).rstrip())
             if name == "/dev/null":
                 self.at += 1
                 return ""

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from patchgen.cli import main
-from patchgen.model.outcome import UserError
+from patchgen.model.outcome import CheckFailed, UserError
 from patchgen.pipeline.am import am
 from patchgen.series.read.read import read_series
 from patchgen.verify.apply import apply_series
@@ -49,10 +49,6 @@ SMUGGLED = {
     "rename from alone": (b"diff --git a/mm/a.c b/mm/a.c\nrename from mm/b.c\n", "alone", False),
     "git's older words": (
         b"diff --git a/mm/a.c b/mm/a.c\nrename old mm/a.c\nrename new mm/e.c\n", "git would", True
-    ),
-    "a name with an epoch's time and a blank": (
-        b"--- a/mm/a.c 1970-01-01 00:00:00 +0000\n+++ b/mm/a.c 2020-01-01 00:00:00 +0000\n" + NEW,
-        "--- names", False,
     ),
     "a link's target, as text": (
         b"--- a/link\n+++ b/link\n@@ -1 +1 @@\n-mm/a.c\n\\ No newline at end of file\n"
@@ -113,6 +109,25 @@ def test_refused_and_nothing_touched(linked: Path, tmp_path: Path, name: str) ->
     plain_git(linked, "am", str(mail), status=None)
     took = plain_git(linked, "log", "-1", "--format=%s") == "x: y"
     assert took == git
+
+
+def test_an_epoch_time_makes_it_a_new_file(linked: Path, tmp_path: Path) -> None:
+    """Which git says by the time alone; the tree has the file."""
+    times = (
+        b"--- a/mm/a.c 1970-01-01 00:00:00 +0000\n",
+        b"--- a/mm/a.c\t1970-01-01 00:00:00 +0000\n",
+    )
+    for line in times:
+        mail = tmp_path / "x.patch"
+        mail.write_bytes(HEAD + line + b"+++ b/mm/a.c\t2020-01-01 00:00:00 +0000\n" + NEW)
+        before = contents(linked)
+        series = read_series(mail)
+        assert not apply_series(linked, series).ok
+        with pytest.raises(CheckFailed, match="does not apply"):
+            am(linked, series, None)
+        assert contents(linked) == before
+        plain_git(linked, "am", str(mail), status=128)
+        plain_git(linked, "am", "--abort")
 
 
 def test_the_report_lists_every_path(

@@ -72,6 +72,9 @@ TAKEN = {
     "seconds": headed("Date", "1700000000 -0330"),
     "an unknown zone": headed("Date", "Tue, 14 Nov 2023 22:13:20 -0000"),
     "no date": headed("Date", ""),
+    "times behind blanks": mail(
+        diff=DIFF.split("\n", 1)[1].replace("a.c\n", "a.c 2023-11-14 22:13:20.5 +0100\n")
+    ),
     "12 of 11": headed("Subject", "[PATCH 1/0] x: y"),
     "text and patch": multipart(),
     "text and text": multipart(patch="text/plain"),
