@@ -19,10 +19,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property
 from typing import NamedTuple, Protocol
 
-from patchgen.analysis.callbacks.effects import Effects, Summary, paired_counters
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.entries.flagged import Flagged, SectionFault, faults, flagged
+from patchgen.analysis.locks.counters import paired_counters
+from patchgen.analysis.locks.effects import Effects
+from patchgen.analysis.locks.source import Source
+from patchgen.analysis.locks.state import Summary
 from patchgen.kernel.api.features import ApiFeatures
 from patchgen.kernel.knowledge import names
 from patchgen.model.base import Place, Span, Value
@@ -119,10 +122,17 @@ class Context:
     def program(self) -> Program:
         """All functions of the facts, with calls resolved across files."""
         return Program(
-            (function for facts in self.facts.values() for function in facts.functions),
+            (function for facts in self.facts.values() for function in self._functions(facts)),
             (table for facts in self.facts.values() for table in facts.ops),
             self.whole,
         )
+
+    def _functions(self, facts: FileFacts) -> Iterator[Function]:
+        """A file's functions, with those of its callbacks that a macro defines."""
+        yield from facts.functions
+        defined = {function.name for function in facts.functions}
+        named = {entry.function for table in facts.ops for entry in table.entries}
+        yield from Source(self.read).made(facts.path, frozenset(named - defined - {""}))
 
     @cached_property
     def effects(self) -> Effects:
@@ -131,7 +141,7 @@ class Context:
         starts = reached((h.function for h in self.handlers(START)), 4)
         ends = reached((h.function for h in self.handlers(END)), 4)
         known = names("kvm", "members", "count") | names("kvm", "members", "active")
-        return Effects(self.program, paired_counters(starts, ends) | known)
+        return Effects(self.program, paired_counters(starts, ends) | known, Source(self.read))
 
     def tables(self, struct: str = NOTIFIER) -> Iterator[OpsTable]:
         """The operations tables of a struct, in the order of the files."""

@@ -6,8 +6,8 @@ from __future__ import annotations
 import time
 import tracemalloc
 
-from patchgen.analysis.callbacks.effects import Effects
 from patchgen.analysis.engine.program import Program
+from patchgen.analysis.locks.effects import Effects
 from patchgen.source.c.body import functions_in
 from tests.analysis.paths import function, traced
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from patchgen.analysis.callbacks.effects import Context, Effects, Summary, paired_counters
 from patchgen.analysis.engine.program import Program
+from patchgen.analysis.locks.counters import paired_counters
+from patchgen.analysis.locks.effects import Effects
+from patchgen.analysis.locks.state import Context, Summary
 from patchgen.analysis.values.value import show
 from patchgen.model.code import Function
 from patchgen.source.c.body import functions_in

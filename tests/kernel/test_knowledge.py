@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import patchgen.kernel.knowledge as knowledge
-from patchgen.analysis.locks.primitives import primitives
 from patchgen.analysis.values.subjects import is_pure
+from patchgen.kernel.locks import kinds, primitives
 from patchgen.source.c.text import call
 
 FILES = sorted(Path(knowledge.__file__).with_name("knowledge").glob("*.toml"))
@@ -26,12 +26,7 @@ def test_data_names_its_sources(path: Path) -> None:
 
 
 def test_no_primitive_stands_in_two_kinds() -> None:
-    listed = Counter(
-        name
-        for kind in knowledge.load("locks")["kind"]
-        for group in ("acquire", "release", "try_true", "try_zero")
-        for name in kind.get(group, ())
-    )
+    listed = Counter(name for kind in kinds().values() for name in kind.calls)
     assert [name for name, count in listed.items() if count > 1] == []
     assert set(listed) == set(primitives())
 

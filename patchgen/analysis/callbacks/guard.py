@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from patchgen.analysis.callbacks.effects import Exit, Summary
+from patchgen.analysis.locks.state import Exit, Summary
 
 NORMAL, INVERTED, LATE = "normal", "inverted", "late"
 

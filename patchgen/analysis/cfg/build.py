@@ -17,6 +17,7 @@ from patchgen.analysis.cfg.lower import Expressions
 from patchgen.analysis.values.subjects import Operand, constant_of
 from patchgen.analysis.values.value import Constant
 from patchgen.kernel.knowledge import load
+from patchgen.kernel.locks import ALWAYS, IF_TRUE, guards, primitives
 from patchgen.model.base import Span
 from patchgen.model.code import (
     Asm,
@@ -42,6 +43,7 @@ from patchgen.model.code import (
     Unknown,
     While,
 )
+from patchgen.source.c.placed import statement_of
 from patchgen.source.c.text import bare, name
 
 #: Python frames that the deepest statement tree may need; the parser stops at
@@ -145,7 +147,7 @@ class _Builder(Expressions):
 
     @staticmethod
     def _class(kind: str, args: tuple[Expr, ...], scope: Scope) -> Scope:
-        known = load("scopes")["class"].get(kind)
+        known = guards().get(kind)
         function = known[1] if known else f"class_{kind}_destructor"
         return _Release(scope, function, args, None)
 
@@ -236,15 +238,16 @@ class _Builder(Expressions):
     def _acquire(
         self, kind: str, args: tuple[Expr, ...], where: tuple[int, Span], held: int, missed: int
     ) -> int:
-        known = load("scopes")["class"].get(kind)
+        known = guards().get(kind)
         call = self.made_call(known[0] if known else f"class_{kind}_constructor", args, where)
         after = held
-        if held != missed and kind.endswith(("_try", "_intr", "_kill")):
+        when = primitives()[known[0]].when if known else ALWAYS
+        if held != missed and when != ALWAYS:
             fork = Node(FORK, held)
             condition = self.graph.subjects.condition(call)
-            fork.condition = condition._replace(negated=kind.endswith("_try"))
-            fork.event = self.make(events.BRANCH, call, where, polarity=kind.endswith("_try"))
-            failed = self.make(events.BRANCH, call, where, polarity=not kind.endswith("_try"))
+            fork.condition = condition._replace(negated=True)
+            fork.event = self.make(events.BRANCH, call, where, polarity=when == IF_TRUE)
+            failed = self.make(events.BRANCH, call, where, polarity=when != IF_TRUE)
             fork.no = (failed, missed)
             after = self.add(fork)
         return self.call(call, after)
@@ -381,7 +384,7 @@ class _Builder(Expressions):
         """A for_each: its plain-name arguments may be its cursors."""
         choice = self.choice(stmt.call, body, following)
         node = self.graph.nodes[choice]
-        node.kills = tuple(a for a in stmt.call.args[1:] if a.kind == "name")
+        node.loops = tuple(a for a in stmt.call.args[1:] if a.kind == "name")
         self.graph.nodes[head].next = choice
         return self._arguments(stmt.call, head)
 
@@ -402,7 +405,17 @@ class _Builder(Expressions):
         if not position or len(stmt.call.args) < 2:
             return body
         args = stmt.call.args[position + 1 : position + 2]
-        return self._acquire(stmt.call.args[1].name, args, where, body, following)
+        missed = following
+        if position == 2:  # scoped_cond_guard(class, what to do where it is missed, lock)
+            missed = self._block(self._action(stmt.call.args[2]), where, following)
+        return self._acquire(stmt.call.args[1].name, args, where, body, missed)
+
+    @staticmethod
+    def _action(argument: Expr) -> tuple[Stmt, ...]:
+        """A statement that is a macro's argument."""
+        if argument.kind in ("type", "unknown"):
+            return statement_of(argument.name, argument.span, argument.line)
+        return (ExprStmt(argument.span, argument.line, argument),)
 
     def _switch(self, stmt: Switch, following: int) -> int:
         saved, self.cases = self.cases, []

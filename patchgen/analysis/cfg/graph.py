@@ -12,27 +12,35 @@ from collections import Counter
 from typing import TypeAlias
 
 from patchgen.analysis.cfg.events import Event
-from patchgen.analysis.values.subjects import OPEN, Condition, Operand, Subjects, holder
+from patchgen.analysis.values.subjects import (
+    OPEN,
+    Condition,
+    Formula,
+    Operand,
+    Subject,
+    Subjects,
+    holder,
+)
 from patchgen.analysis.values.value import Constant, Known
 from patchgen.kernel.knowledge import names
 from patchgen.model.code import Expr, Function
-from patchgen.source.c.text import bare, subexpressions
+from patchgen.source.c.text import bare, every, root, subexpressions, text
 
 PASS, STEP, FORK, CHOICE, SWITCH, LEAVE, STOP = range(7)
 
 #: Subjects that are followed in one function; more are walked without memory.
 TRACKED_LIMIT = 2048
 
-#: ``subject = operand`` ("copy"), or ``subject`` is ``Known`` from now on.
-Setting: TypeAlias = tuple[int, Operand | Known | str]
+#: ``subject = operand``, or it is ``Known`` from now on, or what a formula gives.
+Setting: TypeAlias = tuple[int, Operand | Known | Formula]
 
 
 class Node:
     """One step: a pass-through, an event, a two-way fork, a switch or an end."""
 
     __slots__ = (
-        "cases", "condition", "event", "join", "kill", "kills", "live", "next", "no",
-        "result", "sets", "shape", "writes",
+        "aliased", "cases", "condition", "event", "head", "join", "keep", "keeps", "kill",
+        "kills", "live", "loops", "next", "no", "pointer", "result", "sets", "shape", "writes",
     )  # fmt: skip
 
     def __init__(self, shape: int, next_: int = -1) -> None:
@@ -45,7 +53,17 @@ class Node:
         self.kills: tuple[Expr, ...] = ()
         self.sets: tuple[Setting, ...] = ()
         self.result = -1
+        #: Subjects that change, and those that change if what is written is theirs, too.
         self.kill = 0
+        self.aliased = 0
+        #: The variable through which is written (``*p = x``), or -1.
+        self.pointer = -1
+        self.loops: tuple[Expr, ...] = ()
+        #: ``x |= M``: text of x, True, M's number; ``x &= ~M`` has False.
+        self.keeps: tuple[str, bool, Constant | None] | None = None
+        #: Facts on ``x & N`` that such a store leaves: all, and those that are (not) zero.
+        self.keep: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+        self.head = False
         self.live = -1
         self.join = False
         self.writes = False
@@ -63,7 +81,10 @@ class Node:
 class Graph:
     """A function's nodes, its subjects, and where it starts."""
 
-    __slots__ = ("bit_of", "entry", "function", "limits", "locals", "nodes", "subjects", "unknown")
+    __slots__ = (
+        "anew", "bit_of", "counted", "entry", "formulas", "function", "index", "limits", "locals",
+        "nodes", "pointers", "reads", "shared", "steps", "subjects", "unknown",
+    )  # fmt: skip
 
     def __init__(self, function: Function) -> None:
         self.function = function
@@ -74,6 +95,17 @@ class Graph:
         self.limits: tuple[str, ...] = ()
         self.unknown: tuple[Event, ...] = ()
         self.locals: set[str] = set()
+        self.index = Index(self)
+        #: By bit: how it follows from others, all that it rests on, bounds it is held against.
+        self.formulas: dict[int, Formula] = {}
+        self.reads: dict[int, int] = {}
+        self.steps: dict[int, tuple[int, ...]] = {}
+        #: By the bit of ``*p``: the one of ``p``.
+        self.pointers: dict[int, int] = {}
+        #: What other code may change, what it may change at any time, what is counted.
+        self.shared = 0
+        self.anew = 0
+        self.counted = 0
 
     def operand(self, expr: Expr) -> Operand:
         """The constant or the tracked bit that ``expr`` evaluates to."""
@@ -87,11 +119,14 @@ class Graph:
 def finish(graph: Graph) -> Graph:
     """Number the tracked subjects, and compute joins, kills and liveness."""
     order = _post_order(graph)
+    graph.index.prepare(_addressed(graph))
     _track(graph, order)
     entered = Counter(target for number in order for target in graph.nodes[number].targets())
     entered[graph.entry] += 1
     for number in order:
         graph.nodes[number].join = entered[number] > 1
+    _heads(graph, order)
+    _derive(graph)
     _kills(graph, order)
     _liveness(graph, order)
     return graph
@@ -106,12 +141,16 @@ def _track(graph: Graph, order: list[int]) -> None:
             asked[node.condition.subject] += 1
         for target, source in node.sets:
             written[target] += 1
-            if isinstance(source, Operand):
-                asked[source.subject] += 1
+            if not isinstance(source, Known):
+                asked.update(_leaves(source))
+        asked[node.pointer] += node.pointer >= 0
         if node.result >= 0:
             written[node.result] += 1
         if node.shape == LEAVE and node.event is not None and node.event.expr is not None:
             asked[graph.subjects.operand(node.event.expr).subject] += 1
+        if node.shape == STEP and node.event is not None and node.event.kind == "call":
+            asked.update(_pointers(graph, node.event.expr))
+    _ask_below(graph, asked)
     results = {node.result for node in graph.nodes}
     uses = {
         subject: asked[subject] + written[subject]
@@ -127,6 +166,101 @@ def _track(graph: Graph, order: list[int]) -> None:
     graph.bit_of = {subject: bit for bit, subject in enumerate(chosen)}
     for node in graph.nodes:
         _renumber(graph, node)
+
+
+def _leaves(source: Operand | Formula) -> list[int]:
+    """The subjects that a source of a value is made of."""
+    if isinstance(source, Operand):
+        return [source.subject] if source.subject >= 0 else []
+    return _leaves(source.left) + _leaves(source.right)
+
+
+def _pointers(graph: Graph, call: Expr | None) -> list[int]:
+    """Variables that a call gets as they are, of those that are set to addresses."""
+    if call is None or not graph.subjects.addresses:
+        return []
+    given = (bare(argument) for argument in call.args[1:])
+    return [graph.subjects.operand(one).subject for one in given if one.kind == "name"]
+
+
+def _ask_below(graph: Graph, asked: Counter[int]) -> None:
+    """What is asked for rests on what it is made of."""
+    pending = [subject for subject in asked if subject >= 0]
+    while pending:
+        known = graph.subjects.all[pending.pop()]
+        below = _leaves(known.formula) if known.formula is not None else []
+        below += [known.pointer] if known.pointer >= 0 else []
+        for leaf in below:
+            if leaf not in asked:
+                pending.append(leaf)
+            asked[leaf] += 1
+
+
+def _derive(graph: Graph) -> None:
+    """Formulas, pointers and properties of the tracked subjects, by bit."""
+    bits = graph.bit_of
+    for subject, bit in bits.items():
+        known = graph.subjects.all[subject]
+        if known.formula is not None:
+            graph.formulas[bit] = _numbered(known.formula, bits)
+        if known.pointer in bits:
+            graph.pointers[bit] = bits[known.pointer]
+        if graph.index.is_shared(known):
+            graph.shared |= 1 << bit
+            graph.anew |= (1 << bit) * known.anew
+    for bit in bits.values():
+        graph.reads[bit] = _read(graph, bit)
+    _bounds(graph)
+
+
+def _read(graph: Graph, bit: int) -> int:
+    mask, pending = 0, [bit]
+    while pending:
+        top = pending.pop()
+        if not mask >> top & 1:
+            mask |= 1 << top
+            pending += _leaves(graph.formulas[top]) if top in graph.formulas else []
+            pending += [graph.pointers[top]] if top in graph.pointers else []
+    return mask
+
+
+def _bounds(graph: Graph) -> None:
+    """The numbers that a subject is compared with: a loop's counter stops at one of them."""
+    found: dict[int, set[int]] = {}
+    for node in graph.nodes:
+        if node.condition is not None and isinstance(node.condition.constant, int):
+            found.setdefault(node.condition.subject, set()).add(node.condition.constant)
+        for constant, _, _ in node.cases:
+            if node.condition is not None and isinstance(constant, int):
+                found.setdefault(node.condition.subject, set()).add(constant)
+        for target, source in node.sets:
+            if isinstance(source, Known) and source.lo == source.hi:
+                found.setdefault(target, set()).add(source.lo)
+            if isinstance(source, Formula) and target in _leaves(source):
+                graph.counted |= 1 << target
+    for bit, numbers in found.items():
+        if bit < 0:
+            continue
+        steps = {number + by for number in numbers for by in (-1, 0, 1)}
+        graph.steps[bit] = tuple(sorted(steps))
+
+
+def _numbered(formula: Formula, bits: dict[int, int]) -> Formula:
+    def part(one: Operand | Formula) -> Operand | Formula:
+        if isinstance(one, Formula):
+            return _numbered(one, bits)
+        return Operand(bits.get(one.subject, -1)) if one.subject >= 0 else one
+
+    return Formula(formula.operator, part(formula.left), part(formula.right))
+
+
+def _heads(graph: Graph, order: list[int]) -> None:
+    """Mark the nodes that a loop comes back to."""
+    rank = {number: index for index, number in enumerate(order)}
+    for number in order:
+        for target in graph.nodes[number].targets():
+            if rank[target] >= rank[number]:
+                graph.nodes[target].head = True
 
 
 def _has_loop(graph: Graph, order: list[int]) -> bool:
@@ -148,8 +282,11 @@ def _renumber(graph: Graph, node: Node) -> None:
             continue
         if isinstance(source, Operand) and source.subject >= 0:
             source = Operand(bits.get(source.subject, -1))
+        elif isinstance(source, Formula):
+            source = _numbered(source, bits)
         sets.append((bits[target], source))
     node.sets = tuple(sets)
+    node.pointer = bits.get(node.pointer, -1)
 
 
 def _post_order(graph: Graph) -> list[int]:
@@ -171,49 +308,111 @@ def _post_order(graph: Graph) -> list[int]:
     return order
 
 
-class _Index:
+class Index:
     """Which tracked subjects mention a name, a member, or dereference."""
 
     def __init__(self, graph: Graph) -> None:
+        self.graph = graph
         self.names: dict[str, int] = {}
         self.fields: dict[str, list[tuple[str, int]]] = {}
         self.derefs = 0
-        self.locals = graph.locals
-        self.params = {param.name for param in graph.function.params}
+        self.params: dict[str, str] = {}
+        #: Subjects that some pointer may lead to besides those that other code may change.
+        self.escaped = 0
+        self._addressed: frozenset[str] = frozenset()
+
+    def fill(self) -> None:
+        """Look through the tracked subjects; their bits are given by now."""
+        graph = self.graph
         for subject, bit in graph.bit_of.items():
             known = graph.subjects.all[subject]
             mask = 1 << bit
             for mentioned in known.names:
                 self.names[mentioned] = self.names.get(mentioned, 0) | mask
+                if mentioned in self._addressed:
+                    self.escaped |= mask
             for owner, field in known.fields:
                 self.fields.setdefault(field, []).append((owner, mask))
             if known.derefs:
                 self.derefs |= mask
 
-    def changed(self, target: Expr) -> int:
-        """Subjects that an assignment to ``target`` may change."""
+    def prepare(self, addressed: frozenset[str]) -> None:
+        """``addressed`` are the variables whose address is taken."""
+        self.params = {param.name: param.type for param in self.graph.function.params}
+        self._addressed = addressed
+
+    def is_shared(self, subject: Subject) -> bool:
+        """Whether code besides this function may change what a subject reads.
+
+        Not where all of it is the function's own, or behind a parameter that points to
+        what is constant.
+        """
+        if any(self._is_shared(owner) for owner, _ in subject.fields):
+            return True
+        if any(name not in self.graph.locals and name not in self.params for name in subject.names):
+            return True
+        if subject.derefs or subject.calls:
+            pointers = (name for name in subject.names if "*" in self.params.get(name, ""))
+            return subject.derefs or not all(map(self._is_constant, pointers))
+        return False
+
+    def _is_shared(self, owner: str) -> bool:
+        return owner[:1] == "*" and not self._is_constant(owner[1:])
+
+    def _is_constant(self, pointer: str) -> bool:
+        return self.params.get(pointer, "").startswith("const ")
+
+    def changed(self, target: Expr) -> tuple[int, int]:
+        """Subjects that an assignment to ``target`` changes, and that it may change."""
         target = bare(target)
         if target.kind == "name":
-            return self.names.get(target.name, 0)
+            shared = target.name not in self.graph.locals and target.name not in self.params
+            # What it is the address of, where it is, may be a pointer's.
+            return self.names.get(target.name, 0), self.derefs if shared else 0
         if target.kind in ("member", "arrow"):
             owner = holder(target)
-            mask = 0
+            mask = maybe = 0
             for other, bit in self.fields.get(target.name, ()):
-                if self._may_be_same(owner, other):
+                if other == owner:
                     mask |= bit
-            return mask
+                elif self._may_be_same(owner, other):
+                    maybe |= bit
+            return mask, maybe | (self.derefs if owner[:1] == "*" else 0)
         if target.kind == "index":
-            return self.derefs | self.changed(target.args[0])
-        return self.derefs
+            mask, maybe = self.changed(target.args[0])
+            return mask | self.derefs, maybe
+        same = self._read_through(target)
+        return same, (self.derefs | self.escaped | self.graph.shared) & ~same
+
+    def _read_through(self, target: Expr) -> int:
+        """Subjects that read ``*p`` itself."""
+        found = self.graph.subjects.find(text(target))
+        bit = self.graph.bit_of.get(found, -1)
+        if bit < 0:
+            return 0
+        shown = self.graph.subjects.all[found].text
+        mask = 1 << bit
+        for subject, other in self.graph.bit_of.items():
+            if shown in self.graph.subjects.all[subject].text:
+                mask |= 1 << other
+        return mask
 
     def _may_be_same(self, one: str, two: str) -> bool:
         """Whether two holders may be one object; a parameter never points to a local."""
-        if one == two:
-            return True
         if one[:1] != "*" and two[:1] != "*":
             return False
         local, pointer = (two, one) if one[:1] == "*" else (one, two)
-        return pointer[1:] not in self.params or local not in self.locals
+        return pointer[1:] not in self.params or local not in self.graph.locals
+
+    def named(self, member: str) -> int:
+        """Subjects that a callee changes: by a member's name, or by a global variable's."""
+        mask = 0
+        for owner, bit in self.fields.get(member, ()):
+            if owner[:1] == "*" or owner not in self.graph.locals or owner in self._addressed:
+                mask |= bit
+        if member not in self.graph.locals and member not in self.params:
+            mask |= self.names.get(member, 0)
+        return mask
 
     def passed(self, call: Expr) -> int:
         """Subjects that may change because the call gets their address."""
@@ -221,19 +420,42 @@ class _Index:
         for argument in call.args[1:]:
             for part in subexpressions(argument):
                 if part.kind == "unary" and part.name == "&":
-                    mask |= self.changed(part.args[0])
+                    mask |= self.changed(part.args[0])[0]
         return mask
 
 
+def _addressed(graph: Graph) -> frozenset[str]:
+    """Variables whose address is taken, but for calls that only look."""
+    pure = names("evaluation", "pure", "functions")
+    found: set[str] = set()
+    pending = list(every(graph.function.body))
+    looked_at = {
+        id(part)
+        for call in pending
+        if call.kind == "call" and call.name in pure
+        for argument in call.args[1:]
+        for part in subexpressions(argument)
+    }
+    for part in pending:
+        if part.kind == "unary" and part.name == "&" and id(part) not in looked_at:
+            found.add(root(part.args[0]))
+    return frozenset(found)
+
+
 def _kills(graph: Graph, order: list[int]) -> None:
-    index = _Index(graph)
+    index = graph.index
+    index.fill()
     preserved = names("evaluation", "preserves", "functions") | names(
         "evaluation", "pure", "functions"
     )
     for number in order:
         node = graph.nodes[number]
         for target in node.kills:
-            node.kill |= index.changed(target)
+            mask, maybe = index.changed(target)
+            node.kill |= mask
+            node.aliased |= maybe
+        for target in node.loops:
+            node.aliased |= index.changed(target)[0]
         event = node.event
         if event is not None and event.kind == "call" and event.expr is not None:
             if event.expr.name not in preserved:
@@ -242,16 +464,43 @@ def _kills(graph: Graph, order: list[int]) -> None:
                 node.kill |= 1 << node.result
         for bit, _ in node.sets:
             node.kill |= 1 << bit
-        node.writes = bool(node.kill or node.sets)
+        if node.keeps is not None:
+            node.keep = _kept(graph, *node.keeps)
+        node.aliased &= ~node.kill
+        node.writes = bool(node.kill or node.sets or node.aliased)
+
+
+def _kept(
+    graph: Graph, left: str, sets: bool, mask: Constant | None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Facts on bits of ``left`` that setting (or clearing) other ones cannot change.
+
+    All of those on other bits, and those on any bits that are set (or clear) already.
+    Flags with two names are taken to be two.
+    """
+    always: list[int] = []
+    same: list[int] = []
+    for subject, bit in graph.bit_of.items():
+        known = graph.subjects.all[subject]
+        if known.formula is None or known.formula.operator != "&":
+            continue
+        if not known.text.startswith(f"{left} & "):
+            continue
+        other = known.formula.right.constant if isinstance(known.formula.right, Operand) else None
+        named = isinstance(other, str) and isinstance(mask, str) and other != mask
+        if named or (isinstance(other, int) and isinstance(mask, int) and not other & mask):
+            always.append(bit)
+        elif other is not None:
+            same.append(bit)
+    return tuple(always), tuple(same)
 
 
 def _decided(graph: Graph) -> int:
-    """Variables that are set to constants: a callee may ask for them."""
+    """Variables that are set to what may be known: a callee may ask for them."""
     mask = 0
     for node in graph.nodes:
-        for bit, source in node.sets:
-            if isinstance(source, Known):
-                mask |= 1 << bit
+        for bit, _ in node.sets:
+            mask |= 1 << bit
     return mask
 
 
@@ -260,7 +509,7 @@ def _passed(graph: Graph, call: Expr, decided: int) -> int:
     for argument in call.args[1:]:
         if bare(argument).kind == "name":
             subject = graph.operand(argument).subject
-            mask |= 1 << subject if subject >= 0 else 0
+            mask |= graph.reads[subject] if subject >= 0 else 0
     return mask & decided
 
 
@@ -269,15 +518,17 @@ def _needs(graph: Graph, node: Node, decided: int) -> int:
     if decided and node.event is not None and node.event.kind == "call" and node.event.expr:
         mask |= _passed(graph, node.event.expr, decided)
     if node.condition is not None and node.condition.subject >= 0:
-        mask |= 1 << node.condition.subject
-    for target, source in node.sets:
-        if isinstance(source, Operand) and source.subject >= 0:
-            mask |= 1 << source.subject
-        elif isinstance(source, str):
-            mask |= 1 << target
+        mask |= graph.reads[node.condition.subject]
+    for _, source in node.sets:
+        if not isinstance(source, Known):
+            for leaf in _leaves(source):
+                mask |= graph.reads.get(leaf, 0)
+    mask |= 1 << node.pointer if node.pointer >= 0 else 0
+    for bit in (*node.keep[0], *node.keep[1]):
+        mask |= graph.reads[bit]
     if node.shape == LEAVE and node.event is not None and node.event.expr is not None:
         subject = graph.operand(node.event.expr).subject
-        mask |= 1 << subject if subject >= 0 else 0
+        mask |= graph.reads[subject] if subject >= 0 else 0
     return mask
 
 

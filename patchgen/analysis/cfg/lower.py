@@ -12,7 +12,15 @@ from collections.abc import Callable
 from patchgen.analysis.cfg import events
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.cfg.graph import CHOICE, FORK, PASS, STEP, STOP, Graph, Node, Setting
-from patchgen.analysis.values.subjects import OPEN, Condition, Operand, condition_argument, is_pure
+from patchgen.analysis.values.subjects import (
+    OPEN,
+    Condition,
+    Formula,
+    Operand,
+    condition_argument,
+    constant_of,
+    is_pure,
+)
 from patchgen.analysis.values.value import NONZERO, ZERO, Known
 from patchgen.analysis.values.value import constant as value_of
 from patchgen.kernel.knowledge import load, names
@@ -94,6 +102,8 @@ class Expressions:
         known = self.graph.subjects.operand(expr).constant
         if isinstance(known, int):
             return yes if known else no
+        if isinstance(known, str) and known.startswith("&"):
+            return self.events(expr, yes)
         return self.events(expr, self._fork(expr, yes, no))
 
     def _conditional(self, expr: Expr, yes: int, no: int) -> int:
@@ -106,7 +116,7 @@ class Expressions:
     def _fork(self, expr: Expr, yes: int, no: int) -> int:
         shape = FORK
         node = Node(shape, yes)
-        node.condition = self.graph.subjects.condition(expr)
+        node.condition = self.graph.subjects.condition(_stepped(expr))
         node.event = self.make(events.BRANCH, expr, expr)
         node.no = (self.make(events.BRANCH, expr, expr, polarity=False), no)
         return self.add(node)
@@ -139,7 +149,7 @@ class Expressions:
         if self._is_boolean(stripped, boolean):
             no = sink(Operand(constant=0))
             return self.condition(stripped, sink(Operand(constant=1)), no)
-        return self.events(expr, sink(self.graph.subjects.operand(expr)))
+        return self.events(expr, sink(self.graph.subjects.operand(_stepped(expr))))
 
     def _is_boolean(self, expr: Expr, wanted: bool) -> bool:
         if expr.kind == "unary" and expr.name == "!":
@@ -158,7 +168,7 @@ class Expressions:
 
         def store(operand: Operand) -> int:
             node = self.step(self.make(events.ASSIGN, expr, expr), following)
-            node.kills = (left,)
+            self._stores(node, left)
             node.sets = self._effects(expr.name, left, operand)
             return self.target(left, self.last)
 
@@ -175,7 +185,13 @@ class Expressions:
             return ()
         if operator == "=":
             return ((target, self._fixed(operand)),) if operand != OPEN else ()
-        return ()
+        return ((target, Formula(operator[:-1], Operand(target), operand)),)
+
+    def _stores(self, node: Node, left: Expr) -> None:
+        """The store to ``left``, and the pointer that it goes through."""
+        node.kills = (left,)
+        if left.kind == "unary" and left.name == "*" and bare(left.args[0]).kind == "name":
+            node.pointer = self.graph.subjects.operand(left.args[0]).subject
 
     @staticmethod
     def _fixed(operand: Operand) -> Operand | Known:
@@ -188,16 +204,15 @@ class Expressions:
         if expr.name == "&=":
             mask = right.args[0] if right.kind == "unary" and right.name == "~" else None
         node = self.step(self.make(events.ASSIGN, expr, expr), following)
-        node.kills = (left,)
+        self._stores(node, left)
+        node.sets = self._effects(expr.name, left, self.graph.subjects.operand(right))
+        if is_pure(left):
+            node.keeps = (text(left), expr.name == "|=", constant_of(mask) if mask else None)
         if mask is not None and is_pure(left) and is_pure(mask):
             test = Expr("binary", "&", (left, mask), expr.span, expr.line)
             subjects = self.graph.subjects
             known = ZERO if expr.name == "&=" else NONZERO
-            node.sets = ((subjects.operand(test).subject, known),)
-            # x |= M keeps x non-zero where M is a constant bit.
-            constant = subjects.operand(mask).constant
-            if expr.name == "|=" and constant is not None and constant != 0:
-                node.sets += ((subjects.operand(left).subject, NONZERO),)
+            node.sets += ((subjects.operand(test).subject, known),)
         return self.events(right, self.target(left, self.last))
 
     # -- events -----------------------------------------------------------
@@ -271,10 +286,11 @@ class Expressions:
     def _count(self, expr: Expr, following: int) -> int:
         left = bare(expr.args[0])
         node = self.step(self.make(events.ASSIGN, expr, expr), following)
-        node.kills = (left,)
+        self._stores(node, left)
         subject = self.graph.subjects.operand(left).subject if is_pure(left) else -1
         if subject >= 0:
-            node.sets = ((subject, expr.name),)
+            by = Operand(constant=_STEPS[expr.name])
+            node.sets = ((subject, Formula("+", Operand(subject), by)),)
         return self.target(left, self.last)
 
     def call(self, expr: Expr, following: int) -> int:
@@ -332,6 +348,20 @@ class Expressions:
         line, span = where
         callee = Expr("name", function, (), span, line)
         return Expr("call", function, (callee, *args), span, line)
+
+
+def _stepped(expr: Expr) -> Expr:
+    """``expr`` as it reads once the ``x++`` in it are done: ``x - 1``."""
+    expr = bare(expr)
+    if expr.kind == "postfix" and is_pure(expr.args[0]):
+        one = Expr("const", "1", (), expr.span, expr.line)
+        back = "-" if expr.name == "++" else "+"
+        return Expr("binary", back, (expr.args[0], one), expr.span, expr.line)
+    if expr.kind == "binary" and expr.name in _COMPARISONS:
+        args = tuple(map(_stepped, expr.args))
+        if args != expr.args:
+            return Expr("binary", expr.name, args, expr.span, expr.line)
+    return expr
 
 
 def shown(expr: Expr) -> str:

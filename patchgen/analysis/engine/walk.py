@@ -34,9 +34,23 @@ import msgspec
 from patchgen.analysis.cfg.build import build
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.cfg.graph import CHOICE, FORK, LEAVE, PASS, STEP, SWITCH, Graph, Node
+from patchgen.analysis.engine.known import (
+    Facts,
+    addressed,
+    evaluate,
+    fact_of,
+    join,
+    kill,
+    learn,
+    lookup,
+    pointee,
+    prune,
+    soften,
+    value_of,
+)
 from patchgen.analysis.values import value as values
-from patchgen.analysis.values.subjects import Operand
-from patchgen.analysis.values.value import ANY, FAR, NONZERO, Known
+from patchgen.analysis.values.subjects import Formula, Operand
+from patchgen.analysis.values.value import ANY, NONZERO, Constant, Known
 from patchgen.model.code import Expr, Function
 from patchgen.model.findings import Step
 from patchgen.source.c.text import text
@@ -49,11 +63,18 @@ DEFAULT_LIMIT = 200_000
 #: Sets of facts that may meet at one place in one state of the checker.
 CROWD = 200
 
-#: Facts of one path: (tracked bit, what is known), in the order of the bits.
-Facts: TypeAlias = tuple[tuple[int, Known], ...]
+#: Rounds of a loop that are followed with what a counter is exactly.
+ROUNDS = 3
 
 #: A path: (earlier path, event, steps inside a callee), or None at the start.
 Path: TypeAlias = "tuple[Any, Event, tuple[Step, ...]] | None"
+
+
+class Clobber(msgspec.Struct, frozen=True):
+    """What a call may do to memory: it lets others change it, or sets members itself."""
+
+    shared: bool
+    members: frozenset[str] = frozenset()
 
 
 class Outcome(msgspec.Struct, Generic[S], frozen=True):
@@ -66,6 +87,8 @@ class Outcome(msgspec.Struct, Generic[S], frozen=True):
     state: S
     value: Known | None = None
     steps: tuple[Step, ...] = ()
+    #: What holds afterwards, by the text of a subject.
+    facts: tuple[tuple[str, Known], ...] = ()
 
 
 class Here:
@@ -95,13 +118,22 @@ class Here:
         """What is known of an operand."""
         if operand.constant is not None:
             return values.constant(operand.constant)
-        return _lookup(self._facts, operand.subject)
+        return lookup(self._graph, self._facts, operand.subject)
+
+    def is_soft(self, bit: int) -> bool:
+        """Whether other code may have changed what a tracked subject reads."""
+        fact = fact_of(self._facts, bit)
+        return fact is not None and fact[2]
+
+    def address(self, pointer: Expr) -> Expr | None:
+        """What the address that a variable holds is of (``&x``), if that is known."""
+        return self._graph.subjects.addresses.get(self.value(pointer).symbol)
 
     def truth(self, condition: str) -> bool | None:
         """Whether the expression with this canonical text is non-zero, if known."""
         subject = self._graph.subjects.find(condition)
         bit = self._graph.bit_of.get(subject, -1)
-        return values.truth(_lookup(self._facts, bit))
+        return values.truth(lookup(self._graph, self._facts, bit))
 
     def events(self) -> tuple[Event, ...]:
         """The recorded events of the path, oldest first."""
@@ -144,9 +176,20 @@ class Checker(Generic[S]):
     kinds: frozenset[str] = frozenset({"call", "assign", "decl", "deref", "branch", "return",
                                        "asm", "unknown"})  # fmt: skip
 
+    #: Whether memory that other code may change is taken to change; see :meth:`clobbers`.
+    strict = False
+
     def initial(self, function: Function) -> S:
         """The state on entry."""
         raise NotImplementedError
+
+    def clobbers(self, event: Event) -> Clobber:
+        """What a call may change, for one that is ``strict``; asked once a node."""
+        return Clobber(True)
+
+    def doubtful(self, state: S, event: Event) -> S:
+        """The state where a path goes on only if memory that others may write has changed."""
+        return state
 
     def watches(self, event: Event) -> bool:
         """Whether the checker wants this event (of a wanted kind)."""
@@ -228,8 +271,16 @@ class _Walk(Generic[S]):
         self.wanted: dict[int, bool] = {}
         self.unknown: dict[int, Event] = {}
         self.met: dict[tuple[int, S], int] = {}
+        self.wide: dict[tuple[int, S, Facts], tuple[int, Facts]] = {}
+        self.clobbered: dict[int, tuple[int, int]] = {}
         self.blurred = ""
         self.kept = self._kept()
+        self.strict = checker.strict
+        #: Branches that were taken, and that only memory that changed would take.
+        self.taken: set[tuple[int, bool]] = set()
+        self.refused: set[tuple[int, bool]] = set()
+        #: Branches that may be taken although a soft fact speaks against them; True: are doubtful.
+        self.allowed: dict[tuple[int, bool], bool] = {}
 
     def _kept(self) -> int:
         mask = 0
@@ -240,27 +291,34 @@ class _Walk(Generic[S]):
         return mask
 
     def run(self, state: S) -> WalkResult:
-        nodes, queue, seen = self.graph.nodes, self.queue, self.seen
+        steps, bounded = self._round(state, 0)
+        if self.strict and self.refused and not bounded:
+            # A branch that nothing but a change takes is there for one; others may be.
+            self.allowed = {edge: edge in self.taken for edge in self.refused}
+            self.seen.clear()
+            self.met.clear()
+            self.wide.clear()
+            steps, bounded = self._round(state, steps)
+        return self._result(steps, bounded)
+
+    def _round(self, state: S, steps: int) -> tuple[int, str]:
+        """One walk over all paths: steps so far, and where it gave up."""
+        nodes, queue = self.graph.nodes, self.queue
         queue.append((self.graph.entry, state, (), None))
-        steps, limit = 0, self.limit
+        limit = self.limit
         while queue:
             number, state, facts, path = queue.popleft()
             while True:
                 steps += 1
                 if steps > limit:
-                    return self._result(steps, self._gave_up(nodes[number], path))
+                    queue.clear()
+                    return steps, self._gave_up(nodes[number], path)
                 node = nodes[number]
                 if node.join:
-                    facts = _prune(facts, node.live | self.kept)
-                    key = (number, state, facts)
-                    if key in seen:
+                    known = self._met(node, number, state, facts)
+                    if known is None:
                         break
-                    if facts and self._crowded(number, state):
-                        facts = ()
-                        key = (number, state, facts)
-                        if key in seen:
-                            break
-                    seen.add(key)
+                    facts = known
                 shape = node.shape
                 if shape == PASS:
                     number = node.next
@@ -285,7 +343,54 @@ class _Walk(Generic[S]):
                     queue.extend(after)
                     break
                 number, state, facts, path = after[0]
-        return self._result(steps, "")
+        return steps, ""
+
+    def _met(self, node: Node, number: int, state: S, facts: Facts) -> Facts | None:
+        """The facts with which a path goes on where paths meet; None: one did already."""
+        facts = prune(facts, node.live | self.kept)
+        if node.head and self.graph.counted:
+            facts = self._widened(number, state, facts)
+        key = (number, state, facts)
+        if key in self.seen:
+            return None
+        if facts and self._crowded(number, state):
+            facts = ()
+            key = (number, state, facts)
+            if key in self.seen:
+                return None
+        self.seen.add(key)
+        return facts
+
+    def _widened(self, number: int, state: S, facts: Facts) -> Facts:
+        """Facts at a loop's head, with counters as ranges after some rounds."""
+        counted = self.graph.counted
+        moving = tuple(fact for fact in facts if fact[0] & counted)
+        if not moving:
+            return facts
+        rest = tuple((m, ANY, s) if m & counted else (m, k, s) for m, k, s in facts)
+        key = (number, state, rest)
+        rounds, before = self.wide.get(key, (0, moving))
+        if rounds >= ROUNDS:
+            moving = tuple(
+                (new[0], values.widened(old[1], new[1], self._steps(new[0])), new[2])
+                for old, new in zip(before, moving, strict=True)
+            )
+        elif rounds:
+            moving_hull = tuple(
+                (new[0], _hull(old[1], new[1]), new[2])
+                for old, new in zip(before, moving, strict=True)
+            )
+            self.wide[key] = (rounds + 1, moving_hull)
+            return facts
+        self.wide[key] = (rounds + 1, moving)
+        return tuple(sorted((*(f for f in facts if not f[0] & counted), *moving)))
+
+    def _steps(self, mask: int) -> tuple[int, ...]:
+        found: tuple[int, ...] = ()
+        for bit, steps in self.graph.steps.items():
+            if mask >> bit & 1:
+                found += steps
+        return tuple(sorted(found))
 
     def _crowded(self, number: int, state: S) -> bool:
         """Whether so many sets of facts met here that they are forgotten from now on."""
@@ -322,22 +427,20 @@ class _Walk(Generic[S]):
 
     def _tell(
         self, state: S, event: Event, facts: Facts, path: Path
-    ) -> tuple[tuple[S, Known | None, Path], ...]:
-        """The checker's answer to an event: state, the call's value, the path."""
+    ) -> tuple[tuple[Outcome[S], Path], ...]:
+        """The checker's answers to an event, and the path with each."""
         here = self.here
         here._facts, here._path = facts, path
         answer = self.checker.event(state, event, here)
-        answers = answer if type(answer) is tuple else (answer,)
-        told: list[tuple[S, Known | None, Path]] = []
+        answers: tuple[S | Outcome[S], ...]
+        answers = answer if isinstance(answer, tuple) else (answer,)
+        told: list[tuple[Outcome[S], Path]] = []
         for one in answers:
-            if isinstance(one, Outcome):
-                after, value, steps = one.state, one.value, one.steps
+            outcome: Outcome[S] = one if isinstance(one, Outcome) else Outcome(one)
+            if outcome.steps or (event.kind != "branch" and outcome.state != state):
+                told.append((outcome, (path, event, outcome.steps)))
             else:
-                after, value, steps = one, None, ()
-            if steps or (event.kind != "branch" and after != state):
-                told.append((after, value, (path, event, steps)))
-            else:
-                told.append((after, value, path))
+                told.append((outcome, path))
         return tuple(told)
 
     def _step(
@@ -345,35 +448,99 @@ class _Walk(Generic[S]):
     ) -> list[tuple[int, S, Facts, Path]]:
         event = node.event
         if event is None or not self._wants(event, number):
-            return [(node.next, state, self._effects(node, facts, None), path)]
-        after = []
-        for told, value, way in self._tell(state, event, facts, path):
-            after.append((node.next, told, self._effects(node, facts, value), way))
+            return [(node.next, state, self._effects(node, number, facts, None), path)]
+        after: list[tuple[int, S, Facts, Path]] = []
+        for told, way in self._tell(state, event, facts, path):
+            known = self._effects(node, number, facts, told)
+            after.append((node.next, told.state, known, way))
         return after
 
-    def _effects(self, node: Node, facts: Facts, result: Known | None) -> Facts:
-        if not node.writes and result is None:
+    def _effects(self, node: Node, number: int, facts: Facts, told: Outcome[S] | None) -> Facts:
+        """Facts after the node's own stores, and what a call may have changed."""
+        result = told.value if told is not None else None
+        call = self.strict and node.event is not None and node.event.kind == "call"
+        if not node.writes and result is None and not call:
             return facts
-        fresh = []
-        for target, source in node.sets:
-            known = self._source(target, source, facts)
-            if known is not ANY:
-                fresh.append((target, known))
+        fresh = [(target, self._source(source, facts), source) for target, source in node.sets]
+        killed = node.kill
+        unchanged = self._unchanged(node, facts)
+        aliased = node.aliased
+        through = -1
+        if node.pointer >= 0:
+            through = addressed(self.graph, lookup(self.graph, facts, node.pointer))
+            if through >= 0:
+                killed |= 1 << through | self._reading(through)
+                aliased = 0
+        if call and self.clobbered.get(number, (1, 1)) != (0, 0):
+            hard, soft = self._clobbered(node, number)
+            killed |= hard
+            aliased |= soft
+        known = kill(facts, killed) if self.strict else kill(facts, killed | aliased)
+        if self.strict and aliased:
+            known = soften(known, aliased)
+        for bit, value in unchanged:
+            known = learn(known, bit, value)
+        for target, value, source in fresh:
+            known = self._set(known, target, value, source, killed)
+            if through >= 0 and target != through:
+                known = self._set(known, through, value, source, killed)
         if result is not None and node.result >= 0:
-            fresh.append((node.result, result))
-        kill = node.kill
-        kept = [fact for fact in facts if not kill >> fact[0] & 1]
-        if fresh:
-            kept.extend(fresh)
-            kept.sort(key=_bit)
-        return tuple(kept)
+            known = learn(known, node.result, result)
+        if told is not None:
+            for shown, value in told.facts:
+                bit = self.graph.bit_of.get(self.graph.subjects.find(shown), -1)
+                known = learn(kill(known, 1 << bit), bit, value) if bit >= 0 else known
+        return known
 
-    def _source(self, target: int, source: Operand | Known | str, facts: Facts) -> Known:
+    def _reading(self, bit: int) -> int:
+        """What is computed from a subject."""
+        reads = self.graph.reads
+        return sum(1 << other for other in reads if other != bit and reads[other] >> bit & 1)
+
+    def _unchanged(self, node: Node, facts: Facts) -> list[tuple[int, Known]]:
+        """What is known of bits of a variable that a store to other bits of it leaves."""
+        if node.keeps is None:
+            return []
+        always, same = node.keep
+        sets = node.keeps[1]
+        found = []
+        for bit in (*always, *same):
+            known = lookup(self.graph, facts, bit)
+            if known != ANY and (bit in always or values.truth(known) is sets):
+                found.append((bit, known))
+        return found
+
+    def _clobbered(self, node: Node, number: int) -> tuple[int, int]:
+        """Subjects that a call changes, and that it lets other code change."""
+        found = self.clobbered.get(number)
+        if found is None:
+            assert node.event is not None
+            clobber = self.checker.clobbers(node.event)
+            index = self.graph.index
+            hard = 0
+            for member in clobber.members:
+                hard |= index.named(member)
+            soft = (self.graph.shared | index.escaped) if clobber.shared else 0
+            found = self.clobbered[number] = (hard, soft & ~hard)
+        return found
+
+    def _source(self, source: Operand | Known | Formula, facts: Facts) -> Known:
         if isinstance(source, Known):
             return source
         if isinstance(source, Operand):
-            return _lookup(facts, source.subject)
-        return _counted(_lookup(facts, target), source)
+            return value_of(self.graph, facts, source)
+        return evaluate(self.graph, facts, source)
+
+    def _set(self, facts: Facts, target: int, known: Known, source: object, killed: int) -> Facts:
+        """Facts after a subject was set to a source's value, which it equals from now on."""
+        facts = kill(facts, 1 << target)
+        if not isinstance(source, Operand) or source.subject in (-1, target):
+            return learn(facts, target, known)
+        joined = None if killed >> source.subject & 1 else join(facts, source.subject, target)
+        fact = fact_of(joined, target) if joined is not None else None
+        if joined is None or fact is None:
+            return learn(facts, target, known)
+        return learn(joined, target, known, fact[2]) if fact[1] == ANY else joined
 
     def _fork(
         self, node: Node, number: int, state: S, facts: Facts, path: Path
@@ -381,17 +548,72 @@ class _Walk(Generic[S]):
         condition = node.condition
         assert condition is not None and node.event is not None and node.no is not None
         bit, operator, constant, negated = condition
-        before = _lookup(facts, bit)
+        before = lookup(self.graph, facts, bit)
         after: list[tuple[int, S, Facts, Path]] = []
         for event, target in ((node.event, node.next), node.no):
-            narrowed = values.refine(before, operator, constant, event.polarity != negated)
-            if narrowed is None:
+            holds = event.polarity != negated
+            narrowed = values.refine(before, operator, constant, holds)
+            known: Facts | None = None
+            if narrowed is not None:
+                known = self._narrowed(facts, bit, before, narrowed)
+            edge = (number, event.polarity)
+            if known is not None:
+                if self.strict:
+                    self.taken.add(edge)
+                self._branch(after, event, number, target, state, known, path)
                 continue
-            known = facts
-            if bit >= 0 and narrowed != before:
-                known = _with(facts, bit, narrowed)
-            self._branch(after, event, number, target, state, known, path)
+            if not self.strict:
+                continue
+            changed = self._if_changed(facts, bit, (operator, constant, holds))
+            if changed is None:
+                continue
+            self.refused.add(edge)
+            if edge in self.allowed:
+                doubtful = self.allowed[edge]
+                told = self.checker.doubtful(state, event) if doubtful else state
+                self._branch(after, event, number, target, told, changed, path)
         return after
+
+    def _narrowed(self, facts: Facts, bit: int, before: Known, narrowed: Known) -> Facts | None:
+        """Facts with the outcome of a comparison, for what it is computed from as well."""
+        if bit < 0:
+            return facts
+        soft = bool(self.strict and self.graph.anew >> bit & 1)
+        fact = fact_of(facts, bit)
+        known = facts
+        if narrowed != before or (fact is not None and fact[2]) or fact is None:
+            known = learn(facts, bit, narrowed, soft)
+        other = pointee(self.graph, facts, bit)
+        if other >= 0:
+            known = learn(known, other, narrowed)
+        formula = self.graph.formulas.get(bit)
+        if formula is None or not isinstance(formula.left, Operand):
+            return known
+        left, right = formula.left, formula.right
+        if formula.operator == "==" and isinstance(right, Operand) and values.truth(narrowed):
+            return join(known, left.subject, right.subject)
+        moves = formula.operator in ("+", "-") and left.subject >= 0
+        if moves and isinstance(right, Operand) and isinstance(right.constant, int):
+            by = -right.constant if formula.operator == "+" else right.constant
+            moved = values.combine("+", narrowed, Known(by, by))
+            met = values.meet(lookup(self.graph, known, left.subject), moved)
+            return None if met is None else learn(known, left.subject, met)
+        return known
+
+    def _if_changed(self, facts: Facts, bit: int, test: tuple[str, Constant, bool]) -> Facts | None:
+        """Facts where what a subject reads has changed, so that a test comes out that way.
+
+        None where no other code may have changed it since it was known.
+        """
+        soft = 0
+        for mask, _, is_soft in facts:
+            if is_soft and mask & self.graph.reads.get(bit, 0):
+                soft |= mask
+        if not soft:
+            return None
+        left = kill(facts, soft)
+        narrowed = values.refine(lookup(self.graph, left, bit), *test)
+        return None if narrowed is None else learn(left, bit, narrowed)
 
     def _branch(
         self,
@@ -406,15 +628,15 @@ class _Walk(Generic[S]):
         if not self._wants(event, number):
             after.append((target, state, facts, (path, event, ())))
             return
-        for told, _, way in self._tell(state, event, facts, path):
-            after.append((target, told, facts, (way, event, ())))
+        for told, way in self._tell(state, event, facts, path):
+            after.append((target, told.state, facts, (way, event, ())))
 
     def _choice(
         self, node: Node, number: int, state: S, facts: Facts, path: Path
     ) -> list[tuple[int, S, Facts, Path]]:
         assert node.event is not None and node.no is not None
         after: list[tuple[int, S, Facts, Path]] = []
-        known = self._effects(node, facts, None)
+        known = self._effects(node, number, facts, None)
         self._branch(after, node.event, number, node.next, state, known, path)
         self._branch(after, node.no[0], number, node.no[1], state, known, path)
         return after
@@ -424,23 +646,20 @@ class _Walk(Generic[S]):
     ) -> list[tuple[int, S, Facts, Path]]:
         assert node.condition is not None
         bit = node.condition.subject
-        rest: Known | None = _lookup(facts, bit)
+        rest: Known | None = lookup(self.graph, facts, bit)
         after: list[tuple[int, S, Facts, Path]] = []
         for constant, event, target in node.cases:
             if rest is None:
                 break
             taken: Known | None = rest
-            if constant:
+            if constant or constant == 0:
                 taken = values.refine(rest, "==", constant, True)
                 rest = values.refine(rest, "==", constant, False)
-            elif constant == 0:
-                taken = values.refine(rest, "==", 0, True)
-                rest = values.refine(rest, "==", 0, False)
             if taken is None:
                 continue
             known = facts
             if bit >= 0 and taken != ANY:
-                known = _with(facts, bit, taken)
+                known = self._narrowed(facts, bit, ANY, taken) or facts
             self._branch(after, event, -1 - event.node * 2 - event.polarity, target, state,
                          known, path)  # fmt: skip
         return after
@@ -448,46 +667,18 @@ class _Walk(Generic[S]):
     def _leave(self, node: Node, number: int, state: S, facts: Facts, path: Path) -> None:
         event = node.event
         assert event is not None
-        told: tuple[tuple[S, Known | None, Path], ...] = ((state, None, path),)
+        told: tuple[tuple[S, Path], ...] = ((state, path),)
         if self._wants(event, number):
-            told = self._tell(state, event, facts, path)
-        for after, _, way in told:
+            told = tuple((one.state, way) for one, way in self._tell(state, event, facts, path))
+        for after, way in told:
             self.here._facts, self.here._path = facts, way
             self.checker.at_exit(after, event, self.here)
 
 
-def _bit(fact: tuple[int, Known]) -> int:
-    return fact[0]
-
-
-def _lookup(facts: Facts, bit: int) -> Known:
-    for number, known in facts:
-        if number == bit:
-            return known
-    return ANY
-
-
-def _with(facts: Facts, bit: int, known: Known) -> Facts:
-    kept = [fact for fact in facts if fact[0] != bit]
-    kept.append((bit, known))
-    kept.sort(key=_bit)
-    return tuple(kept)
-
-
-def _prune(facts: Facts, live: int) -> Facts:
-    for bit, _ in facts:
-        if not live >> bit & 1:
-            return tuple(fact for fact in facts if live >> fact[0] & 1)
-    return facts
-
-
-def _counted(known: Known, operator: str) -> Known:
-    """After ``++`` or ``--``: the sign at most, so that loops converge."""
-    if known.lo >= 0 and operator == "++":
-        return Known(1, FAR)
-    if known.lo > 0 and operator == "--":
-        return Known(0, FAR)
-    return ANY
+def _hull(one: Known, two: Known) -> Known:
+    """A value that has both."""
+    symbol = one.symbol if one.symbol == two.symbol else ""
+    return Known(min(one.lo, two.lo), max(one.hi, two.hi), symbol, one.not_ & two.not_)
 
 
 Visit: TypeAlias = Callable[[Event, Here], None]

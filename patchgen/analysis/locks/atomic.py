@@ -14,7 +14,7 @@ from functools import cache
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.engine.walk import Here
-from patchgen.analysis.locks.primitives import ALWAYS, IF_TRUE, lock_of, primitives
+from patchgen.analysis.locks.calls import lock_of
 from patchgen.analysis.sections.calls import root_of
 from patchgen.analysis.sections.paths import Observer
 from patchgen.analysis.sections.sites import START, initialisers, role
@@ -22,6 +22,7 @@ from patchgen.analysis.sections.state import Range
 from patchgen.analysis.sections.walk import Ranges
 from patchgen.analysis.values.value import NONZERO, ZERO, Known
 from patchgen.kernel.knowledge import load, names
+from patchgen.kernel.locks import ALWAYS, IF_TRUE, primitives
 from patchgen.model.base import Place
 from patchgen.model.code import Decl, Expr, Function
 from patchgen.model.findings import Step

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import msgspec
 
-from patchgen.analysis.callbacks.effects import Exit, Sleep, Summary
 from patchgen.analysis.cfg import events
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.walk import Checker, Here, Outcome, walk
-from patchgen.analysis.locks.primitives import ALWAYS, IF_TRUE, primitives
+from patchgen.analysis.locks.state import Exit, Sleep, Summary
 from patchgen.analysis.values.naming import Naming, meaning
 from patchgen.analysis.values.value import NEGATIVE, NONZERO, ZERO, Known, truth
 from patchgen.kernel.knowledge import names
+from patchgen.kernel.locks import ALWAYS, IF_TRUE, primitives
 from patchgen.model.code import Expr, Function
 from patchgen.model.findings import Step
 from patchgen.source.c.text import bare

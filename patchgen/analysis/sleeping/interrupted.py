@@ -8,18 +8,21 @@ import msgspec
 from patchgen.analysis.cfg import events
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.walk import Checker, Here, Outcome, walk
-from patchgen.analysis.locks.primitives import primitives
 from patchgen.analysis.sleeping.blocking import is_idle, succeeds
 from patchgen.analysis.values.subjects import constant_of
 from patchgen.analysis.values.value import NEGATIVE, POSITIVE, ZERO
 from patchgen.kernel.knowledge import load, names
+from patchgen.kernel.locks import primitives
 from patchgen.model.code import Expr, Function
 from patchgen.model.findings import Step
 
 
 def interruptible(call: Expr) -> bool:
     """Whether this primitive's wait may be ended by a signal, by its name or its argument."""
-    if call.name in names("sleep", "interruptible", "functions"):
+    lock = primitives().get(call.name)
+    if (lock is not None and lock.signal) or call.name in names(
+        "sleep", "interruptible", "functions"
+    ):
         return True
     position = load("sleep")["interruptible_if"]["argument"].get(call.name)
     if position is None or position + 1 >= len(call.args):

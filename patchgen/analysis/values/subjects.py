@@ -14,6 +14,8 @@ from patchgen.kernel.knowledge import constants, load, names
 from patchgen.model.code import Expr
 from patchgen.source.c.text import bare, root, subexpressions, text
 
+_ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>",
+                         "==", "!=", "<", ">", "<=", ">="})  # fmt: skip
 _MIRROR = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
@@ -36,13 +38,30 @@ class Condition(NamedTuple):
     negated: bool
 
 
+class Formula(NamedTuple):
+    """``left operator right``, of subjects, constants and formulas."""
+
+    operator: str
+    left: Operand | Formula
+    right: Operand | Formula
+
+
 class Subject(NamedTuple):
-    """What a subject's text mentions, for finding out when it changes."""
+    """What a subject's text mentions, for finding out when it changes.
+
+    ``formula`` is how its value follows from others', ``pointer`` the variable that it is
+    what points to; ``anew`` tells that it is another value each time it is read.
+    """
 
     text: str
     names: frozenset[str]
     fields: frozenset[tuple[str, str]]
     derefs: bool
+    calls: bool = False
+    formula: Formula | None = None
+    pointer: int = -1
+    anew: bool = False
+    expr: Expr | None = None
 
 
 OPEN = Operand()
@@ -55,6 +74,8 @@ class Subjects:
         self.all: list[Subject] = []
         self._by_text: dict[str, int] = {}
         self._operands: dict[int, tuple[Expr, Operand]] = {}
+        #: What the constants that are addresses (``&x``) are of.
+        self.addresses: dict[str, Expr] = {}
 
     def operand(self, expr: Expr) -> Operand:
         """The subject or constant that ``expr`` evaluates to."""
@@ -70,10 +91,18 @@ class Subjects:
         if value is not None:
             return Operand(constant=value)
         if expr.kind == "call":
+            if expr.name in names("evaluation", "anew", "always"):
+                return Operand(self._result(expr))
             if expr.name in names("evaluation", "transparent"):
                 return self.operand(condition_argument(expr))
             if not is_pure(expr):
                 return Operand(self._result(expr))
+        elif expr.kind == "unary" and expr.name in ("++", "--"):
+            return self.operand(expr.args[0])
+        elif expr.kind == "unary" and expr.name == "&" and _is_object(expr.args[0]):
+            shown = text(expr)
+            self.addresses[shown] = expr
+            return Operand(constant=shown)
         elif expr.kind == "assign":
             return self.operand(expr.args[0])
         elif expr.kind == "comma":
@@ -100,15 +129,44 @@ class Subjects:
         found = self._by_text.get(shown)
         if found is not None:
             return found
-        mentioned, fields, derefs = set(), set(), False
+        mentioned, fields, derefs, calls, anew = set(), set(), False, False, False
+        changing = names("evaluation", "anew", "functions")
         for part in subexpressions(expr):
+            if part.kind == "call":
+                calls, anew = True, anew or part.name in changing
             if part.kind == "name":
                 mentioned.add(part.name)
             elif part.kind in ("member", "arrow"):
                 fields.add((_holder(part), part.name))
             if part.kind == "index" or (part.kind == "unary" and part.name == "*"):
                 derefs = True
-        return self._add(Subject(shown, frozenset(mentioned), frozenset(fields), derefs))
+        known = Subject(shown, frozenset(mentioned), frozenset(fields), derefs, calls)
+        pointer = -1
+        if expr.kind == "unary" and expr.name == "*" and bare(expr.args[0]).kind == "name":
+            pointer = self.operand(expr.args[0]).subject
+        return self._add(
+            known._replace(formula=self.formula(expr), pointer=pointer, anew=anew, expr=expr)
+        )
+
+    def formula(self, expr: Expr) -> Formula | None:
+        """How an arithmetic expression's value follows from its parts', or None."""
+        expr = bare(expr)
+        if expr.kind == "unary" and expr.name in ("-", "~") and constant_of(expr) is None:
+            inner = self._part(expr.args[0])
+            if expr.name == "-":
+                return Formula("-", Operand(constant=0), inner)
+            return Formula("-", Operand(constant=-1), inner)  # ~x is -1 - x
+        if expr.kind != "binary" or expr.name not in _ARITHMETIC:
+            return None
+        operator, left, right = expr.name, self._part(expr.args[0]), self._part(expr.args[1])
+        if operator in (">", ">="):
+            return Formula(_MIRROR[operator], right, left)
+        if operator == "!=":
+            return Formula("==", Formula("==", left, right), Operand(constant=0))
+        return Formula(operator, left, right)
+
+    def _part(self, expr: Expr) -> Operand | Formula:
+        return self.formula(expr) or self.operand(expr)
 
     def _add(self, subject: Subject) -> int:
         number = self._by_text.setdefault(subject.text, len(self.all))
@@ -142,15 +200,15 @@ class Subjects:
             return _against(right.subject, _MIRROR[operator], left.constant)
         if not is_pure(expr):
             return Condition(-1, "==", 0, True)
-        one, two = text(expr.args[0]), text(expr.args[1])
+        args, asked, negated = expr.args, "<", operator in ("!=", ">=", "<=")
         if operator in ("==", "!="):
-            one, two = sorted((one, two))
-            shown, negated = f"{one} == {two}", operator == "!="
-        elif operator in ("<", ">="):
-            shown, negated = f"{one} < {two}", operator == ">="
-        else:
-            shown, negated = f"{two} < {one}", operator == "<="
-        return Condition(self._pure(expr, shown), "==", 0, not negated)
+            asked = "=="
+            args = (args[1], args[0]) if text(args[1]) < text(args[0]) else args
+        elif operator in (">", "<="):
+            args = (args[1], args[0])
+        shown = f"{text(args[0])} {asked} {text(args[1])}"
+        asking = Expr("binary", asked, args, expr.span, expr.line)
+        return Condition(self._pure(asking, shown), "==", 0, not negated)
 
 
 def _against(subject: int, operator: str, value: Constant) -> Condition:
@@ -168,6 +226,14 @@ def _holder(access: Expr) -> str:
     while access.kind == "member":
         access = access.args[0]
     return access.name if access.kind == "name" else f"*{root(access)}"
+
+
+def _is_object(expr: Expr) -> bool:
+    """Whether an lvalue names an object without calls or changes: a variable's member."""
+    expr = bare(expr)
+    while expr.kind in ("member", "arrow"):
+        expr = bare(expr.args[0])
+    return expr.kind == "name"
 
 
 def holder(access: Expr) -> str:

@@ -26,6 +26,7 @@ class Known(NamedTuple):
 
 ANY = Known()
 ZERO = Known(0, 0)
+ONE = Known(1, 1)
 NONZERO = Known(not_=frozenset({0}))
 NEGATIVE = Known(-FAR, -1)
 POSITIVE = Known(1, FAR)
@@ -36,6 +37,8 @@ def constant(value: Constant) -> Known:
     """The value that is exactly ``value``."""
     if isinstance(value, int):
         return Known(value, value)
+    if value.startswith("&"):  # the address of an object
+        return Known(1, FAR, value)
     if value.startswith("-E"):  # an errno that the data does not number
         return Known(-FAR, -1, value)
     return Known(symbol=value)
@@ -52,6 +55,8 @@ def compare(value: Known, operator: str, other: Constant) -> bool | None:
         if operator != "==":
             return None
         if symbol:
+            if symbol[0] == other[0] == "&":
+                return _same_object(symbol, other)
             return symbol == other
         if other in excluded or (other.startswith("-E") and lo >= 0):
             return False
@@ -65,6 +70,14 @@ def compare(value: Known, operator: str, other: Constant) -> bool | None:
     if operator == "<":
         return True if hi < other else False if lo >= other else None
     return True if hi <= other else False if lo > other else None
+
+
+def _same_object(one: str, two: str) -> bool | None:
+    """Whether two addresses are of one object: of two variables never, else it is open."""
+    if one == two:
+        return True
+    named = all(not {"-", "[", "*", "("} & set(address) for address in (one, two))
+    return False if named else None
 
 
 def refine(value: Known, operator: str, other: Constant, holds: bool) -> Known | None:
@@ -106,6 +119,87 @@ def meet(one: Known, two: Known) -> Known | None:
     return _normal(
         max(one.lo, two.lo), min(one.hi, two.hi), one.symbol or two.symbol, one.not_ | two.not_
     )
+
+
+def combine(operator: str, one: Known, two: Known) -> Known:
+    """What is known of ``one operator two``; comparisons are 1 or 0."""
+    if operator in ("==", "<", "<="):
+        decided = _compared(operator, one, two)
+        return ANY if decided is None else ONE if decided else ZERO
+    if ZERO in (one, two) and operator in ("&", "*"):
+        return ZERO
+    if one.lo == one.hi and two.lo == two.hi:
+        found = _computed(operator, one.lo, two.lo)
+        return ANY if found is None else Known(found, found)
+    if operator == "+":
+        return _moved(one, two)
+    if operator == "-" and two.lo == two.hi:
+        return _moved(one, Known(-two.lo, -two.lo))
+    if operator == "&" and min(one.lo, two.lo) >= 0:
+        return Known(0, min(one.hi, two.hi))
+    if operator == "|":
+        if min(one.lo, two.lo) >= 0:
+            return Known(max(one.lo, two.lo), FAR)
+        # A flag's name is not zero.
+        return NONZERO if two.symbol or True in (truth(one), truth(two)) else ANY
+    if operator == "%" and two.lo == two.hi > 0 and one.lo >= 0:
+        return Known(0, two.lo - 1)
+    return ANY
+
+
+def _compared(operator: str, one: Known, two: Known) -> bool | None:
+    if two.lo == two.hi:
+        return compare(one, operator, two.lo)
+    if operator == "==":
+        if one.lo == one.hi:
+            return compare(two, "==", one.lo)
+        return False if one.hi < two.lo or two.hi < one.lo else None
+    if one.hi < two.lo or (operator == "<=" and one.hi == two.lo):
+        return True
+    if one.lo > two.hi or (operator == "<" and one.lo == two.hi):
+        return False
+    return None
+
+
+def _computed(operator: str, one: int, two: int) -> int | None:
+    """C's arithmetic on numbers; None where it is undefined or too large to follow."""
+    if operator in ("/", "%"):
+        if not two:
+            return None
+        whole = abs(one) // abs(two) * (1 if (one < 0) == (two < 0) else -1)
+        return whole if operator == "/" else one - whole * two
+    if operator in ("<<", ">>"):
+        if not 0 <= two < 64:
+            return None
+        return one << two if operator == "<<" else one >> two
+    found = {
+        "+": one + two, "-": one - two, "*": one * two, "&": one & two, "|": one | two,
+        "^": one ^ two,
+    }.get(operator)  # fmt: skip
+    return found if found is None or abs(found) < FAR else None
+
+
+def _moved(one: Known, two: Known) -> Known:
+    """The sum of two ranges; exclusions move along with a number that is added."""
+    lo = -FAR if -FAR in (one.lo, two.lo) else one.lo + two.lo
+    hi = FAR if FAR in (one.hi, two.hi) else one.hi + two.hi
+    by = two if two.lo == two.hi else one
+    base = one if by is two else two
+    moved: frozenset[Constant] = frozenset()
+    if by.lo == by.hi:
+        moved = frozenset(x + by.lo for x in base.not_ if isinstance(x, int))
+    return Known(max(lo, -FAR), min(hi, FAR), "", moved)
+
+
+def widened(old: Known, new: Known, steps: tuple[int, ...]) -> Known:
+    """A value that has both, and whose bounds lie at ``steps`` (sorted) or nowhere."""
+    lo, hi = old.lo, old.hi
+    if new.lo < lo:
+        lo = next((step for step in reversed(steps) if step <= new.lo), -FAR)
+    if new.hi > hi:
+        hi = next((step for step in steps if step >= new.hi), FAR)
+    symbol = old.symbol if old.symbol == new.symbol else ""
+    return Known(lo, hi, symbol, frozenset(old.not_ & new.not_))
 
 
 def truth(value: Known) -> bool | None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.analysis.callbacks.effects import Context as Entered
+from patchgen.analysis.locks.state import Context as Entered
 from patchgen.kernel.api.features import ApiFeatures
 from patchgen.model.findings import Finding, Undecided
 from patchgen.rules.base import ERROR, Context, Rule

@@ -30,11 +30,12 @@ from collections.abc import Iterator
 from patchgen.analysis.cfg import events
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.walk import Checker, Here, walk
-from patchgen.analysis.locks.primitives import lock_of, primitives
+from patchgen.analysis.locks.calls import lock_of
 from patchgen.analysis.sleeping.blocking import is_idle
 from patchgen.analysis.values.naming import Naming
 from patchgen.analysis.values.value import show, truth
 from patchgen.kernel.api.features import ApiFeatures
+from patchgen.kernel.locks import primitives
 from patchgen.model.code import Decl, Expr, Function
 from patchgen.model.findings import Finding, Step, Undecided
 from patchgen.rules.base import ERROR, INTERVAL, RETRY, Context, Handler, Rule, undecided
@@ -241,6 +242,8 @@ class _Checker(Checker[frozenset[str]]):
         state -= {_FILTERED}  # it does something, so it does not just filter
         primitive = primitives().get(call.name)
         if primitive is not None:
+            if primitive.fixed and primitive.kind != "rcu":
+                return state
             lock = text(lock_of(call, primitive))
             return state | {lock} if primitive.acquires else state - {lock}
         if call.name in (_SET, RETRY):

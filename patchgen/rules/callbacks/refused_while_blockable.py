@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.analysis.callbacks.effects import Exit
+from patchgen.analysis.locks.state import Exit
 from patchgen.analysis.sleeping.blocking import EAGAIN, inverted_exits, refuses
 from patchgen.analysis.values.value import ANY, show
 from patchgen.model.findings import Finding, Undecided

@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.analysis.callbacks.effects import Sleep
+from patchgen.analysis.locks.state import Sleep
 from patchgen.analysis.sleeping.blocking import inverted_sleeps
 from patchgen.model.findings import Finding, Undecided
-from patchgen.rules.base import ERROR, Context, Rule
+from patchgen.rules.base import ERROR, Context, Rule, undecided
 from patchgen.source.c.text import text
 
 RULE = Rule(
@@ -56,6 +56,9 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
             if (sleep.via, bool(lock)) in told:
                 continue  # one call of the callback, one finding
             told.add((sleep.via, bool(lock)))
+            if sleep.doubt:
+                yield undecided(RULE, sleep.event.place, sleep.doubt)
+                continue
             yield tree.finding(RULE, sleep.event, message, sleep.steps, function=sleep.function)
 
 

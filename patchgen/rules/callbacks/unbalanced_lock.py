@@ -22,10 +22,12 @@ Good::
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from patchgen.analysis.callbacks.effects import Exit
-from patchgen.analysis.locks.primitives import transferable
+from patchgen.analysis.locks.held import shown
+from patchgen.analysis.locks.judge import Imbalance, imbalances
+from patchgen.analysis.locks.state import Exit
+from patchgen.kernel.locks import transferable
 from patchgen.model.code import Function
 from patchgen.model.findings import Finding, Undecided
 from patchgen.rules.base import END, ERROR, START, Context, Handler, Rule, undecided
@@ -45,18 +47,28 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
         summary = tree.summary(function)
         if summary.incomplete:
             yield undecided(RULE, handler.function_place, summary.incomplete)
-        passed = _handed_over(tree, handler)
-        for leaving in summary.exits:
-            if leaving.state.flagged and leaving.state.idle:
-                continue  # a guard, MN021
-            for kind, key, n in sorted(leaving.state.held):
-                shown = tree.effects.naming(function).positional(key)
-                failed = handler.entry.member == START and leaving.value.hi < 0
-                if (kind, shown) in passed and not failed:
-                    continue
-                if kind in transferable() and not _drops_itself(tree, function, kind, n):
-                    continue
-                yield _finding(tree, function, leaving, kind, key, n)
+        for found in imbalances(summary, _excuse(tree, handler)):
+            if found.undecided:
+                yield undecided(RULE, found.leaving.place, found.undecided)
+            else:
+                yield _finding(tree, function, found)
+
+
+def _excuse(tree: Context, handler: Handler) -> Callable[[Exit, str, str, int], bool]:
+    """What may be left held, or dropped, on a way out of a callback."""
+    passed = _handed_over(tree, handler)
+    function = handler.function
+
+    def excused(leaving: Exit, kind: str, key: str, n: int) -> bool:
+        if leaving.state.flagged and leaving.state.idle:
+            return True  # a guard, MN021
+        shown = tree.effects.naming(function).positional(key)
+        failed = handler.entry.member == START and leaving.value.hi < 0
+        if (kind, shown) in passed and not failed:
+            return True
+        return kind in transferable() and not _drops_itself(tree, function, kind, n)
+
+    return excused
 
 
 def _drops_itself(tree: Context, function: Function, kind: str, n: int) -> bool:
@@ -87,9 +99,11 @@ def _handed_over(tree: Context, handler: Handler) -> frozenset[tuple[str, str]]:
     )
 
 
-def _finding(
-    tree: Context, function: Function, leaving: Exit, kind: str, key: str, n: int
-) -> Finding:
-    what = "still holding" if n > 0 else "having dropped, without holding it,"
-    message = f"{function.name}() returns {what} {key} ({kind})"
+def _finding(tree: Context, function: Function, found: Imbalance) -> Finding:
+    leaving, lock = found.leaving, shown(found.kind, found.key)
+    if found.key != found.kind:
+        what = "still holding" if found.n > 0 else "having dropped, without holding it,"
+    else:
+        what = "with" if found.n > 0 else "having ended, without beginning it,"
+    message = f"{function.name}() returns {what} {lock}"
     return tree.finding(RULE, leaving.event, message, leaving.steps, function=function.name)

@@ -26,12 +26,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.analysis.callbacks.effects import Exit
 from patchgen.analysis.callbacks.guard import NORMAL, guard_of
 from patchgen.analysis.cfg import events
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.program import leaves
 from patchgen.analysis.engine.walk import Checker, Here, walk
+from patchgen.analysis.locks.state import Exit
 from patchgen.kernel.knowledge import names
 from patchgen.model.code import Expr, Function
 from patchgen.model.facts import OpsTable

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a caller sees of a callee's stores: members of what it is given, and globals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from patchgen.analysis.cfg.graph import Graph
+from patchgen.analysis.engine.program import Program
+from patchgen.analysis.values.value import Known
+from patchgen.model.code import DoWhile, Expr, For, Function, If, Switch, While
+from patchgen.source.c.text import every, statements, subexpressions, substitute, text
+
+
+def asked_members(program: Program) -> frozenset[str]:
+    """Members and variables that a condition of some function mentions."""
+    found: set[str] = set()
+    for function in program.functions:
+        for test in _tests(function):
+            for part in subexpressions(test):
+                if part.kind in ("member", "arrow", "name"):
+                    found.add(part.name)
+    return frozenset(found)
+
+
+def _tests(function: Function) -> Iterator[Expr]:
+    for stmt in statements(function.body):
+        test: Expr | None = None
+        if isinstance(stmt, (If, While, DoWhile, For)):
+            test = stmt.test
+        elif isinstance(stmt, Switch):
+            test = stmt.value
+        if test is not None:
+            yield test
+    for part in every(function.body):
+        if part.kind == "cond":
+            yield part.args[0]
+
+
+def visible(graph: Graph, asked: frozenset[str]) -> dict[str, int]:
+    """Subjects that a function sets and its callers see, by text, with their bits.
+
+    Those of which the last part is ``asked`` for somewhere, and that begin at a parameter
+    that is not set here or at a global.
+    """
+    stored = {bit for node in graph.nodes for bit, _ in node.sets}
+    moved = {
+        part.args[0].name
+        for part in every(graph.function.body)
+        if part.kind == "assign" and part.args[0].kind == "name"
+    }
+    found: dict[str, int] = {}
+    for subject, bit in graph.bit_of.items():
+        known = graph.subjects.all[subject]
+        expr = known.expr
+        if bit not in stored or not graph.shared >> bit & 1 or expr is None:
+            continue
+        if expr.kind not in ("name", "arrow", "member", "unary") or known.calls:
+            continue
+        last = expr.args[0].name if expr.kind == "unary" else expr.name
+        if (expr.kind == "unary" or last in asked) and not known.names & (graph.locals | moved):
+            found[known.text] = bit
+    return found
+
+
+def as_the_caller_has_it(
+    facts: tuple[tuple[str, Known], ...], graph: Graph, call: Expr
+) -> tuple[tuple[str, Known], ...]:
+    """A callee's facts in terms of its caller: parameters are the arguments of ``call``."""
+    given = {
+        param.name: argument
+        for param, argument in zip(graph.function.params, call.args[1:], strict=False)
+    }
+    found = []
+    for shown, known in facts:
+        expr = graph.subjects.all[graph.subjects.find(shown)].expr
+        if expr is not None:
+            found.append((text(substitute(expr, given)), known))
+    return tuple(found)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What variables and memory hold decides which lock is held: on the right paths only."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.analysis.locks.callback import verdict
+
+HELPER = "static void helper(struct dev *x)\n{\n\t%s\n}\n"
+
+#: Tests before and behind an acquisition: what they read may have changed in between.
+CHANGED = {
+    "member": "if (!d->st) return 0; mutex_lock(&d->m); if (!d->st) return 0; mutex_unlock(&d->m);",
+    "READ_ONCE": "if (!READ_ONCE(d->st)) return 0; mutex_lock(&d->m);"
+    " if (!READ_ONCE(d->st)) return 0; mutex_unlock(&d->m);",
+    "list": "if (list_empty(&d->l)) return 0; mutex_lock(&d->m);"
+    " if (list_empty(&d->l)) return 0; mutex_unlock(&d->m);",
+    "global": "if (!dying) return 0; mutex_lock(&d->m); if (!dying) return 0; mutex_unlock(&d->m);",
+    "relock": "if (!d->st) return 0; mutex_lock(&d->m); mutex_unlock(&d->m); mutex_lock(&d->m);"
+    " if (!d->st) return 0; mutex_unlock(&d->m);",
+    "loop": "int i; if (!d->st) return 0; for (i = 0; i < 3; i++) { mutex_lock(&d->m);"
+    " if (!d->st) return 0; mutex_unlock(&d->m); }",
+    "guard": "if (!d->st) return 0; guard(mutex)(&d->n); mutex_lock(&d->m);"
+    " if (!d->st) return 0; mutex_unlock(&d->m);",
+    "wait": "if (d->st) return 0; mutex_lock(&d->m); wait_event(d->q, d->x);"
+    " if (d->st) return 0; mutex_unlock(&d->m);",
+}
+
+
+@pytest.mark.parametrize("body", CHANGED.values(), ids=list(CHANGED))
+def test_memory_may_change_where_others_run(body: str) -> None:
+    assert verdict(body) == "fault"
+
+
+WRITES = [
+    "x->st = 2;",
+    "x->st *= 2;",
+    "x->st++;",
+    "x->st = x->st + 1;",
+    "int *p = &x->st; *p = 2;",
+    "struct dev *y = x; y->st = 3;",
+    "other(x);",
+]
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_callee_writes_what_its_caller_asks_for(write: str) -> None:
+    body = "d->st = 1; helper(d); if (d->st != 1) mutex_lock(&d->m);"
+    assert verdict(body, HELPER % write) == "fault"
+
+
+def test_what_a_callee_leaves_behind_is_known() -> None:
+    take = HELPER % "mutex_lock(&x->m); x->locked = true;"
+    assert verdict("d->locked = false; helper(d); if (d->locked) mutex_unlock(&d->m);", take) == ""
+    assert verdict("d->locked = true; helper(d); if (!d->locked) mutex_unlock(&d->m);", take)
+
+
+def test_a_flag_that_never_changes_by_itself_is_undecided() -> None:
+    body = "if (d->st) mutex_lock(&d->m); work(d); if (d->st) mutex_unlock(&d->m);"
+    assert verdict(body) == "undecided"
+
+
+#: (before the last test, a test that holds then): locks where it does not, or where it does.
+KNOWN = {
+    "copy": ("int x = foo(), y; y = x; if (!x) return 0;", "y"),
+    "copy, tested later": ("int x = foo(), y = x; if (!y) return 0;", "x"),
+    "bits set": ("int f = 0; f |= 1; f |= 4;", "f & 4 && f & 1 && f == 5"),
+    "bits of unknown": ("int f = foo(); f |= 1; f |= 4;", "f & 1"),
+    "bits clear": ("int f = foo(); f |= 6; f &= ~2; f |= 8;", "!(f & 2)"),
+    "named flags": ("int f = 0; f |= HELD; f |= OTHER;", "f & HELD"),
+    "product": ("int x = 4; x *= 2;", "x == 8"),
+    "sum": ("int x = 4, y = 3; x += y; y = x - 2;", "y == 5 && x == 7"),
+    "shift": ("int x = 1; x <<= 4; x = x >> 2;", "x == 4"),
+    "up and down": ("int i = foo(); if (!i) return 0; i++; i--;", "i"),
+    "loop's end": ("int i; for (i = 0; i < 10; i++) foo(i);", "i == 10"),
+    "loop down": ("int i = 10; while (i--) foo(i);", "i == -1"),
+    "loop to an equal": ("int i = 0; while (i != 7) { foo(i); ++i; }", "i == 7"),
+    "postfix": ("int i = 3, j; j = i++;", "i == 4 && j == 3"),
+    "prefix": ("int i = 3, j; j = --i;", "i == 2 && j == 2"),
+    "pointer to global": ("int *p = &gone; gone = 1; *p = 42;", "gone == 42"),
+    "pointer to local": ("int x = 1; int *p = &x; *p = 7;", "x == 7"),
+    "read through a pointer": ("int x = 5; int *p = &x;", "*p == 5"),
+    "equal ones": ("int x = foo(), y = bar(); if (x != y || x != 3) return 0;", "y == 3"),
+    "order": ("int x = 3, y = 5;", "x < y && y >= x"),
+    "switch": ("int x = foo(); switch (x) { case 3: break; default: return 0; }", "x == 3"),
+    "ternary": ("int x = foo() ? 2 : 3;", "x == 2 || x == 3"),
+}
+
+
+@pytest.mark.parametrize("name", list(KNOWN))
+def test_what_is_known_decides(name: str) -> None:
+    before, holds = KNOWN[name]
+    globals_ = "int gone;\n"
+    assert verdict(f"{before} if (!({holds})) mutex_lock(&d->m);", globals_) == ""
+    assert verdict(f"{before} if ({holds}) mutex_lock(&d->m);", globals_) == "fault"
+
+
+POINTERS = {
+    "set where taken": "struct mutex *u = NULL; if (foo()) { mutex_lock(&d->m); u = &d->m; }"
+    " if (u) mutex_unlock(u);",
+    "one of two": "struct mutex *u; if (foo()) u = &d->m; else u = &d->n;"
+    " mutex_lock(u); work(d); mutex_unlock(u);",
+    "taken by name": "struct mutex *u; u = &d->n; u = &d->m; mutex_lock(&d->m); mutex_unlock(u);",
+}
+
+
+@pytest.mark.parametrize("body", POINTERS.values(), ids=list(POINTERS))
+def test_a_lock_through_a_pointer_is_the_one_it_points_to(body: str) -> None:
+    assert verdict(body) == ""
+    assert verdict(body.replace("mutex_unlock(u)", "work(u)")) == "fault"
