@@ -157,8 +157,9 @@ def command(
     state = open_state(spec, build_dir, arch)
     with Ahead(state, recipes, request) as ahead:
         plan = make_plan(
-            state, recipes, Options(not no_overrides), Choice(only, skip, until), ahead.step
-        )
+            state, recipes, Options(not no_overrides), Choice(only, skip, until), ahead.step,
+            confirmed=False,
+        )  # fmt: skip
         ahead.planned(plan)
         supplied = Supplied(title, _bench(bench), "", _boot(boot_evidence, plan))
         if not as_json and not quiet and not plan.refusals:

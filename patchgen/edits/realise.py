@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from patchgen.edits.apply import apply
+from patchgen.edits.landing import Places, landings
 from patchgen.edits.render import render
 from patchgen.edits.wrapping import reflow
+from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
-from patchgen.model.plan import Change, Edit, PatchPlan
+from patchgen.model.plan import Change, Edit, Landing, PatchPlan
 
 
 def realise(change: Change) -> Edit:
@@ -17,23 +19,42 @@ def realise(change: Change) -> Edit:
     return Edit(change.path, change.span, render(change.template, change.context).encode())
 
 
-def new_files(
-    changes: Iterable[Change], read: Callable[[str], bytes | None]
-) -> dict[str, bytes | None]:
-    """Path to new contents for every file that the changes touch.
+class Realised(Value, frozen=True):
+    """What changes come to: the files' new contents, and where each change landed."""
 
-    ``read`` gives a file's bytes in the state the changes were planned on.
+    files: dict[str, bytes | None]
+    landings: tuple[Landing, ...]
+
+
+def realised(changes: Iterable[Change], read: Callable[[str], bytes | None]) -> Realised:
+    """The contents of every file that the changes touch, and where they land in C files.
+
+    ``read`` gives a file's bytes in the state the changes were planned on.  Misplaced: a
+    change does not mean there what it says.
     """
-    by_path: dict[str, list[Edit]] = {}
+    by_path: dict[str, list[Change]] = {}
     for change in changes:
-        by_path.setdefault(change.path, []).append(realise(change))
+        by_path.setdefault(change.path, []).append(change)
     files: dict[str, bytes | None] = {}
-    for path, edits in sorted(by_path.items()):
+    landed: list[Landing] = []
+    for path, group in sorted(by_path.items()):
         source = read(path)
         if source is None:
             raise UserError("a file to be changed is not there", path)
-        files[path] = apply(source, edits)
-    return files
+        places = Places(path, source, group) if path.endswith((".c", ".h")) else None
+        edits = {realise(change): change for change in group}
+        new = apply(source, edits)
+        files[path] = new
+        if places is not None:
+            landed += landings(places, new, edits.items())
+    return Realised(files, tuple(landed))
+
+
+def new_files(
+    changes: Iterable[Change], read: Callable[[str], bytes | None]
+) -> dict[str, bytes | None]:
+    """The files of :func:`realised` alone."""
+    return realised(changes, read).files
 
 
 def message(plan: PatchPlan, extra: dict[str, object]) -> str:

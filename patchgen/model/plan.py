@@ -14,6 +14,24 @@ class Edit(Value, frozen=True, order=True):
     new: bytes
 
 
+class Meant(Value, frozen=True):
+    """What a change is to be where it lands, beyond whole statements or whole expressions.
+
+    ``function``: the function that it is for.  ``first``: a statement of the function's own
+    block, behind every declaration and before all else.  ``joined``: the old expression and
+    these, joined by ``||``.  ``branch``: the function may be defined in another branch of a
+    conditional, too; else that is refused.  ``macro``: it changes a macro's definition.
+    ``value``: the new expression has the old one's value, also as a macro's argument.
+    """
+
+    function: str = ""
+    first: bool = False
+    joined: tuple[str, ...] = ()
+    branch: bool = False
+    macro: bool = False
+    value: bool = False
+
+
 class Change(Value, frozen=True):
     """A change that a recipe wants: a template rendered over a span.
 
@@ -25,6 +43,31 @@ class Change(Value, frozen=True):
     span: Span
     template: str
     context: dict[str, str | int | bool | list[str]]
+    meant: Meant = Meant()
+
+
+class Landing(Value, frozen=True):
+    """Where a change stands in the patched file, by its tokens; for the compiler to confirm.
+
+    ``offset`` is where the new statement or expression begins, in ``function``; ``around``
+    are the statements that it stands in, outermost first, each a name and where it begins.
+    ``before`` are statements of the block ahead of it that are no declarations by their
+    tokens, and must be some of a macro's making; with ``first`` none may follow.  With
+    ``value`` it may be in a macro's argument.
+    ``inner`` are places in the branches of the conditionals within the function.  Of a
+    condition that was joined ``joined`` is where it ends and where its last operand begins.
+    """
+
+    path: str
+    function: str
+    offset: int
+    statement: bool
+    around: tuple[tuple[str, int], ...]
+    before: tuple[int, ...] = ()
+    first: bool = False
+    value: bool = False
+    inner: tuple[int, ...] = ()
+    joined: tuple[int, int] | None = None
 
 
 class LeftAlone(Value, frozen=True):

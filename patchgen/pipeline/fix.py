@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from patchgen.edits.realise import message, new_files
 from patchgen.model.findings import Finding
-from patchgen.model.plan import Patch
-from patchgen.recipes.mends.mends import NAME, SUBJECTS, plan_mends
+from patchgen.pipeline.plan import made_of
+from patchgen.recipes.mends.mends import SUBJECTS, plan_mends
 from patchgen.recipes.planned import Planned, SeriesPlan
 from patchgen.source.facts.state import TreeState
+from patchgen.verify.landed import confirm
 
 
 def plan_fixes(
@@ -36,11 +36,12 @@ def plan_fixes(
         plans, left = plan_mends(state, group)
         rest += left
         for plan in plans:
-            files = new_files(plan.changes, state.read)
-            after = state.after(files)
-            contents = {name: data for name, data in files.items() if data is not None}
-            patch = Patch(NAME, plan.subject, message(plan, {}), contents, plan.note)
-            planned.append(Planned(plan, patch, state, after))
-            state = after
-            touched |= set(files)
+            made = made_of(plan, state)
+            wrong = confirm(made.after, made.landings) if isinstance(made, Planned) else ()
+            if not isinstance(made, Planned) or wrong:
+                rest += tuple(group)  # nothing is mended by an edit that means something else
+                continue
+            planned.append(made)
+            state = made.after
+            touched |= set(made.patch.files)
     return SeriesPlan((), tuple(planned), (), (), first, state), rest

@@ -17,7 +17,7 @@ from patchgen.model.base import Value
 from patchgen.model.outcome import CheckFailed, Refused, UserError
 from patchgen.pipeline.background import Background
 from patchgen.pipeline.check import Checks, Job, require
-from patchgen.pipeline.plan import make_plan, refuse
+from patchgen.pipeline.plan import make_plan, refuse, unconfirmed
 from patchgen.pipeline.prove import Proofs, compared, touched
 from patchgen.proof.show.compared import ALLOW, Compared
 from patchgen.recipes.base import Options, load
@@ -87,7 +87,7 @@ def generate(
     cannot take it, or the proof of the result is undecided.  CheckFailed: a patch failed a
     check, or the proof shows a run that is bad.  Nothing of the tree is written.
     """
-    refuse(plan)
+    refuse(plan.refusals)
     if not plan.planned:
         return Generated((), None)
     if request.split and (request.previous or request.maintainers):
@@ -265,8 +265,9 @@ def _checked(
     with styles(plan.first.root, mails if request.checkpatch else []) as runs:
         left, failure = "", None
         fault = readback_fault(mails, plan.patches, plan.first.read)
+        checks.wait_until_parsed()
+        refuse(unconfirmed(plan.planned))
         try:
-            checks.wait_until_parsed()
             left = _left_to_do(plan)
         except UserError as error:  # what a patch broke is better said by its own checks
             failure = error

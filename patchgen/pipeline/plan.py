@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from patchgen.edits.realise import message, new_files
+from patchgen.edits.landing import Misplaced
+from patchgen.edits.realise import message, realised
+from patchgen.model.base import Evidence
 from patchgen.model.outcome import Refused, UserError
 from patchgen.model.plan import AlreadyThere, Patch, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, load
 from patchgen.recipes.planned import Choice, Planned, SeriesPlan
 from patchgen.source.facts.state import TreeState
+from patchgen.verify.landed import confirm
 
 
 def in_order(names: Sequence[str], state: TreeState) -> tuple[Recipe, ...]:
@@ -44,10 +47,13 @@ def make_plan(
     options: Options | None = None,
     choice: Choice | None = None,
     made: Callable[[Planned], None] = lambda planned: None,
+    confirmed: bool = True,
 ) -> SeriesPlan:
     """Plan the recipes on a tree, each step on the state that the one before left.
 
     ``made`` is told of each step that gives a patch; a later one can still be refused.
+    Without ``confirmed`` the compiler is not asked where edits land: who generates asks
+    (:func:`unconfirmed`) when the patches are parsed in any case.
     """
     options = options or Options()
     choice = choice or Choice()
@@ -60,22 +66,20 @@ def make_plan(
     already: list[AlreadyThere] = []
     for recipe in recipes:
         for step in recipe.steps:
-            result = step(state, options)
+            answer = step(state, options)
+            result = made_of(answer, state) if isinstance(answer, PatchPlan) else answer
             if isinstance(result, Refusal):
                 names_so_far = tuple(known.name for known in recipes)
                 return SeriesPlan(names_so_far, (), tuple(already), (result,), first, first)
             if isinstance(result, AlreadyThere):
                 already.append(result)
-                continue
-            if not result.changes:
-                continue
-            files = new_files(result.changes, state.read)
-            after = state.after(files)
-            patch = _patch(result, files)
-            planned.append(Planned(result, patch, state, after))
-            made(planned[-1])
-            state = after
+            elif isinstance(result, Planned):
+                planned.append(result)
+                made(result)
+                state = result.after
     order = tuple(recipe.name for recipe in recipes)
+    if confirmed and (wrong := unconfirmed(planned)):
+        return SeriesPlan(order, (), tuple(already), wrong, first, first)
     return SeriesPlan(order, tuple(planned), tuple(already), (), first, state)
 
 
@@ -103,6 +107,33 @@ def _chosen(recipes: tuple[Recipe, ...], choice: Choice) -> tuple[Recipe, ...]:
     return tuple(kept)
 
 
+def made_of(plan: PatchPlan, state: TreeState) -> Planned | Refusal | None:
+    """A step's patch and the state behind it; why its edits cannot be made; None: no edits."""
+    if not plan.changes:
+        return None
+    try:
+        found = realised(plan.changes, state.read)
+    except Misplaced as error:
+        return _misplaced(plan.recipe, error.evidence)
+    followed: dict[str, frozenset[str]] = {}
+    for landing in found.landings:
+        known = followed.get(landing.path, frozenset())
+        followed[landing.path] = known | {landing.function}
+    after = state.after(found.files, followed)
+    return Planned(plan, _patch(plan, found.files), state, after, found.landings)
+
+
+def unconfirmed(planned: Sequence[Planned]) -> tuple[Refusal, ...]:
+    """The patches of whose edits the compiler does not see what their recipe means."""
+    pairs = ((one, confirm(one.after, one.landings)) for one in planned)
+    return tuple(_misplaced(one.plan.recipe, *wrong) for one, wrong in pairs if wrong)
+
+
+def _misplaced(recipe: str, *evidence: Evidence) -> Refusal:
+    reason = "an edit would not mean what it says where it lands"
+    return Refusal(recipe, "unsafe", reason, evidence)
+
+
 def _patch(plan: PatchPlan, files: dict[str, bytes | None]) -> Patch:
     contents = {path: data for path, data in files.items() if data is not None}
     return Patch(
@@ -116,8 +147,8 @@ def _patch(plan: PatchPlan, files: dict[str, bytes | None]) -> Patch:
     )
 
 
-def refuse(plan: SeriesPlan) -> None:
-    """Raise Refused, with every refusal's evidence, where there is one."""
-    for refusal in plan.refusals:
+def refuse(refusals: Sequence[Refusal]) -> None:
+    """Raise Refused, with every piece of the first one's evidence, where there is one."""
+    for refusal in refusals:
         lines = [refusal.reason, *(f"    {evidence}" for evidence in refusal.evidence)]
         raise Refused("\n".join(lines), refusal.recipe)

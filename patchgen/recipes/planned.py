@@ -6,17 +6,18 @@ from __future__ import annotations
 import msgspec
 
 from patchgen.model.base import Value
-from patchgen.model.plan import AlreadyThere, Patch, PatchPlan, Refusal
+from patchgen.model.plan import AlreadyThere, Landing, Patch, PatchPlan, Refusal
 from patchgen.source.facts.state import TreeState
 
 
 class Planned(msgspec.Struct, frozen=True):
-    """A patch to be generated, with the states before and behind it."""
+    """A patch to be generated, with the states before and behind it, and where it lands."""
 
     plan: PatchPlan
     patch: Patch
     before: TreeState
     after: TreeState
+    landings: tuple[Landing, ...] = ()
 
 
 class SeriesPlan(msgspec.Struct, frozen=True):

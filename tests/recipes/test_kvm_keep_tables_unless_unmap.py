@@ -124,6 +124,11 @@ def test_a_table_in_the_way_of_a_block_is_refused(mini50, tmp_path):
 def test_stage_2_that_knows_its_guest_by_its_owner(mini50, tmp_path):
     root = arm_tree(mini50, tmp_path, TELLS)
     source = (root / ARM).read_text().replace("struct kvm *kvm", "struct kvm_s2_mmu *mmu")
+    owner = "#include <linux/kvm_host.h>\n"
+    assert owner in source
+    source = source.replace("(kvm,", "(mmu,").replace(
+        owner, owner + "\nstruct kvm_s2_mmu {\n\tstruct kvm *kvm;\n};\n", 1
+    )
     (root / ARM).write_text(source)
     plan = make_plan(state_of(root), [NAME])
     assert "!mmu->kvm->mmu_notifier_keep_tables &&" in plan.last.read(ARM).decode()

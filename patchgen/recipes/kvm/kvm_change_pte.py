@@ -31,9 +31,13 @@ from patchgen.model.base import Evidence, Place, Span
 from patchgen.model.code import Decl, Expr, Function, If, Return, Stmt
 from patchgen.model.facts import FileFacts
 from patchgen.model.outcome import UserError
-from patchgen.model.plan import AlreadyThere, Change, PatchPlan, Refusal
+from patchgen.model.plan import AlreadyThere, Change, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
 from patchgen.recipes.kvm.unsafe import unsafe_reasons
+from patchgen.source.c.body import parse_function
+from patchgen.source.c.branches import groups, left_out, texts
+from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.outline import outline
 from patchgen.source.c.walk import calls, expressions
 from patchgen.source.facts.kvm import KVM_MAIN, KvmFacts, kvm_facts
 
@@ -181,29 +185,60 @@ def insertion(
         return Evidence(
             Place(KVM_MAIN, function.line), f"{function.name}() has no mmu_notifier_range parameter"
         )
-    declared = 0
-    for statement in function.body.body:
-        if not isinstance(statement, Decl):
-            break
-        declared += 1
-        bad = next(
-            (e for v in statement.variables if v.init for e in _effects(v.init, facts)), None
-        )
-        if bad is not None:
-            return Evidence(
-                Place(KVM_MAIN, bad.line), f"{bad.name or 'a side effect'}() in a declaration"
-            )
-    after = function.body.body[declared - 1].span.end if declared else function.body.span.start + 1
+    after = _behind_declarations(function, source, facts)
+    if isinstance(after, Evidence):
+        return after
     return Change(
         path=KVM_MAIN,
-        span=Span(*(_next_code_line(source, after),) * 2),
+        span=Span(after, after),
         template="kvm-change-pte/guard.c.j2",
         context={
             "range": parameter.name,
             "value": "" if function.result == "void" else " 0",
             "lines": list(_COMMENTS[number]),
         },
+        meant=Meant(function.name, first=True),
     )
+
+
+def _behind_declarations(function: Function, source: bytes, facts: FileFacts) -> int | Evidence:
+    """Where a line begins behind the declarations of every configuration.
+
+    Else what changes state before it, or shares a line with the last declaration.
+    """
+    tokens = Tokens(source)
+    after = function.body.span.start + 1
+    try:
+        found = groups(tokens)
+        inner = [group for group in found if _within(group.span, function.body.span)]
+        choices = list(texts(found, function.body.span.start, inner))
+    except ValueError as error:
+        return Evidence(Place(KVM_MAIN, function.line), str(error))
+    for truth in choices:
+        active = tokens.active(left_out(found, truth))
+        outlines = (one for one in outline(active) if one.name == function.name)
+        starts = (one for one in outlines
+                  if active.starts[one.body_at] == function.body.span.start)  # fmt: skip
+        mine = next(starts, None)
+        if mine is None:
+            text = f"{function.name}() is not the same function in every configuration"
+            return Evidence(Place(KVM_MAIN, function.line), text)
+        for statement in parse_function(active, mine, KVM_MAIN).body.body:
+            if not isinstance(statement, Decl):
+                break
+            inits = (variable.init for variable in statement.variables if variable.init)
+            bad = next((effect for init in inits for effect in _effects(init, facts)), None)
+            if bad is not None:
+                return Evidence(
+                    Place(KVM_MAIN, bad.line), f"{bad.name or 'a side effect'}() in a declaration"
+                )
+            after = max(after, statement.span.end)
+    ends = [group.span.end for group in inner if group.span.start < after < group.span.end]
+    return _next_line(tokens, max([after, *ends]))
+
+
+def _within(span: Span, whole: Span) -> bool:
+    return whole.start < span.start and span.end < whole.end
 
 
 #: Calls that compute an address or a truth value and change nothing
@@ -236,10 +271,15 @@ def _is_pure(name: str, facts: FileFacts, depth: int) -> bool:
     )
 
 
-def _next_code_line(source: bytes, offset: int) -> int:
-    """Start of the first line after ``offset`` that is not blank."""
+def _next_line(tokens: Tokens, offset: int) -> int | Evidence:
+    """Start of the first line behind ``offset`` that is not blank; what is on its own line."""
+    source = tokens.source
     at = source.find(b"\n", offset) + 1
-    while source[at : source.find(b"\n", at)].strip() == b"":
+    if not at or any(offset <= start < at for start in tokens.starts):
+        return Evidence(
+            Place(KVM_MAIN, tokens.line(offset)), "code stands on the last declaration's line"
+        )
+    while not source[at : source.find(b"\n", at)].strip():
         at = source.find(b"\n", at) + 1
     return at
 

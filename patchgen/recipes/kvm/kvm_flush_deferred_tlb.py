@@ -18,14 +18,26 @@ After:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from patchgen.model.base import Evidence, Place, Span
-from patchgen.model.code import Expr, Function, If
-from patchgen.model.plan import AlreadyThere, Change, PatchPlan, Refusal
+from patchgen.model.code import (
+    Block,
+    Decl,
+    Expr,
+    ExprStmt,
+    Function,
+    Goto,
+    If,
+    Return,
+    Unknown,
+)
+from patchgen.model.plan import AlreadyThere, Change, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult
 from patchgen.recipes.kvm.kvm_change_pte import kvm_of, refuse_idiom
 from patchgen.recipes.wrapping import WIDTH, columns, indent, line_prefix
 from patchgen.source.c.body import functions_in
-from patchgen.source.c.walk import calls, expressions, text_of, walk
+from patchgen.source.c.walk import calls, expressions, operands, text_of, walk
 from patchgen.source.facts.kvm import KVM_MAIN
 
 NAME = "kvm-flush-deferred-tlb"
@@ -43,41 +55,43 @@ def plan(state: State, options: Options) -> StepResult:
         place = Place(KVM_MAIN, kvm.table.line)
         return Refusal(NAME, "unsafe", "a callback is not defined in this file",
                        (Evidence(place, f"{kvm.start}, {kvm.change_pte}"),))  # fmt: skip
-    owed = _owed_in(start)
+    source = state.read(KVM_MAIN) or b""
+    owed = _owed_in(start, source)
+    if isinstance(owed, Evidence):
+        reason = "range_start() flushes on a condition that was not understood"
+        return Refusal(NAME, "unsafe", reason, (owed,))
     if not owed:
         return AlreadyThere(
             NAME,
             (Evidence(Place(KVM_MAIN, start.line), "range_start() honours no deferred flush"),),
         )
-    flush = _flushing_if(change)
-    if flush is None:
-        return Refusal(
-            NAME,
-            "unsafe",
-            "change_pte() flushes on no condition that could be extended",
-            (Evidence(Place(KVM_MAIN, change.line), change.name),),
-        )
-    known = {e.name for e in expressions(flush.test) if e.kind == "arrow"}
-    missing = [member for member in owed if member.name not in known]
+    flush, kvm_name = _flushing_if(change), _guest(change)
+    unfit = _unfit(change, flush) if flush is not None else Evidence(
+        Place(KVM_MAIN, change.line), change.name
+    )  # fmt: skip
+    if kvm_name == "":
+        unfit = Evidence(Place(KVM_MAIN, change.line), "not one variable is its struct kvm")
+    if flush is None or unfit is not None:
+        reason = "change_pte() flushes on no condition that could be extended"
+        assert unfit is not None
+        return Refusal(NAME, "unsafe", reason, (unfit,))
+    known = {e.name for e in operands(flush.test, "||") if _is_of(e, {kvm_name})}
+    missing = [name for name in owed if name not in known]
     if not missing:
         return AlreadyThere(
             NAME,
-            (Evidence(Place(KVM_MAIN, flush.line), f"change_pte() tests {owed[0].name}"),),
+            (Evidence(Place(KVM_MAIN, flush.line), f"change_pte() tests {owed[0]}"),),
         )
-    source = state.read(KVM_MAIN) or b""
     return PatchPlan(
         recipe=NAME,
         subject="KVM: honour deferred TLB flushes in change_pte()",
         message=f"{NAME}/message.j2",
         context={
-            "members": [
-                {"name": member.name, "producers": _producers(state, member.name)}
-                for member in missing
-            ],
+            "members": [{"name": name, "producers": _producers(state, name)} for name in missing],
             "start": start.name,
             "change_pte": change.name,
         },
-        changes=(_extended(flush, missing, source),),
+        changes=(_extended(change, flush, [f"{kvm_name}->{name}" for name in missing], source),),
         note="1 file",
     )
 
@@ -90,33 +104,77 @@ def _flushing_if(function: Function) -> If | None:
     return None
 
 
-def _owed_in(start: Function) -> list[Expr]:
-    """``kvm->member`` reads that decide range_start()'s flush: flushes owed by others.
+def _unfit(change: Function, flush: If) -> Evidence | None:
+    """Why a condition does not decide alone, whenever change_pte() runs, whether it flushes."""
+    at = Place(KVM_MAIN, flush.line)
+    if not any(flush is statement for statement in change.body.body):
+        return Evidence(at, "within another statement")
+    if flush.orelse is not None:
+        return Evidence(at, "the condition decides on something else, too")
+    inner = flush.then.body if isinstance(flush.then, Block) else (flush.then,)
+    if not any(isinstance(one, ExprStmt) and _flushes(one.expr) for one in inner):
+        return Evidence(at, "another condition decides within it")
+    if any(one.kind == "unknown" for one in expressions(flush.test)):
+        return Evidence(at, "a condition that was not understood")
+    for node in walk(change.body):
+        leaves = isinstance(node, Return | Goto | Unknown) and node.span.start < flush.span.start
+        if leaves:
+            return Evidence(Place(KVM_MAIN, node.line), "leaves before the condition")
+    return None
 
-    They stand in the condition, or are or-ed into a variable of it (5.0 to 5.9).
+
+def _flushes(expr: Expr) -> bool:
+    return expr.kind == "call" and "flush_remote_tlbs" in expr.name
+
+
+def _guest(function: Function) -> str:
+    """The only variable or parameter of type ``struct kvm *``, or ""."""
+    named = {p.name for p in function.params if p.type == "struct kvm *"}
+    for node in walk(function.body):
+        if isinstance(node, Decl):
+            named |= {v.name for v in node.variables if v.type == "struct kvm *"}
+    return named.pop() if len(named) == 1 else ""
+
+
+def _is_of(expr: Expr, names: set[str]) -> bool:
+    """Whether an expression is ``name->member``."""
+    return expr.kind == "arrow" and expr.args[0].kind == "name" and expr.args[0].name in names
+
+
+def _owed_in(start: Function, source: bytes) -> list[str] | Evidence:
+    """Members of ``struct kvm`` that make range_start() flush: flushes owed by others.
+
+    They are or-ed in the condition, or into a variable of it (5.0 to 5.9).  Evidence: one
+    decides otherwise.
     """
     flush = _flushing_if(start)
     if flush is None:
         return []
-    pointers = {
-        variable.name
-        for node in walk(start.body)
-        if type(node).__name__ == "Decl"
-        for variable in node.variables  # type: ignore[union-attr]
-        if variable.type.startswith("struct kvm ")
-    }
+    names = {_guest(start)}
     tested = {e.name for e in expressions(flush.test) if e.kind == "name"}
     gathered = [
         e.args[1]
         for e in expressions(start.body)
         if e.kind == "assign" and e.name == "|=" and e.args[0].name in tested
     ]
-    return [
-        e
-        for decides in (flush.test, *gathered)
-        for e in expressions(decides)
-        if e.kind == "arrow" and e.args[0].kind == "name" and e.args[0].name in pointers
-    ]
+    found: list[str] = []
+    for decides in (flush.test, *gathered):
+        plainly = [e for one in operands(decides, "||") for e in operands(one, "|")]
+        found += [e.name for e in plainly if _is_of(e, names)]
+        # As an argument of a call it is no flush that others owe.
+        rest = (e for one in plainly if not _is_of(one, names) for e in _values(one))
+        odd = next((e for e in rest if _is_of(e, names)), None)
+        if odd is not None:
+            return Evidence(Place(KVM_MAIN, odd.line), text_of(odd, source))
+    return list(dict.fromkeys(found))
+
+
+def _values(expr: Expr) -> Iterator[Expr]:
+    """What an expression's value is made of; calls are not looked into."""
+    if expr.kind != "call":
+        yield expr
+        for arg in expr.args:
+            yield from _values(arg)
 
 
 def _producers(state: State, member: str) -> list[str]:
@@ -135,13 +193,17 @@ def _producers(state: State, member: str) -> list[str]:
     return found
 
 
-def _extended(flush: If, missing: list[Expr], source: bytes) -> Change:
+def _extended(change: Function, flush: If, missing: list[str], source: bytes) -> Change:
     """The condition with the missing members or-ed to it, wrapped at 80 columns."""
     test = flush.test
     written = text_of(test, source)
-    if test.kind in ("cond", "assign", "comma"):
+    bare = source[test.span.start : test.span.start + 1] != b"(" or (
+        bool(test.args) and test.args[0].span.start == test.span.start
+    )
+    # What binds less, and && for the reader and the compiler's warning.
+    if bare and (test.kind in ("cond", "assign", "comma") or test.name == "&&"):
         written = f"({written})"
-    parts = [written, *(text_of(member, source) for member in missing)]
+    parts = [written, *missing]
     prefix = line_prefix(source, test.span.start)
     one_line = " || ".join(parts)
     fits = columns(prefix) + len(one_line) + 1 <= WIDTH
@@ -154,6 +216,7 @@ def _extended(flush: If, missing: list[Expr], source: bytes) -> Change:
         span=Span(test.span.start, test.span.end),
         template=f"{NAME}/condition.c.j2",
         context={"lines": [glue[0], *(pad + line for line in glue[1:])]},
+        meant=Meant(change.name, joined=tuple(missing)),
     )
 
 

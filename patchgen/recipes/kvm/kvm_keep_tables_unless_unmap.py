@@ -24,7 +24,7 @@ import re
 
 from patchgen.model.base import Evidence, Place, Span, Value
 from patchgen.model.code import Decl, Expr, Function, If, Stmt
-from patchgen.model.plan import AlreadyThere, Change, PatchPlan, Refusal
+from patchgen.model.plan import AlreadyThere, Change, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult
 from patchgen.recipes.wrapping import WIDTH, columns, indent, line_prefix
 from patchgen.source.c.text import every, statements, subexpressions
@@ -173,9 +173,14 @@ def _in_start(source: bytes, start: Function, stmt: Stmt) -> tuple[Change, Chang
             Span(stmt.span.start, stmt.span.start),
             f"{NAME}/lines.c.j2",
             {"lines": lines},
+            Meant(start.name),
         ),
         Change(
-            KVM_MAIN, Span(stmt.span.end, stmt.span.end), f"{NAME}/lines.c.j2", {"lines": after}
+            KVM_MAIN,
+            Span(stmt.span.end, stmt.span.end),
+            f"{NAME}/lines.c.j2",
+            {"lines": after},
+            Meant(start.name),
         ),
     )
 
@@ -227,7 +232,7 @@ def _pgtable(state: State) -> Arch | Refusal | None:
     pad = indent(columns(line_prefix(source.encode(), walker.span.start)))
     old = source.encode()[walker.span.start : walker.span.end].decode("utf-8", "replace")
     lines = [condition, f"{pad}KVM_PGTABLE_WALK_LEAF :", f"{pad}{old}"]
-    change = Change(PGTABLE, walker.span, f"{NAME}/lines.c.j2", {"lines": lines})
+    change = Change(PGTABLE, walker.span, f"{NAME}/lines.c.j2", {"lines": lines}, Meant(unmap.name))
     return Arch("arm64", (change,), "kvm_pgtable_stage2_map()")
 
 
@@ -295,7 +300,7 @@ def _kept(source: bytes, path: str, function: Function, test: Expr) -> Change:
     written = source[test.span.start : test.span.end].decode("utf-8", "replace")
     prefix = line_prefix(source, test.span.start)
     lines = [f"!{kvm}->{MEMBER} &&", indent(columns(prefix)) + written]
-    return Change(path, test.span, f"{NAME}/lines.c.j2", {"lines": lines})
+    return Change(path, test.span, f"{NAME}/lines.c.j2", {"lines": lines}, Meant(function.name))
 
 
 RECIPE = Recipe(

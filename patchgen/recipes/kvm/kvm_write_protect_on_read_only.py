@@ -25,7 +25,7 @@ import re
 
 from patchgen.model.base import Evidence, Place, Span
 from patchgen.model.code import Expr, ExprStmt, Function
-from patchgen.model.plan import AlreadyThere, Change, PatchPlan, Refusal
+from patchgen.model.plan import AlreadyThere, Change, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult
 from patchgen.recipes.kvm.kvm_change_pte import guard_of
 from patchgen.recipes.wrapping import indent, line_prefix, wrap_arguments
@@ -246,7 +246,8 @@ def _in_start(
         wrapped = wrap_arguments(prefix, args)
         lines += [prefix + wrapped[0], *wrapped[1:]]
         lines += [f"{pad}else"] if name == PROTECT else []
-    return default, Change(KVM_MAIN, unmap.span, f"{NAME}/lines.c.j2", {"lines": lines})
+    meant = Meant(start.name)
+    return default, Change(KVM_MAIN, unmap.span, f"{NAME}/lines.c.j2", {"lines": lines}, meant)
 
 
 def _x86_functions(state: State, unmap: Function, with_flags: bool) -> Change:

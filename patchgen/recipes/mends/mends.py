@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from patchgen.model.base import Span
 from patchgen.model.code import Expr, Function
 from patchgen.model.findings import Finding
-from patchgen.model.plan import Change, PatchPlan
+from patchgen.model.plan import Change, Meant, PatchPlan
 from patchgen.recipes.base import State
 from patchgen.recipes.kvm.kvm_change_pte import guard_of, insertion
 from patchgen.source.c.walk import expressions, text_of
@@ -103,7 +103,7 @@ def _helper(function: Function, expr: Expr, source: bytes) -> tuple[Change, ...]
     base = text_of(member.args[0], source)
     pointer = base if member.kind == "arrow" else f"&{base}"
     text = f"{_HELPERS[flag]}({pointer})"
-    return (_replace(function.path, expr.span, text),)
+    return (_replace(function, expr.span, text, value=True),)
 
 
 def _swapped(function: Function, wrong: Expr, source: bytes) -> tuple[Change, ...]:
@@ -117,8 +117,8 @@ def _swapped(function: Function, wrong: Expr, source: bytes) -> tuple[Change, ..
         event, flags = (text_of(a, source) for a in arguments[1:3])
         if "MMU_NOTIFY_" in flags and "MMU_NOTIFY_" not in event:
             return (
-                _replace(function.path, arguments[1].span, flags),
-                _replace(function.path, arguments[2].span, event),
+                _replace(function, arguments[1].span, flags),
+                _replace(function, arguments[2].span, event),
             )
     return ()
 
@@ -143,5 +143,6 @@ def _both_guards(state: State) -> tuple[Change, ...]:
     return (change,) if isinstance(change, Change) else ()
 
 
-def _replace(path: str, span: Span, text: str) -> Change:
-    return Change(path, span, "mends/text.c.j2", {"text": text})
+def _replace(function: Function, span: Span, text: str, value: bool = False) -> Change:
+    meant = Meant(function.name, value=value)
+    return Change(function.path, span, "mends/text.c.j2", {"text": text}, meant)

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from patchgen.analysis.entries.covered import Coverage, section_coverage
 from patchgen.model.base import Evidence, Place, Span
 from patchgen.model.code import Expr, Function
-from patchgen.model.plan import AlreadyThere, Change, LeftAlone, PatchPlan, Refusal
+from patchgen.model.plan import AlreadyThere, Change, LeftAlone, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
 from patchgen.recipes.wrapping import argument_texts, line_prefix, wrap_arguments
 from patchgen.source.c.text import bare, text
@@ -145,10 +145,10 @@ def _site(
             function.line, function.end_line + 1
         )
         return [LeftAlone(place, fault.text if near else f"{fault.place}: {fault.text}")]
-    return [coverage, _flagged(function.path, init, source)]
+    return [coverage, _flagged(function, init, source)]
 
 
-def _flagged(path: str, init: Expr, source: bytes) -> Change:
+def _flagged(function: Function, init: Expr, source: bytes) -> Change:
     """The call with the flag, its arguments wrapped anew."""
     texts = argument_texts(source, init)
     texts[2] = FLAG if texts[2] == "0" else f"{texts[2]} | {FLAG}"
@@ -158,8 +158,9 @@ def _flagged(path: str, init: Expr, source: bytes) -> Change:
     # The semicolon belongs to the statement; it only counts for the width.
     lines[-1] = lines[-1].removesuffix(");")
     return Change(
-        path, Span(open_at + 1, init.span.end - 1), f"{NAME}/arguments.c.j2", {"lines": lines}
-    )
+        function.path, Span(open_at + 1, init.span.end - 1), f"{NAME}/arguments.c.j2",
+        {"lines": lines}, Meant(function.name),
+    )  # fmt: skip
 
 
 # -- the header -------------------------------------------------------------

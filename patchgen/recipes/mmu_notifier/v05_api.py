@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from patchgen.analysis.entries.section_code import HEADER, INIT
 from patchgen.model.base import Evidence, Place, Span
-from patchgen.model.plan import AlreadyThere, Change, PatchPlan
+from patchgen.model.plan import AlreadyThere, Change, Meant, PatchPlan
 from patchgen.recipes.base import Options, State, StepResult
 from patchgen.recipes.mmu_notifier.v05_blockable import HELPER
 from patchgen.recipes.mmu_notifier.v05_header import (
@@ -135,16 +135,18 @@ def _set_in_init(parts: Header) -> list[Change]:
     body = parts.source[init.body.span.start : init.body.span.end].decode("utf-8", "replace")
     changes: list[Change] = []
     first = init.body.body[0].span.start
+    meant = Meant(INIT, branch=True)
     new = [f"{name}->{m} = {m};" for m in ("vma", "event") if f"{name}->{m} = {m};" not in body]
     if new:
         lines = [new[0], *(f"\t{line}" for line in new[1:]), "\t"]
-        changes.append(Change(HEADER, Span(first, first), f"{NAME}/lines.c.j2", {"lines": lines}))
+        at = Span(first, first)
+        changes.append(Change(HEADER, at, f"{NAME}/lines.c.j2", {"lines": lines}, meant))
     zero = f"{name}->flags = 0;"
     if zero in body:
         begin = init.body.span.start + body.encode().index(zero.encode())
         span = Span(begin, begin + len(zero))
         lines = [f"{name}->flags = flags;"]
-        changes.append(Change(HEADER, span, f"{NAME}/lines.c.j2", {"lines": lines}))
+        changes.append(Change(HEADER, span, f"{NAME}/lines.c.j2", {"lines": lines}, meant))
     return changes
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from patchgen.analysis.entries.section_code import HEADER, INIT
 from patchgen.model.base import Evidence, Span
 from patchgen.model.code import ExprStmt
-from patchgen.model.plan import Change, PatchPlan
+from patchgen.model.plan import Change, Meant, PatchPlan
 from patchgen.recipes.base import Options, State, StepResult
 from patchgen.recipes.mmu_notifier.v05_api import BLOCKABLE
 from patchgen.recipes.mmu_notifier.v05_blockable import HELPER, MEMBER, Use, find
@@ -57,9 +59,9 @@ def _read(source: bytes, use: Use) -> Change:
     line_end = source.find(b"\n", use.span.end)
     tail = len(source[use.span.end : line_end].rstrip())
     outer = enclosing_call(use.function, use.expr)
-    plain = Change(
-        use.path, use.span, f"{NAME}/call.c.j2", {"helper": HELPER, "pointer": use.pointer}
-    )
+    meant = Meant(use.function.name, branch=True, value=True)
+    context: dict[str, str | int | bool | list[str]] = {"helper": HELPER, "pointer": use.pointer}
+    plain = Change(use.path, use.span, f"{NAME}/call.c.j2", context, meant)
     if column(source, use.span.start) + len(new) + tail <= WIDTH:
         return plain
     for number, span in enumerate(spans(source, outer) if outer is not None else []):
@@ -69,12 +71,13 @@ def _read(source: bytes, use: Use) -> Change:
             given[number] = Argument([new])
             lines = lay_out(source, outer, given)
             span = arguments_span(source, outer)
-            return Change(use.path, span, f"{NAME}/lines.c.j2", {"lines": lines})
+            return Change(use.path, span, f"{NAME}/lines.c.j2", {"lines": lines}, meant)
         if span.start <= use.span.start < span.end:
             two = broken(source, span.start, span.end, use.span, new)
             if two is not None:
-                return Change(use.path, span, f"{NAME}/lines.c.j2", {"lines": two})
-    return _new_line(source, use, new) or plain
+                return Change(use.path, span, f"{NAME}/lines.c.j2", {"lines": two}, meant)
+    moved = _new_line(source, use, new)
+    return plain if moved is None else msgspec.structs.replace(moved, meant=meant)
 
 
 def _new_line(source: bytes, use: Use, new: str) -> Change | None:
@@ -164,12 +167,14 @@ def _header_changes(parts: Header) -> tuple[Change, ...]:
             returned,
             f"{NAME}/lines.c.j2",
             {"lines": [f"return {name}->flags & {BLOCKABLE};"]},
+            Meant(HELPER, branch=True),
         ),
         Change(
             HEADER,
             Span(last, last),
             f"{NAME}/lines.c.j2",
             {"lines": ["", f"\t{init.params[0].name}->flags = 0;"]},
+            Meant(INIT, branch=True),
         ),
     )
 
@@ -183,16 +188,19 @@ def _is_statement(use: Use) -> bool:
 
 def _write(source: bytes, use: Use) -> Change:
     assert use.value is not None
+    meant = Meant(use.function.name, branch=True)
     value = source[use.value.span.start : use.value.span.end].decode("utf-8", "replace")
     constant = {"true": True, "1": True, "false": False, "0": False}.get(value)
     if use.kind == "field":
         chosen = f"({value}) ? {BLOCKABLE} : 0"
         new = chosen if constant is None else BLOCKABLE if constant else "0"
-        return Change(use.path, use.span, f"{NAME}/lines.c.j2", {"lines": [f".flags = {new}"]})
+        return Change(
+            use.path, use.span, f"{NAME}/lines.c.j2", {"lines": [f".flags = {new}"]}, meant
+        )
     lvalue = f"{use.pointer[1:]}.flags" if use.pointer[0] == "&" else f"{use.pointer}->flags"
     if constant is not None:
         new = f"{lvalue} |= {BLOCKABLE}" if constant else f"{lvalue} &= ~{BLOCKABLE}"
-        return Change(use.path, use.span, f"{NAME}/lines.c.j2", {"lines": [new]})
+        return Change(use.path, use.span, f"{NAME}/lines.c.j2", {"lines": [new]}, meant)
     begin = source.rfind(b"\n", 0, use.span.start) + 1
     own = columns(source[begin : use.span.start])
     lines = [
@@ -201,4 +209,4 @@ def _write(source: bytes, use: Use) -> Change:
         f"{indent(own)}else",
         f"{indent(own + 8)}{lvalue} &= ~{BLOCKABLE}",
     ]
-    return Change(use.path, use.span, f"{NAME}/lines.c.j2", {"lines": lines})
+    return Change(use.path, use.span, f"{NAME}/lines.c.j2", {"lines": lines}, meant)

@@ -14,7 +14,7 @@ from patchgen.analysis.entries.section_code import HEADER, INIT, Code, Site, sit
 from patchgen.analysis.entries.section_event import UNMAP, Inferred, infer
 from patchgen.model.base import Evidence, Place, Span, Value
 from patchgen.model.code import Decl, Expr, Function
-from patchgen.model.plan import Change, LeftAlone, PatchPlan
+from patchgen.model.plan import Change, LeftAlone, Meant, PatchPlan
 from patchgen.recipes.base import Options, State, StepResult
 from patchgen.recipes.mmu_notifier.v05_api import predicate
 from patchgen.recipes.mmu_notifier.v05_flag import verdict
@@ -134,7 +134,15 @@ def _signature(parts: Header) -> list[Change]:
         if len(names) == OLD:
             names[1:1] = ["event", "flags", "vma"]
             at = Span(span.start + opened, span.start + closed)
-            changes.append(Change(HEADER, at, f"{NAME}/lines.c.j2", {"lines": [", ".join(names)]}))
+            changes.append(
+                Change(
+                    HEADER,
+                    at,
+                    f"{NAME}/lines.c.j2",
+                    {"lines": [", ".join(names)]},
+                    Meant(macro=True),
+                )
+            )
     return changes
 
 
@@ -143,8 +151,9 @@ def _seven(source: bytes, site: Site) -> Change:
     args[1:1] = [Argument([word]) for word in (UNMAP, "0", vma_of(site))]
     lines = lay_out(source, site.call, args)
     return Change(
-        site.path, arguments_span(source, site.call), f"{NAME}/lines.c.j2", {"lines": lines}
-    )
+        site.path, arguments_span(source, site.call), f"{NAME}/lines.c.j2", {"lines": lines},
+        Meant(site.function.name, branch=True),
+    )  # fmt: skip
 
 
 def vma_of(site: Site) -> str:
@@ -261,8 +270,9 @@ def _replace(source: bytes, site: Site, index: int, new: str) -> Change:
     args[index] = Argument([new])
     lines = lay_out(source, site.call, args)
     return Change(
-        site.path, arguments_span(source, site.call), f"{NAME}/lines.c.j2", {"lines": lines}
-    )
+        site.path, arguments_span(source, site.call), f"{NAME}/lines.c.j2", {"lines": lines},
+        Meant(site.function.name, branch=True),
+    )  # fmt: skip
 
 
 # -- step 9: the flag --------------------------------------------------------

@@ -88,3 +88,15 @@ def callees(function: Function) -> frozenset[str]:
 def text_of(expr: Expr, source: bytes) -> str:
     """The expression as written, white space folded to single spaces."""
     return " ".join(source[expr.span.start : expr.span.end].decode("utf-8", "replace").split())
+
+
+def plain(expr: Expr) -> tuple[object, ...]:
+    """An expression without its place: equal for equal structure."""
+    return (expr.kind, expr.name, *(plain(arg) for arg in expr.args), expr.body)
+
+
+def operands(expr: Expr, operator: str) -> list[Expr]:
+    """``a``, ``b`` and ``c`` of ``a || b || c``, from the left."""
+    if expr.kind == "binary" and expr.name == operator:
+        return [*operands(expr.args[0], operator), *operands(expr.args[1], operator)]
+    return [expr]

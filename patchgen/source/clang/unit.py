@@ -21,6 +21,7 @@ from patchgen.model.facts import Diagnostic
 from patchgen.model.outcome import UserError
 from patchgen.source.clang.files import files_read, nothing_denied, nothing_removed, relative
 from patchgen.source.clang.looks import Looks, Seen, Sight
+from patchgen.source.clang.trees import Tree, tree
 from patchgen.source.config.flags import ParseConfig
 
 _SEVERITY = {2: "warning", 3: "error", 4: "fatal"}
@@ -47,8 +48,9 @@ class ParsedUnit(Value, frozen=True):
     out, ``includes`` the tree-relative paths read (the main file not among them;
     files of the overlay are left out, their content is part of ``config_key``),
     ``headers`` those that are not silent.  ``bodies`` are the function bodies that begin
-    at a byte that was asked about, ``functions`` the definitions whose name does.  ``seen``
-    is what all of it rests on, where somebody looked.
+    at a byte that was asked about, ``functions`` the definitions whose name does, ``trees``
+    the bodies that were to be followed.  ``seen`` is what all of it rests on, where
+    somebody looked.
     """
 
     path: str
@@ -61,6 +63,7 @@ class ParsedUnit(Value, frozen=True):
     bodies: tuple[Span, ...] = ()
     functions: tuple[ClangFunction, ...] = ()
     seen: Seen | None = None
+    trees: tuple[Tree, ...] = ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -75,12 +78,15 @@ def parse(
     overrides: Mapping[str, bytes | None] | None = None,
     looks: Looks | None = None,
     asked: Callable[[Sequence[Span]], Sequence[int]] = lambda skipped: (),
+    followed: Callable[[], Sequence[tuple[str, int]]] = tuple,
 ) -> ParsedUnit:
     """Parse ``path`` of the tree at ``root``.
 
     ``overrides`` are files whose contents differ from the disk's, None for one that is not
     there; ``looks`` tells what was read and of which headers it matters what was skipped,
-    ``asked`` at which bytes of the file a function may begin its name or its body.
+    ``asked`` at which bytes of the file a function may begin its name or its body,
+    ``followed``, asked behind it, which functions' bodies are wanted whole and where each
+    begins.
     UserError: the file is not there, it includes one that is neither the tree's nor among
     what the configuration may read, a file changed meanwhile, or libclang could not make a
     translation unit at all.
@@ -124,6 +130,7 @@ def parse(
         bodies=bodies,
         functions=functions,
         seen=sight.seen(read, path, config.args, diagnostics, began) if sight else None,
+        trees=tuple(tree(cindex, unit, file, name, at) for name, at in followed()),
     )
 
 

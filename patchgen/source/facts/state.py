@@ -77,6 +77,7 @@ class TreeState:
         self.build_dir = build_dir
         self.arch = arch
         self.snapshot = snapshot or Snapshot(self.root)
+        self._followed: dict[str, frozenset[str]] = {}
         self._functions: dict[str, tuple[Function, ...]] = {}
         self._taken: dict[_ConfigKey, Done[Taken] | Failed] = {}
         self._by_content: dict[str, tuple[Function, ...]] = {}
@@ -85,10 +86,21 @@ class TreeState:
         self._surface: Surface | None = None
         self._configs: dict[_ConfigKey, ParseConfig] = {}
 
-    def after(self, files: Mapping[str, bytes | None]) -> TreeState:
-        """The state in which ``files`` have been replaced."""
+    def after(
+        self,
+        files: Mapping[str, bytes | None],
+        followed: Mapping[str, frozenset[str]] | None = None,
+    ) -> TreeState:
+        """The state in which ``files`` have been replaced.
+
+        ``followed`` names functions by file; each parse of it keeps their bodies as the
+        compiler sees them, in this state and in those behind it.
+        """
         state = TreeState(self.tree, self.build_dir, self.snapshot.with_files(files), self.arch)
         state._found = self._found
+        state._followed = dict(self._followed)
+        for path, names in (followed or {}).items():
+            state._followed[path] = state._followed.get(path, frozenset()) | names
         state._configs = self._configs
         state._by_content = self._by_content
         state._definitions = self._definitions
@@ -247,4 +259,7 @@ class TreeState:
     def _task(self, path: str, arch: str | None, on: frozenset[str], off: frozenset[str]) -> Task:
         config = self.config(path, arch, on, off)
         tried = tried_as(config.arch, on, off)
-        return Task(str(self.root), path, config, api_names(), self.snapshot.overrides, tried)
+        followed = tuple(sorted(self._followed.get(path, ())))
+        return Task(
+            str(self.root), path, config, api_names(), self.snapshot.overrides, tried, followed
+        )

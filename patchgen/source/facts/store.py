@@ -24,6 +24,7 @@ from patchgen.sandbox.reader import changed
 from patchgen.source.c.lexer import Tokens
 from patchgen.source.clang import pool
 from patchgen.source.clang.looks import Looks, Seen
+from patchgen.source.clang.trees import Tree
 from patchgen.source.clang.unit import HeaderUse, parse, settle
 from patchgen.source.config.flags import ParseConfig
 from patchgen.source.config.overlay import overlays
@@ -34,7 +35,10 @@ from patchgen.source.tree.snapshot import Snapshot
 
 
 class Task(Value, frozen=True):
-    """One file to take facts of, under one configuration."""
+    """One file to take facts of, under one configuration.
+
+    ``followed`` are functions whose bodies are wanted as the compiler sees them.
+    """
 
     root: str
     path: str
@@ -42,6 +46,7 @@ class Task(Value, frozen=True):
     names: frozenset[str]
     overrides: dict[str, bytes | None]
     tried: str = ""
+    followed: tuple[str, ...] = ()
 
 
 class Taken(Value, frozen=True):
@@ -50,6 +55,7 @@ class Taken(Value, frozen=True):
     facts: FileFacts
     headers: tuple[HeaderUse, ...]
     includes: tuple[str, ...]
+    trees: tuple[Tree, ...] = ()
 
 
 class Parsed(Value, frozen=True):
@@ -108,7 +114,7 @@ def facts_of(
 
 def _key(task: Task, own: str) -> str:
     names = ",".join(sorted(task.names))
-    return memo.digest(program(), task.config.key, task.path, own, names)
+    return memo.digest(program(), task.config.key, task.path, own, names, *task.followed)
 
 
 def _stored(parsed: Parsed, task: Task, own: str, digests: Digests) -> Taken:
@@ -180,13 +186,18 @@ def take(task: Task) -> Parsed:
         shapes.append(shape(lexed[0], skipped))
         return shapes[0].asked()
 
+    def followed() -> list[tuple[str, int]]:
+        starts = shapes[0].tokens.starts
+        found = [one for one in shapes[0].outlines if one.name in task.followed]
+        return [(one.name, starts[one.body_at]) for one in found]
+
     # clang is given the bytes that the tokens are of: the file may change in between.
     given = {**task.overrides, task.path: source}
     try:
-        unit = parse(Path(task.root), task.path, task.config, given, _LOOKS[-1], asked)
+        unit = parse(Path(task.root), task.path, task.config, given, _LOOKS[-1], asked, followed)
     finally:
         lexer.join()
     facts = extract(shapes[0], unit, task.names, memo.digest(source), task.tried)
     if unit.seen is None:
         raise AssertionError("somebody looked")
-    return Parsed(Taken(facts, unit.headers, unit.includes), unit.seen)
+    return Parsed(Taken(facts, unit.headers, unit.includes, unit.trees), unit.seen)
