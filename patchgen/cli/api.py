@@ -15,7 +15,8 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
-def list_generations(as_json: bool) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="only their names")
+def list_generations(as_json: bool, quiet: bool) -> None:
     """List the API generations that there are descriptors for."""
     from patchgen.kernel.api.descriptor import all_descriptors
 
@@ -27,7 +28,7 @@ def list_generations(as_json: bool) -> None:
         click.echo(msgspec.json.encode(rows).decode())
         return
     for descriptor in known:
-        click.echo(f"{descriptor.name:<17} {descriptor.summary}")
+        click.echo(descriptor.name if quiet else f"{descriptor.name:<17} {descriptor.summary}")
 
 
 @command.command()

@@ -13,22 +13,34 @@ from patchgen.model.outcome import UserError
 
 @click.command()
 @click.argument("name")
-def command(name: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="for machines")
+@click.option("-q", "--quiet", is_flag=True, help="only what it is, in a line")
+def command(name: str, as_json: bool, quiet: bool) -> None:
     """Explain a rule (MN020, or its name) or a recipe (kvm-change-pte)."""
+    head, text = _explained(name)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode({"name": name, "head": head, "text": text}).decode())
+    elif quiet:
+        click.echo(head)
+    else:
+        click.echo(f"{head}\n\n{text}")
+
+
+def _explained(name: str) -> tuple[str, str]:
+    """What it is, in a line, and the rest; UserError: there is no such rule or recipe."""
     from patchgen.recipes.base import module_of, names
 
     if name in names():
-        recipe = module_of(name)
-        click.echo(inspect.getdoc(recipe))
-        return
+        head, _, text = (inspect.getdoc(module_of(name)) or "").partition("\n\n")
+        return head, text
     from patchgen.rules.base import modules
 
     for module in modules().values():
         rule = module.RULE
         if name.upper() == rule.id or name == rule.name:
-            text = inspect.cleandoc(module.__doc__ or "")
             head = f"{rule.id} {rule.name} ({rule.severity}; applies to {rule.where})"
-            click.echo(f"{head}\n\n{text}")
-            return
+            return head, inspect.cleandoc(module.__doc__ or "")
     near = "MN001 to MN035" if re.match(r"(?i)mn\d", name) else "see `patchgen rules`, `recipes`"
     raise UserError(f"no rule or recipe '{name}'", hint=near)

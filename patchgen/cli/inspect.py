@@ -39,6 +39,7 @@ def command(
         inspection_lines,
         ledger_totals,
         printable,
+        totals_line,
     )
 
     show = progress(quiet)
@@ -60,7 +61,7 @@ def command(
         idiom = kvm.idiom if kvm else "no KVM"
         head = headline(state.tree.version, idiom, generation)
         lines = inspection_lines(head, kvm, found, sources, verbose)
-        for line in lines:
+        for line in (head, totals_line(found)) if quiet else lines:
             click.echo(line)
     for facts in found.files:
         for diagnostic in facts.diagnostics:

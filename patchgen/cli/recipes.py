@@ -8,7 +8,8 @@ import click
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="for machines")
-def command(as_json: bool) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="only their names")
+def command(as_json: bool, quiet: bool) -> None:
     """List the recipes."""
     from patchgen.recipes.base import load, names
 
@@ -18,6 +19,10 @@ def command(as_json: bool) -> None:
 
         rows = [{"name": recipe.name, "summary": recipe.summary} for recipe in known]
         click.echo(msgspec.json.encode(rows).decode())
+        return
+    if quiet:
+        for recipe in known:
+            click.echo(recipe.name)
         return
     width = max(len(recipe.name) for recipe in known)
     for recipe in known:

@@ -8,7 +8,8 @@ import click
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="for machines")
-def command(as_json: bool) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="only their IDs")
+def command(as_json: bool, quiet: bool) -> None:
     """List the lint rules; `patchgen explain MN020` shows one with bad and good code."""
     from patchgen.rules.base import modules
 
@@ -22,6 +23,10 @@ def command(as_json: bool) -> None:
             for r in rules
         ]  # fmt: skip
         click.echo(msgspec.json.encode(rows).decode())
+        return
+    if quiet:
+        for rule in rules:
+            click.echo(rule.id)
         return
     width = max((len(rule.name) for rule in rules), default=0)
     for rule in rules:

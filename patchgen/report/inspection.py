@@ -70,11 +70,8 @@ def _lines(
             where = only.get((site.path, site.line), "")
             called = f"{site.variant}({shown}, ...){where and f' ({where})'}"
             yield f"  {site.path}:{site.line}  {site.function}(): {called}"
-    mentions = [mention for facts in files for mention in facts.mentions]
-    totals = ledger_totals(mentions)
-    shown = ", ".join(f"{count} {state}" for state, count in totals.items())
-    yield f"ledger  {len(mentions)} mentions in {len(files)} files: {shown}"
-    for mention in mentions:
+    yield totals_line(found)
+    for mention in found.mentions:
         if mention.state in ("inactive", "unparsed"):
             detail = f" ({mention.detail})" if mention.detail else ""
             yield f"  {mention.state}  {mention.path}:{mention.line}  {mention.name}{detail}"
@@ -82,6 +79,13 @@ def _lines(
         yield f"  not read  {error if path in error else f'{path}: {error}'}"
     for path, error in found.partly:
         yield f"  partly read  {path}: {error}"
+
+
+def totals_line(found: Inspection) -> str:
+    """The ledger in a line: how many mentions, and what became of them."""
+    mentions = found.mentions
+    shown = ", ".join(f"{count} {state}" for state, count in ledger_totals(mentions).items())
+    return f"ledger  {len(mentions)} mentions in {len(found.files)} files: {shown}"
 
 
 def _only(files: Sequence[FileFacts]) -> dict[tuple[str, int], str]:

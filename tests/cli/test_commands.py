@@ -57,3 +57,28 @@ def test_every_command_stands_in_the_readme():
     readme = (REPOSITORY / "README.md").read_text()
     for name in COMMANDS:
         assert f"`{name}" in readme or f"{name} " in readme, name
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("rules",), ("recipes",), ("explain", "MN020"), ("explain", "kvm-change-pte"),
+        ("api", "list"), ("tree", "list"), ("api", "check", "--tree", "mini", "--api", "5.0"),
+        ("inspect", "--tree", "mini"), ("plan", "kvm-change-pte", "--tree", "mini"),
+        ("lint", "--tree", "mini", "drivers"), ("prove", "--tree", "mini", "--case", "rw-ro-same"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_quiet_is_less_and_no_part_of_it_is_new(patchgen, command):
+    loud, quiet = patchgen(*command), patchgen(*command, "-q")
+    assert quiet.returncode == loud.returncode, quiet.stderr
+    assert len(quiet.stdout) < len(loud.stdout)
+    words = set(loud.stdout.split())
+    assert set(quiet.stdout.split()) <= words
+
+
+def test_every_command_takes_quiet():
+    from tests.cli.test_named_options import taken
+
+    assert [name for name in COMMANDS if "--quiet" not in taken()[name]] == []
+    assert [name for name in COMMANDS if "--json" not in taken()[name]] == []

@@ -179,14 +179,14 @@ def _check_change(change: FileChange, where: str, allow: Collection[str]) -> Non
     for mode in (change.old_mode, change.new_mode):
         if mode not in _MODES:
             kind = _SPECIAL.get(mode, "an odd mode")
-            raise UserError(f"{path}: {kind} ({mode})", where, f"--allow {path} lets it through")
+            raise UserError(f"{path}: {kind} ({mode})", where, f"verify and am take --allow {path}")
     for hunk in change.hunks:
         for line in hunk.lines:
             if line.startswith(b"+") and (found := _odd(line)):
                 raise UserError(
                     f"{path}: an added line holds the control character {found}",
                     where,
-                    f"--allow {path} lets it through",
+                    f"verify and am take --allow {path}",
                 )
 
 

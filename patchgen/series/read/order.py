@@ -50,7 +50,7 @@ def numbered(raw: Sequence[RawMail], version: int | None, notes: list[str]) -> l
     versions = sorted({subject.version for _, subject, _ in mails})
     if len(versions) > 1:
         both = " and ".join(f"v{one}" for one in versions)
-        hint = "pick one version with --only-version"
+        hint = "pick one version: verify and am take --only-version"
         raise UserError(f"the mails mix {both}", mails[0][0].where, hint)
     plain = [mail for mail, subject, _ in mails if subject.number is None]
     if plain and len(mails) > 1:

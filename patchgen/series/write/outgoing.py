@@ -44,7 +44,7 @@ def write_folder(out: Path, files: Mapping[str, bytes], *, force: bool = False) 
             shutil.rmtree(fresh, ignore_errors=True)
     except OSError as error:
         raise UserError(
-            f"cannot be written: {error.strerror}", str(out), "choose another folder with -o"
+            f"cannot be written: {error.strerror}", str(out), "choose another folder"
         ) from error
 
 
@@ -63,14 +63,14 @@ def _check_target(out: Path, force: bool) -> bool:
         if not out.exists():
             return False
         if not out.is_dir():
-            raise UserError("exists and is no folder", str(out), "choose another with -o")
+            raise UserError("exists and is no folder", str(out), "choose another folder")
         entries = sorted(out.iterdir())
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", str(out)) from error
     if not entries:
         return True
     if not all(_is_ours(entry) for entry in entries):
-        raise UserError("the folder is not empty", str(out), "choose another with -o")
+        raise UserError("the folder is not empty", str(out), "choose another folder")
     if not force:
         raise UserError("holds an earlier series", str(out), "--force replaces it")
     return True
