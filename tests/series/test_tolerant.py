@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import time
 from pathlib import Path
@@ -48,7 +49,7 @@ def multipart(kind: str = "mixed", patch: str = "text/x-patch", encoding: str = 
         "This is a message in MIME format.\n--=_x\nContent-Type: text/plain; charset=utf-8\n\n"
         f"{text}--=_x\nContent-Type: {patch}; name=x.patch\nContent-Transfer-Encoding: {encoding}\n"
         f"Content-Disposition: attachment; filename=x.patch\n\n{DIFF}--=_x--\n"
-    ).replace("This is a message in MIME format.\n", "")
+    )
 
 
 def headed(name: str, value: str) -> str:
@@ -236,6 +237,13 @@ def test_patches_without_numbers_in_the_order_given(tree: Path, tmp_path: Path) 
 REFUSED = {
     "two boundaries' worth of html": multipart(patch="text/html"),
     "an attachment that is no text": multipart(patch="application/octet-stream"),
+    "a line like a boundary": multipart().replace("message\n\n", "message\n--=_xy\n\n"),
+    "a diff above the parts": multipart().replace("This is a", DIFF + "a"),
+    "a diff below the parts": multipart() + DIFF,
+    "a diff for a signature": multipart("signed", "application/pgp-signature"),
+    "the same, encoded": multipart("signed", "application/pgp-signature", "base64").replace(
+        DIFF, base64.encodebytes(DIFF.encode()).decode()
+    ),
     "one text or the other": multipart("alternative"),
     "no header": headed("Subject", "x").replace("Date: ", "no header\nDate: "),
     "a date that is none": headed("Date", "yesterday or so"),

@@ -2,7 +2,8 @@
 """Mails of several parts: a signed text, or a text with patches attached.
 
 git mailinfo reads all parts one behind the other, whatever they are called.  Here they
-are only read if each is text that a person sees as such.
+are only read if each is text that a person sees as such, and a signature is left out
+only if nothing in it could be applied.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from patchgen.model.outcome import UserError
 TEXT = ("text/plain", "text/x-patch", "text/x-diff")
 _SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature",
                "application/x-pkcs7-signature")  # fmt: skip
+
+# Whatever git apply begins to read a diff at.
+_DIFF = re.compile(rb"^(?:diff |Index: |---\s|\+\+\+\s|@@ -)", re.MULTILINE)
 
 if TYPE_CHECKING:
     Header = Message[str, str]
@@ -35,7 +39,10 @@ def joined(message: Header, body: bytes, where: str, decode: Decode) -> tuple[He
     if kind == "multipart/signed":
         if len(parts) != 2 or parts[1][0].get_content_type() not in _SIGNATURES:
             raise _refused(kind, where)
-        parts.pop()
+        if _DIFF.search(_raw(*parts.pop())):
+            raise UserError(
+                "a diff in the mail's signature, which git am applies", where, "send one part"
+            )
     elif kind != "multipart/mixed":
         raise _refused(kind, where)
     for head, _ in parts:
@@ -56,7 +63,11 @@ def _split(message: Header, body: bytes, where: str) -> list[tuple[Header, bytes
         raise _refused(message.get_content_type(), where)
     mark = re.escape(boundary.encode("latin-1", "replace"))
     pieces = re.split(rb"(?:^|\r?\n)--" + mark + rb"(?:[ \t]*\r?\n|--[^\n]*(?:\n|$))", body)
-    if len(pieces) < 3 or pieces[-1].strip() or pieces[0].strip():
+    # git takes every line for a boundary that begins with one.
+    if len(re.findall(rb"^--" + mark, body, re.MULTILINE)) != len(pieces) - 1:
+        raise UserError("a line begins with the boundary of the parts", where, "send one part")
+    # What is above the first part is for mailers of old, and neither shown nor applied.
+    if len(pieces) < 3 or pieces[-1].strip() or _DIFF.search(pieces[0]):
         raise _refused(f"{message.get_content_type()} with text outside its parts", where)
     found = []
     for piece in pieces[1:-1]:
@@ -69,6 +80,13 @@ def _split(message: Header, body: bytes, where: str) -> list[tuple[Header, bytes
                 raise UserError(f"a part has two {name} headers", where, "remove one")
         found.append((head, piece[match.end() :] + b"\n"))
     return found
+
+
+def _raw(head: Header, text: bytes) -> bytes:
+    """A part as it stands, and with any transfer encoding taken off as far as that goes."""
+    head.set_payload(text.decode("latin-1"))
+    decoded = head.get_payload(decode=True)
+    return text + b"\n" + (decoded if isinstance(decoded, bytes) else b"")
 
 
 def _refused(kind: str, where: str) -> UserError:
