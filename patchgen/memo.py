@@ -2,21 +2,85 @@
 """The cache folder, and files in it keyed by content.
 
 Everything below the folder can be removed at any time.  Writers write aside and
-rename, so a killed run leaves no half entry.
+rename, so a killed run leaves no half entry.  An entry begins with the digest of what it
+is and holds: one that is damaged, cut off, of another key or of another version of
+patchgen is none, whatever happened to it.  The folder is the user's own, or it is not used.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import hashlib
 import os
+import shutil
+import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+#: Of the form of entries.
+VERSION = 2
+#: Largest entry that is read, in bytes.
+_LIMIT = 256 << 20
+_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+#: What a value may do to its decoder.
+_UNDECODABLE = (msgspec.DecodeError, ValueError, TypeError, RecursionError, OverflowError)
+
+
+def _nobody(line: str) -> None:
+    """Where nobody listens."""
+
+
+#: Told once why a folder is not used; the command line prints it.
+warn: Callable[[str], None] = _nobody
+_FOLDERS: dict[Path, Path] = {}
 
 
 def cache_dir() -> Path:
-    """``$PATCHGEN_CACHE``, else ``$XDG_CACHE_HOME/patchgen``, else ~/.cache/patchgen."""
+    """``$PATCHGEN_CACHE``, else :func:`home_dir`; made if need be.
+
+    A folder that is somebody else's, or that others can write, is told once, and a folder
+    of this run's own stands in for it.
+    """
     own = os.environ.get("PATCHGEN_CACHE")
-    return Path(own) if own else home_dir()
+    asked = (Path(own) if own else home_dir()).absolute()
+    if asked not in _FOLDERS:
+        _FOLDERS[asked] = _trusted(asked)
+    return _FOLDERS[asked]
+
+
+def _trusted(folder: Path) -> Path:
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True)
+    reason = _distrust(folder)
+    if not reason:
+        return folder
+    warn(f"{folder}: the cache is not used: {reason} (mend that, or set PATCHGEN_CACHE)")
+    aside = Path(tempfile.mkdtemp(prefix="patchgen-cache-"))
+    atexit.register(_remove, aside, os.getpid())
+    return aside
+
+
+def _remove(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # a fork that ends leaves it to the process that made it
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _distrust(folder: Path) -> str:
+    """Why a folder's contents are not believed; "" where they are, or where there are none."""
+    try:
+        state = folder.stat()
+    except OSError:
+        return ""
+    if state.st_uid != os.geteuid():
+        return "it is not yours"
+    return "others can write it" if state.st_mode & _OTHERS else ""
 
 
 def home_dir() -> Path:
@@ -34,21 +98,73 @@ def digest(*parts: bytes | str) -> str:
     return state.hexdigest()
 
 
+def recall(kind: str, key: str, type: type[T] | Any) -> T | Any | None:
+    """The value that was stored under ``key`` in the folder ``kind``, or None."""
+    data = read(kind, key)
+    return None if data is None else decoded(data, type)
+
+
+def remember(kind: str, key: str, value: Any) -> None:
+    """Store a value of a type that msgspec encodes."""
+    write(kind, key, msgspec.msgpack.encode(value))
+
+
+def decoded(data: bytes, type: type[T] | Any) -> T | Any | None:
+    """The value that some bytes encode; None where they do not."""
+    try:
+        return msgspec.msgpack.decode(data, type=type)
+    except _UNDECODABLE:
+        return None
+
+
 def read(kind: str, key: str) -> bytes | None:
     """The cached bytes of ``key`` in the folder ``kind``, or None."""
-    try:
-        return (cache_dir() / kind / key[:2] / key).read_bytes()
-    except OSError:
-        return None
+    return read_sealed(cache_dir() / kind / key[:2] / key, f"{kind}/{key}")
 
 
 def write(kind: str, key: str, data: bytes) -> None:
     """Store ``data``; a cache that cannot be written is passed over."""
     target = cache_dir() / kind / key[:2] / key
+    with contextlib.suppress(OSError):
+        write_sealed(target, f"{kind}/{key}", data)
+
+
+def read_sealed(file: Path, name: str) -> bytes | None:
+    """What :func:`write_sealed` put into a file under ``name``, or None.
+
+    None, too, where the file is not the user's own, or others can write it.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        write_atomic(target, data)
+        handle = os.open(file, flags)
+        with os.fdopen(handle, "rb", buffering=0) as stream:
+            state = os.fstat(handle)
+            if (
+                not stat.S_ISREG(state.st_mode)
+                or state.st_uid != os.geteuid()
+                or state.st_mode & _OTHERS
+                or state.st_size > _LIMIT
+            ):
+                return None
+            data = stream.read(state.st_size) or b""
     except OSError:
-        return
+        return None
+    seal, data = data[:_SEAL], data[_SEAL:]
+    return data if seal == _seal(name, data) else None
+
+
+def write_sealed(file: Path, name: str, data: bytes) -> None:
+    """Write ``data`` so that :func:`read_sealed` knows it again.  OSError: it cannot be."""
+    write_atomic(file, _seal(name, data) + data)
+
+
+_SEAL = 20
+
+
+def _seal(name: str, data: bytes) -> bytes:
+    state = hashlib.blake2b(f"{VERSION} {name}\0".encode(), digest_size=_SEAL)
+    state.update(data)
+    return state.digest()
 
 
 def write_atomic(target: Path, data: bytes) -> None:

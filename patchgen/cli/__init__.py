@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from patchgen import __version__
+from patchgen import __version__, memo
 from patchgen.cli import streams
 from patchgen.model.outcome import Exit, UserError
 
@@ -75,6 +75,7 @@ def main(argv: list[str] | None = None) -> None:
     130 interrupted.  Unusable input is one line on stderr, never a traceback.
     """
     streams.prepare()
+    memo.warn = _say
     # SIGTERM unwinds like Ctrl-C, so that temporary folders are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

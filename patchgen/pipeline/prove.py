@@ -6,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from patchgen import memo
 from patchgen.model.base import Evidence, Place, Value
 from patchgen.model.outcome import UserError
@@ -16,50 +14,26 @@ from patchgen.proof.prove import Look, look, prove, shape, undecided
 from patchgen.proof.result import ProofResult
 from patchgen.proof.show.compared import Compared
 from patchgen.source.facts.kvm import KVM_MAIN
+from patchgen.source.facts.reads import Reads
 from patchgen.source.facts.state import TreeState
 from patchgen.source.facts.store import program
 from patchgen.source.tree.snapshot import Snapshot
-
-Reads = tuple[tuple[str, ...], ...]
 
 
 def prove_state(root: str, overrides: dict[str, bytes | None]) -> ProofResult:
     """The proof of the tree at ``root`` with ``overrides`` in place of its files."""
     snapshot = Snapshot(Path(root), overrides)
     key = memo.digest(program("analysis", "proof"), snapshot.read(KVM_MAIN) or b"")
-    for paths in _known(key):
-        data = memo.read("proofs", _identity(key, paths, snapshot.read))
-        if data is not None:
-            try:
-                return msgspec.msgpack.decode(data, type=ProofResult)
-            except (msgspec.DecodeError, TypeError):
-                break
-    seen: dict[str, None] = {}
-
-    def read(path: str) -> bytes | None:
-        seen[path] = None
-        return snapshot.read(path)
-
+    reads = Reads("proof", key, snapshot.read)
+    known: ProofResult | None = reads.recall(ProofResult)
+    if known is not None:
+        return known
     try:
-        result = prove(read)
+        result = prove(reads.read)
     except UserError as error:
         result = _absent(error)
-    paths = tuple(sorted(seen))
-    memo.write("proofs", _identity(key, paths, snapshot.read), msgspec.msgpack.encode(result))
-    memo.write("proof-reads", key, msgspec.msgpack.encode((paths, *_known(key))[:8]))
+    reads.remember(result)
     return result
-
-
-def _known(key: str) -> Reads:
-    """Which files earlier proofs of this KVM read, a set for each."""
-    try:
-        return msgspec.msgpack.decode(memo.read("proof-reads", key) or b"", type=Reads)
-    except msgspec.DecodeError:
-        return ()
-
-
-def _identity(key: str, paths: tuple[str, ...], read: Callable[[str], bytes | None]) -> str:
-    return memo.digest(key, *(part for path in paths for part in (path, read(path) or b"")))
 
 
 def _absent(error: UserError) -> ProofResult:

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
-
 from patchgen import memo
 from patchgen.kernel.api.features import ApiFeatures, features_of
 from patchgen.model.base import Value
@@ -16,6 +14,7 @@ from patchgen.rules.base import CORE, INTERVAL, RETRY, Context, Rule, modules, r
 from patchgen.rules.suppress import Suppressed, suppress
 from patchgen.source.facts.inspection import inspect
 from patchgen.source.facts.kvm import KVM_MAIN, kvm_facts
+from patchgen.source.facts.reads import Reads
 from patchgen.source.facts.state import TreeState
 from patchgen.source.facts.store import program
 
@@ -64,10 +63,11 @@ def lint(
         *sorted(f"{path} {one.digest} {path in sound}" for path, one in facts.items()),
         *(part for path, source in beside.items() for part in (path, source)),
     )  # fmt: skip
-    answer = _remembered(key)
+    reads = Reads("lint", key, state.read, facts)
+    answer: _Answer | None = reads.recall(_Answer)
     if answer is None:
-        answer = run(Context(sound, features, state.read, broken, beside), select)
-        memo.write("lint", key, msgspec.msgpack.encode(answer))
+        answer = run(Context(sound, features, reads.read, broken, beside), select)
+        reads.remember(answer)
     findings, undecided = answer
     findings = tuple(f for f in findings if f.place.path in facts)
     kept, suppressed = suppress(findings, state.read)
@@ -94,15 +94,6 @@ def _beside(state: TreeState, facts: Mapping[str, FileFacts]) -> dict[str, bytes
 
 
 _Answer = tuple[tuple[Finding, ...], tuple[Undecided, ...]]
-
-
-def _remembered(key: str) -> _Answer | None:
-    """What the same rules said of the same facts."""
-    try:
-        found: _Answer = msgspec.msgpack.decode(memo.read("lint", key) or b"", type=_Answer)
-        return found
-    except msgspec.DecodeError:
-        return None
 
 
 def api_features(state: TreeState) -> ApiFeatures:

@@ -29,6 +29,7 @@ Stamp = tuple[int, int, int, int]
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _OPENAT2 = 437  # on every architecture (include/uapi/asm-generic/unistd.h)
 _NO_MAGICLINKS, _BENEATH = 0x02, 0x08  # RESOLVE_* of include/uapi/linux/openat2.h
+_TICK, _COARSE, _SECOND = 50_000_000, 2_100_000_000, 1_000_000_000
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
 
 
@@ -50,6 +51,14 @@ _HOW = _How(_FLAGS, 0, _BENEATH | _NO_MAGICLINKS)
 def stamp_of(state: os.stat_result) -> Stamp:
     """The stamp of a file that was looked at."""
     return (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+
+
+def old_enough(time: int, now: int) -> bool:
+    """Whether another change than that at ``time`` (ns) would show by another time.
+
+    Clocks of file systems stand still for up to a tick (10 ms), some for a second or two.
+    """
+    return time + (_TICK if time % _SECOND else _COARSE) <= now
 
 
 def changed(path: str) -> UserError:

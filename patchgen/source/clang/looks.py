@@ -19,12 +19,16 @@ from typing import Any
 from patchgen.memo import digest
 from patchgen.model.base import Value
 from patchgen.model.facts import Diagnostic
-from patchgen.sandbox.reader import File, Stamp, changed, file_inside, read_given, stamp_of
+from patchgen.sandbox.reader import (
+    File,
+    Stamp,
+    changed,
+    file_inside,
+    old_enough,
+    read_given,
+    stamp_of,
+)
 from patchgen.source.clang.files import Read, buffer
-
-#: Clocks of file systems stand still for up to a tick (10 ms), some for a second or two.
-_TICK, _COARSE = 50_000_000, 2_100_000_000
-_SECOND = 1_000_000_000
 
 
 class Look(Value, frozen=True, array_like=True):
@@ -62,11 +66,6 @@ class Seen(Value, frozen=True):
     fresh: dict[str, Look]
     absent: tuple[Absent, ...]
     settled: bool
-
-
-def old_enough(changed: int, now: int) -> bool:
-    """Whether another change would be seen, by a time of change in ns that is not the same."""
-    return changed + (_TICK if changed % _SECOND else _COARSE) <= now
 
 
 class Looks:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import msgspec
 from patchgen import memo
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.reader import read_given
 from patchgen.source.config.overlay_inputs import Inputs, Stamp, unchanged
 
 
@@ -37,6 +38,8 @@ class Overlay(Value, frozen=True):
 
 
 class _Entry(msgspec.Struct, array_like=True):
+    """``folder``: its name below :func:`overlays`."""
+
     folder: str
     stamps: list[Stamp]
 
@@ -100,27 +103,65 @@ def _generators() -> str:
 def _cached(root: Path, names: tuple[str, ...], build: Callable[[Inputs], dict[str, str]]) -> str:
     """The folder that ``build`` filled, from the cache while the tree looks the same."""
     index = memo.digest(_generators(), os.path.realpath(root), *names)
-    known = memo.read("overlay-index", index)
-    if known is not None:
-        try:
-            entry = msgspec.msgpack.decode(known, type=_Entry)
-        except msgspec.DecodeError:
-            entry = _Entry("", [])
-        if entry.folder and Path(entry.folder).is_dir() and unchanged(root, entry.stamps):
-            return entry.folder
+    known: _Entry | None = memo.recall("overlay-index", index, _Entry)
+    if known is not None and unchanged(root, known.stamps):
+        folder = overlays() / known.folder
+        if _is_whole(folder):
+            return str(folder)
     inputs = Inputs(root)
     folder = _store(build(inputs))
-    entry = _Entry(folder, list(inputs.stamps.values()))
-    memo.write("overlay-index", index, msgspec.msgpack.encode(entry))
-    return folder
+    if inputs.settled():
+        entry = _Entry(folder.name, list(inputs.stamps.values()))
+        memo.remember("overlay-index", index, entry)
+    return str(folder)
 
 
-def _store(files: dict[str, str]) -> str:
+#: Overlays that this process has looked at.
+_WHOLE: set[Path] = set()
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a folder holds what its name is the digest of, and nothing else."""
+    if folder not in _WHOLE:
+        files: dict[str, str] = {}
+        if not _collect(folder, "", files) or _name(files) != folder.name:
+            return False
+        _WHOLE.add(folder)
+    return True
+
+
+def _collect(folder: Path, prefix: str, files: dict[str, str]) -> bool:
+    """Read all files of a folder; False where something is in it that we did not put there."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = f"{prefix}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    if not _collect(folder / entry.name, f"{name}/", files):
+                        return False
+                    continue
+                data = (
+                    read_given(Path(entry.path)) if entry.is_file(follow_symlinks=False) else None
+                )
+                if data is None:
+                    return False
+                files[name] = data.decode()
+    except (OSError, UserError, ValueError):
+        return False
+    return True
+
+
+def _name(files: Mapping[str, str]) -> str:
+    return memo.digest(*(part for name in sorted(files) for part in (name, files[name])))
+
+
+def _store(files: dict[str, str]) -> Path:
     """Write the files below a folder named by their digest; done already is fine."""
-    key = memo.digest(*(part for name in sorted(files) for part in (name, files[name])))
-    target = overlays() / key
+    target = overlays() / _name(files)
     if target.is_dir():
-        return str(target)
+        if _is_whole(target):
+            return target
+        shutil.rmtree(target, ignore_errors=True)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=".new-"))
@@ -140,4 +181,5 @@ def _store(files: dict[str, str]) -> str:
             raise UserError("cannot write the cache", str(target), "set PATCHGEN_CACHE") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return str(target)
+    _WHOLE.add(target)
+    return target

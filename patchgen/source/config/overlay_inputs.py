@@ -7,13 +7,15 @@ The memory lets a later run know, from file times alone, that nothing changed.
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from patchgen.model.outcome import UserError
-from patchgen.sandbox.reader import read_inside
+from patchgen.sandbox.reader import old_enough, read_inside, stamp_of
 
-Stamp = tuple[str, int, int]
-"""(path below the root, size in bytes or -1 if absent, modification time in ns)."""
+Stamp = tuple[str, int, int, int, int]
+"""Path below the root, size in bytes or -1 if absent, times of change of bytes and inode
+in ns, inode."""
 
 _LIMIT = 16_000_000
 #: Texts that this process read, by root and path, with the stamp that they had: the same
@@ -27,11 +29,21 @@ class Inputs:
     def __init__(self, root: Path) -> None:
         self.root = os.path.realpath(root)
         self.stamps: dict[str, Stamp] = {}
+        self._young = False
+
+    def settled(self) -> bool:
+        """Whether a later change of each input shows in its stamp."""
+        return not self._young
+
+    def _look(self, path: str) -> Stamp:
+        now = time.time_ns()
+        found = self.stamps[path] = stamp(self.root, path)
+        self._young = self._young or not old_enough(found[3], now)
+        return found
 
     def read(self, path: str) -> str | None:
         """The file's text, or None: absent, outside the tree, no regular file, too large."""
-        now = stamp(self.root, path)
-        self.stamps[path] = now
+        now = self._look(path)
         known = _READ.get((self.root, path))
         if known is None or known[0] != now:
             known = _READ[self.root, path] = (now, self._text(path))
@@ -46,7 +58,7 @@ class Inputs:
 
     def names(self, path: str) -> frozenset[str]:
         """The names in a folder; empty if there is none."""
-        self.stamps[path] = stamp(self.root, path)
+        self._look(path)
         full = os.path.realpath(Path(self.root, path))
         if not full.startswith(self.root + os.sep):
             return frozenset()
@@ -61,8 +73,8 @@ def stamp(root: str, path: str) -> Stamp:
     try:
         status = os.stat(f"{root}/{path}")  # hundreds a run: no Path is made
     except (OSError, ValueError):
-        return (path, -1, 0)
-    return (path, status.st_size, status.st_mtime_ns)
+        return (path, -1, 0, 0, 0)
+    return (path, *stamp_of(status))
 
 
 def unchanged(root: Path, stamps: list[Stamp]) -> bool:

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 
 from patchgen import memo
-from patchgen.sandbox.reader import changed, read_given, stamp_of
-from patchgen.source.clang.looks import Look, Looks, Seen, inside, old_enough
+from patchgen.sandbox.reader import changed, old_enough, read_given, stamp_of
+from patchgen.source.clang.looks import Look, Looks, Seen, inside
 from patchgen.source.tree.search import NEEDLES
 from patchgen.source.tree.snapshot import Snapshot
 
@@ -47,11 +47,8 @@ class Digests:
         return other
 
     def _load(self) -> dict[str, Look]:
-        data = memo.read("stamps", self._key)
-        try:
-            return msgspec.msgpack.decode(data or b"", type=_Memory).files
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return {}
+        known: _Memory | None = memo.recall("stamps", self._key, _Memory)
+        return {} if known is None else known.files
 
     def looks(self) -> Looks:
         """What a worker knows of the tree when it begins."""
@@ -134,4 +131,4 @@ class Digests:
         if self._fresh:
             self._known.update(self._fresh)
             self._fresh.clear()
-            memo.write("stamps", self._key, msgspec.msgpack.encode(_Memory(self._known)))
+            memo.remember("stamps", self._key, _Memory(self._known))

@@ -251,12 +251,11 @@ def _header_facts(
     names = ",".join(sorted(api_names()))
     seen = msgspec.msgpack.encode((path, use, arch, errors))
     key = memo.digest("header", program(), names, source, seen)
-    try:
-        return msgspec.msgpack.decode(memo.read("facts", key) or b"", type=FileFacts)
-    except (msgspec.DecodeError, RecursionError):
-        pass
+    known: FileFacts | None = memo.recall("facts", key, FileFacts)
+    if known is not None:
+        return known
     facts = extract_header(lexed(), path, use, api_names(), arch, errors)
-    memo.write("facts", key, msgspec.msgpack.encode(facts))
+    memo.remember("facts", key, facts)
     return facts
 
 

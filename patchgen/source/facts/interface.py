@@ -32,7 +32,7 @@ def surface_of(header: bytes, config: Configure, digests: Digests, snapshot: Sna
         configs[branch] = config(HEADER, off=off)
         keys[branch] = memo.digest("surface", program(), header, configs[branch].key, branch)
         data = records.recall("surface", keys[branch], digests, snapshot.overrides)
-        known = None if data is None else _decoded(data)
+        known: Surface | None = None if data is None else memo.decoded(data, Surface)
         if known is not None:
             found[branch] = known
     missing = {branch: configs[branch] for branch in BRANCHES if branch not in found}
@@ -52,10 +52,3 @@ def surface_of(header: bytes, config: Configure, digests: Digests, snapshot: Sna
                 records.remember("surface", key, seen, digests, snapshot.overrides, data)
         digests.save()
     return Surface.joined(found[branch] for branch in BRANCHES)
-
-
-def _decoded(data: bytes) -> Surface | None:
-    try:
-        return msgspec.msgpack.decode(data, type=Surface)
-    except (msgspec.DecodeError, RecursionError):
-        return None

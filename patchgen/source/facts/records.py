@@ -46,7 +46,7 @@ def remember(
     memo.write(kind, _identity(key, record, digests, overrides), data)
     known = _records(key)
     if record not in known:
-        memo.write("includes", key, msgspec.msgpack.encode((record, *known)[:_KEPT]))
+        memo.remember("includes", key, (record, *known)[:_KEPT])
 
 
 def identity(key: str, seen: Seen, digests: Digests, overrides: Overrides) -> str:
@@ -64,8 +64,5 @@ def _record(seen: Seen) -> _Record:
 
 
 def _records(key: str) -> tuple[_Record, ...]:
-    try:
-        data = memo.read("includes", key) or b""
-        return msgspec.msgpack.decode(data, type=tuple[_Record, ...])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return ()
+    known: tuple[_Record, ...] | None = memo.recall("includes", key, tuple[_Record, ...])
+    return known or ()

@@ -46,16 +46,15 @@ def tried_as(arch: str, on: frozenset[str], off: frozenset[str]) -> str:
 def api_names() -> frozenset[str]:
     """Every name of the mmu notifier API, of all generations (no struct members)."""
     key = memo.digest("api-names", program())
-    try:
-        return msgspec.msgpack.decode(memo.read("api", key) or b"", type=frozenset[str])
-    except msgspec.DecodeError:
-        pass
+    known: frozenset[str] | None = memo.recall("api", key, frozenset[str])
+    if known is not None:
+        return known
     from patchgen.kernel.api.descriptor import all_descriptors
 
     found = frozenset(
         item.name for known in all_descriptors() for item in known.items if "." not in item.name
     )
-    memo.write("api", key, msgspec.msgpack.encode(sorted(found)))
+    memo.remember("api", key, sorted(found))
     return found
 
 
@@ -171,13 +170,13 @@ class TreeState:
         """Which API generation the tree has, and how it deviates from it, in words."""
         found = self.surface()
         key = memo.digest("generation", msgspec.msgpack.encode(found), program())
-        data = memo.read("api", key)
-        if data is not None:
-            return data.decode()
+        known: str | None = memo.recall("api", key, str)
+        if known is not None:
+            return known
         from patchgen.kernel.api.check import identify
 
         said = str(identify(found))
-        memo.write("api", key, said.encode())
+        memo.remember("api", key, said)
         return said
 
     def surface(self) -> Surface:

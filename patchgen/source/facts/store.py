@@ -87,7 +87,7 @@ def facts_of(
             except UserError as error:
                 results[number] = Failed(str(error))
                 continue
-            hit = None if data is None else _decoded(data)
+            hit: Taken | None = None if data is None else memo.decoded(data, Taken)
             if hit is None:
                 chosen.append((number, task))
                 yield task
@@ -133,13 +133,6 @@ def _stored(parsed: Parsed, task: Task, own: str, digests: Digests) -> Taken:
         data = msgspec.msgpack.encode(taken)
         records.remember("facts", key, parsed.seen, digests, task.overrides, data)
     return taken
-
-
-def _decoded(data: bytes) -> Taken | None:
-    try:
-        return msgspec.msgpack.decode(data, type=Taken)
-    except (msgspec.DecodeError, RecursionError):
-        return None
 
 
 @functools.cache

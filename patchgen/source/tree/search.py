@@ -53,7 +53,7 @@ class Found(Value, frozen=True):
 
 
 #: The memory of a fetched tree, in the folder that the tree lies in; of these needles.
-_FIRST = f"search-{memo.digest(*NEEDLES)[:12]}.msgpack"
+_FIRST = f"search-{memo.digest(str(memo.VERSION), *NEEDLES)[:12]}.memory"
 
 
 class _Memory(msgspec.Struct):
@@ -83,7 +83,7 @@ def index(root: Path) -> None:
     stamps, _ = _stamps(root)
     hits = sorted(_grep(root, list(stamps), NEEDLES))
     memory = msgspec.msgpack.encode(_Memory(stamps, hits))
-    memo.write_atomic(root.parent / _FIRST, memory)
+    memo.write_sealed(root.parent / _FIRST, _FIRST, memory)
 
 
 def is_indexed(root: Path) -> bool:
@@ -99,27 +99,24 @@ def _hits(root: Path, stamps: dict[str, str], needles: tuple[str, ...]) -> tuple
     changed = [path for path, stamp in stamps.items() if before.stamps.get(path) != stamp]
     kept = {path for path in before.hits if before.stamps.get(path) == stamps.get(path)}
     hits = sorted(kept | _grep(root, changed, needles))
-    memo.write("search", key, msgspec.msgpack.encode(_Memory(stamps, hits)))
+    memo.remember("search", key, _Memory(stamps, hits))
     return tuple(hits)
 
 
 def _remembered(key: str) -> _Memory | None:
-    data = memo.read("search", key)
-    try:
-        return None if data is None else msgspec.msgpack.decode(data, type=_Memory)
-    except msgspec.DecodeError:
-        return None
+    known: _Memory | None = memo.recall("search", key, _Memory)
+    return known
 
 
 def _first(root: Path, needles: tuple[str, ...]) -> _Memory:
     """What was found when the tree was fetched; only where we fetched it ourselves."""
     real = Path(os.path.realpath(root))
     ours = Path(os.path.realpath(trees_dir()))
-    try:
-        if needles == NEEDLES and real.parent.parent == ours:
-            return msgspec.msgpack.decode((real.parent / _FIRST).read_bytes(), type=_Memory)
-    except (OSError, msgspec.DecodeError):
-        pass
+    if needles == NEEDLES and real.parent.parent == ours:
+        data = memo.read_sealed(real.parent / _FIRST, _FIRST)
+        known: _Memory | None = None if data is None else memo.decoded(data, _Memory)
+        if known is not None:
+            return known
     return _Memory({}, [])
 
 
