@@ -59,7 +59,8 @@ def _turned(
     refused = {SYMBOLS[name] for name in off if name in SYMBOLS}
     fit = [arch for arch in arches if arch not in refused and (not asked or arch in asked)]
     for arch in fit[:1]:
-        yield path, arch, on.difference(SYMBOLS), off.difference(SYMBOLS)
+        foreign = {name for name, owner in SYMBOLS.items() if owner != arch}
+        yield path, arch, on - foreign, off.difference(SYMBOLS)
 
 
 def _wrong(state: TreeState, landings: Sequence[Landing], jobs: list[Job]) -> Iterator[Evidence]:
@@ -69,6 +70,7 @@ def _wrong(state: TreeState, landings: Sequence[Landing], jobs: list[Job]) -> It
         line = tokens.line
         place = Place(landing.path, line(landing.offset))
         seen = False
+        unsure = set(landing.before)
         for (path, arch, on, off), outcome in outcomes:
             if path != landing.path:
                 continue
@@ -78,6 +80,7 @@ def _wrong(state: TreeState, landings: Sequence[Landing], jobs: list[Job]) -> It
                 break
             active, text = _confirmed(landing, outcome.value, line)
             seen = seen or active
+            unsure -= _declared(landing, outcome.value)
             if text:
                 yield Evidence(place, f"{label}: {text}")
                 break
@@ -85,6 +88,20 @@ def _wrong(state: TreeState, landings: Sequence[Landing], jobs: list[Job]) -> It
             if not seen:
                 text = f"{landing.function}() is in no configuration that was tried"
                 yield Evidence(place, text)
+            elif unsure:
+                text = f"no declaration for sure, before the new code in line {place.line}"
+                yield Evidence(Place(landing.path, line(min(unsure))), text)
+
+
+def _declared(landing: Landing, taken: Taken) -> set[int]:
+    """Where the function's own block has a declaration for the compiler."""
+    return {
+        node.start
+        for tree in taken.trees
+        if tree.function == landing.function
+        for node in tree.nodes
+        if node.depth == 1 and node.kind == "declaration"
+    }
 
 
 def _confirmed(landing: Landing, taken: Taken, line: Callable[[int], int]) -> tuple[bool, str]:

@@ -34,7 +34,7 @@ from patchgen.analysis.spte.setter import Setter, tdp_setter
 from patchgen.analysis.spte.state import Stale
 from patchgen.model.base import Evidence, Place, Span
 from patchgen.model.code import Block, ExprStmt
-from patchgen.model.plan import AlreadyThere, Change, PatchPlan, Refusal
+from patchgen.model.plan import AlreadyThere, Change, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
 from patchgen.recipes.kvm.kvm_change_pte import kvm_of, refuse_idiom
 from patchgen.recipes.wrapping import line_prefix
@@ -120,7 +120,8 @@ def _cleared(known: Definitions, source: bytes, stale: Stale) -> Change | Eviden
     at = stale.start - len(prefix.encode())
     assignment = f"{stale.iterator}.{OLD} = {stale.value};"
     context: dict[str, str | int | bool | list[str]] = {"pad": prefix, "assignment": assignment}
-    return Change(stale.path, Span(at, at), f"{NAME}/lines.c.j2", context)
+    meant = Meant(stale.function)
+    return Change(stale.path, Span(at, at), f"{NAME}/lines.c.j2", context, meant)
 
 
 class _Patched:
