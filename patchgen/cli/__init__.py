@@ -74,7 +74,9 @@ def main(argv: list[str] | None = None) -> None:
     0 clean, 1 findings or failed verification, 2 unusable input, 3 refused,
     130 interrupted.  Unusable input is one line on stderr, never a traceback.
     """
-    streams.prepare()
+    if argv is None:
+        # A caller that passes ``argv`` keeps the streams that it has.
+        streams.prepare()
     memo.warn = _say
     # SIGTERM unwinds like Ctrl-C, so that temporary folders are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
