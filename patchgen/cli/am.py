@@ -50,6 +50,7 @@ def command(
     from patchgen.pipeline.am import am, verify_applied
     from patchgen.proof.show.compared import Compared
     from patchgen.series.read.read import read_series
+    from patchgen.source.tree.named import spelled
     from patchgen.verify.apply import AppliedSeries
 
     state = open_state(spec, build_dir, arch)
@@ -61,7 +62,9 @@ def command(
         proofs.append(verify_applied(state, applied, allow_undecided))
         show("")
 
-    mails = read_series(series, version=only_version, allow=allow)
+    mails = read_series(
+        series, version=only_version, allow=[spelled(str(state.root), path) for path in allow]
+    )
     if verbose:
         for note in mails.notes:
             click.echo(note, err=True)

@@ -42,5 +42,8 @@ def _explained(name: str) -> tuple[str, str]:
         if name.upper() == rule.id or name == rule.name:
             head = f"{rule.id} {rule.name} ({rule.severity}; applies to {rule.where})"
             return head, inspect.cleandoc(module.__doc__ or "")
-    near = "MN001 to MN035" if re.match(r"(?i)mn\d", name) else "see `patchgen rules`, `recipes`"
+    known = list(modules())
+    near = "see `patchgen rules`, `recipes`"
+    if re.match(r"(?i)mn\d", name):
+        near = f"{known[0]} to {known[-1]}"
     raise UserError(f"no rule or recipe '{name}'", hint=near)

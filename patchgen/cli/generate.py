@@ -128,7 +128,7 @@ def command(
     from patchgen.commits.build import parse_date
     from patchgen.commits.identity import parse_identity
     from patchgen.pipeline.cover import Supplied, build_cover
-    from patchgen.pipeline.generate import Ahead, Request, generate
+    from patchgen.pipeline.generate import Ahead, Request, check_request, generate
     from patchgen.pipeline.plan import make_plan
     from patchgen.recipes.base import Options
     from patchgen.recipes.planned import Choice
@@ -153,8 +153,9 @@ def command(
         base=base,
         split=split,
     )
-    show("plan")
     state = open_state(spec, build_dir, arch)
+    check_request(request, state.root, out)
+    show("plan")
     with Ahead(state, recipes, request) as ahead:
         plan = make_plan(
             state, recipes, Options(not no_overrides), Choice(only, skip, until), ahead.step,

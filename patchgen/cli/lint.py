@@ -141,7 +141,7 @@ def _fix(
     from patchgen.pipeline.cover import Supplied, build_cover
     from patchgen.pipeline.fix import plan_fixes
     from patchgen.pipeline.generate import Request, generate
-    from patchgen.report.findings import findings_data
+    from patchgen.report.findings import findings_data, summary
     from patchgen.report.plan import check_lines, plan_data, plan_lines
 
     plan, left = plan_fixes(state, result.findings)
@@ -169,6 +169,8 @@ def _fix(
             click.echo(f"left: {finding.place}: {finding.message} [{finding.rule}]")
         if names and not quiet:
             click.echo(f"{out}/: cover letter and {len(done.checks)} patches")
+        elif not quiet:
+            click.echo(f"nothing is mended: {summary(result)}")
     if done.hint:
         click.echo(f"patchgen: {done.hint}", err=True)
     _not_analysed(result)

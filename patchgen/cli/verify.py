@@ -61,9 +61,11 @@ def command(
     from patchgen.pipeline.verify import verify
     from patchgen.report.verified import b4_lines, fault_lines, verified_data, verified_lines
     from patchgen.series.read.read import read_series
+    from patchgen.source.tree.named import spelled
 
     show = progress(quiet or as_b4)
     state = open_state(spec, build_dir, arch)
+    allow = tuple(spelled(str(state.root), path) for path in allow)
     if as_b4 and series == ("-",):
         from patchgen.pipeline.b4 import verify_mail
 

@@ -90,9 +90,7 @@ def generate(
     refuse(plan.refusals)
     if not plan.planned:
         return Generated((), None)
-    if request.split and (request.previous or request.maintainers):
-        raise UserError("--split goes with neither --previous nor --maintainers")
-    check_target(out, force=request.force)
+    check_request(request, plan.first.root, out)
     author, hint, trailers = _people(request, plan.first.root)
     progress("commits")
 
@@ -168,6 +166,17 @@ def _local_changes(series: CommittedSeries, plan: SeriesPlan) -> tuple[str, ...]
     asked = [path for path in state.candidates() if path.isprintable()]
     changed = changed_since(state.root, series.source.head, asked, state.read)
     return tuple(path for path in changed if path not in series.modified)
+
+
+def check_request(request: Request, root: Path, out: Path) -> None:
+    """UserError for what can be known before any work: the folder, and who signs.
+
+    ``root`` is the tree's; asked again before anything is written.
+    """
+    if request.split and (request.previous or request.maintainers):
+        raise UserError("--split goes with neither --previous nor --maintainers")
+    check_target(out, force=request.force)
+    _people(request, root)
 
 
 def _people(request: Request, root: Path) -> tuple[Identity, str, list[str]]:

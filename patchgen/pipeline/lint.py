@@ -56,6 +56,8 @@ def lint_since(
     then = [p for p in sources if before.read(p) is not None]
     same = () if chosen.whole else tuple(p for p in chosen.files if p not in sources)
     unasked = tuple((path, f"unchanged since {revision}") for path in same)
+    if chosen.whole and not sources:
+        unasked = (("the tree", f"no file that mentions the API differs from {revision}"),)
     if not now:
         return LintResult((), (), (), (), (), chosen.refused, unasked=unasked)
     new = lint(state, now, wanted, chosen.refused)

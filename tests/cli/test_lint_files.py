@@ -115,3 +115,13 @@ def test_outside_of_any_kernel_the_hint_is_a_way_on(patchgen, tmp_path):
     done = patchgen("lint")
     assert done.returncode == 2
     assert f"{tmp_path}: no kernel tree here or above (--tree takes" in done.stderr
+
+
+def test_nothing_to_mend_and_nothing_changed_are_said(patchgen, tree, tmp_path):
+    done = patchgen("lint", "mm/ksm.c", "--fix", tmp_path / "fixes", cwd=tree)
+    assert (done.returncode, done.stdout) == (0, "nothing is mended: 0 findings in 1 file\n")
+    git = ["git", "-C", str(tree), "-c", "user.name=t", "-c", "user.email=t@e.org"]
+    for command in (["init", "-q"], ["add", "-A", "-f"], ["commit", "-q", "-m", "base"]):
+        subprocess.run([*git, *command], check=True)
+    done = patchgen("lint", "--diff", "HEAD", cwd=tree)
+    assert "the tree: no file that mentions the API differs from HEAD" in done.stdout

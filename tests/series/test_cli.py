@@ -161,3 +161,17 @@ def test_split_by_maintainer(mini: Path, tmp_path: Path) -> None:
     assert len(list((out / "2-kvm").iterdir())) == 4
     _, errors = patchgen("generate", RECIPE, "--tree", mini, "-o", out, "--split", status=2)
     assert "--force" in errors
+
+
+def test_what_can_be_known_before_any_work_is_said_before_it(mini: Path, tmp_path: Path) -> None:
+    """Nothing is planned for a folder that is taken, or for a sign-off that nobody can give."""
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/mine").touch()
+    ask = ("generate", RECIPE, "--tree", mini)
+    for more, said in (
+        (("-o", tmp_path / "taken"), "the folder is not empty"),
+        (("-o", tmp_path / "o", "--signoff", "--author", "X <x@y.z>"), "has not signed"),
+        (("-o", tmp_path / "o", "--split", "--maintainers"), "--split goes with neither"),
+    ):
+        out, errors = patchgen(*ask, *more, status=2)
+        assert (out, errors.count("\n")) == ("", 1) and said in errors
