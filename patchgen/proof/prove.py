@@ -24,6 +24,7 @@ from patchgen.proof.system.cases import CASES, Case
 from patchgen.proof.system.effects import NEW_RW, OLD_RW
 from patchgen.proof.system.locate import Misplaced, Read, Source
 from patchgen.proof.system.properties import PROPERTIES
+from patchgen.proof.system.surroundings import surroundings
 from patchgen.proof.system.system import System
 from patchgen.source.c.lexer import Tokens
 from patchgen.source.facts.ops import tables
@@ -160,6 +161,10 @@ def _understand(source: Source) -> Understood | tuple[Evidence, ...]:
     for member in ("invalidate_range_start", "invalidate_range_end"):
         if handlers[member] is None:
             unknown.append(Evidence(Place(KVM_MAIN, table.line), f"no {member}() callback"))
+    unknown += [
+        Evidence(one.place, one.reason)
+        for one in surroundings(source, handlers["change_pte"] is not None)
+    ]
     cores: dict[str, Core] = {}
     unmap = locate.unmap(source)
     for case in CASES:

@@ -13,6 +13,7 @@ from patchgen.model.code import Expr, Function
 from patchgen.proof.extract.protocol import NOWHERE, Core, Guest, Memslots
 from patchgen.proof.extract.vocabulary import READERS
 from patchgen.proof.system.cases import Case
+from patchgen.proof.system.fault import samples
 from patchgen.proof.system.readers import reads
 from patchgen.source.c.definitions import Definitions
 from patchgen.source.c.text import every
@@ -60,9 +61,8 @@ _PROTECT = (
 )
 
 #: KVM's fault paths for direct roots: arch/x86/kvm/mmu/mmu.c, oldest name last.
-_FAULTS = ("direct_page_fault", "tdp_page_fault")
-_SAMPLED = ("mmu_notifier_seq", "mmu_invalidate_seq")
-_LOOKUPS = (
+FAULTS = ("direct_page_fault", "tdp_page_fault")
+LOOKUPS = (
     "try_async_pf",
     "kvm_faultin_pfn",
     "__kvm_faultin_pfn",
@@ -75,7 +75,7 @@ _RETRIES = (
     "mmu_invalidate_retry_hva",
     "is_page_fault_stale",
 )
-_MAPS = ("__direct_map", "direct_map", "kvm_tdp_mmu_map", "mmu_spte_set")
+MAPS = ("__direct_map", "direct_map", "kvm_tdp_mmu_map", "mmu_spte_set")
 
 _DEFERRED = (
     "arch/x86/kvm/mmu/paging_tmpl.h",
@@ -89,7 +89,7 @@ _COUNTED = re.compile(
     rb"->tlbs_dirty\s*(\+\+|--|[-+|&^]?=[^=])|[+][+][\w.>-]*->tlbs_dirty"
     rb"|(WRITE_ONCE|_inc|_add|store_release)\([^;]*->tlbs_dirty"
 )
-_SET_AND_NOTIFY = re.compile(rb"#define\s+set_pte_at_notify\((?:[^\n]*\\\n)+")
+SET_AND_NOTIFY = re.compile(rb"#define\s+set_pte_at_notify\((?:[^\n]*\\\n)+")
 
 
 class Misplaced(Value, frozen=True):
@@ -224,7 +224,7 @@ def _completed(steps: list[tuple[str, Place]], notifies_first: bool) -> Iterable
 
 def _notifies_first(source: Source) -> bool:
     """Whether set_pte_at_notify() notifies before it sets, from its definition."""
-    macro = source.search(_SET_AND_NOTIFY, "include/linux/mmu_notifier.h")
+    macro = source.search(SET_AND_NOTIFY, "include/linux/mmu_notifier.h")
     if macro is None:
         return True
     notified, set_ = macro[0].find(b"mmu_notifier_change_pte"), macro[0].find(b"set_pte_at(")
@@ -258,11 +258,11 @@ def protect(source: Source) -> Core:
 
 def guest(source: Source) -> Guest | Misplaced:
     """Where the fault path does its steps, which must be in the order that is explored."""
-    for name in _FAULTS:
+    for name in FAULTS:
         function = source.kvm.get(name)
         if function is None:
             continue
-        lookup, retry, maps = (calls(function, names) for names in (_LOOKUPS, _RETRIES, _MAPS))
+        lookup, retry, maps = (calls(function, names) for names in (LOOKUPS, _RETRIES, MAPS))
         if not (lookup and retry and maps):
             return Misplaced(Place(function.path, function.line), f"{name}() is not understood")
         sample = _sample(source, function, lookup[0])
@@ -280,7 +280,7 @@ def guest(source: Source) -> Guest | Misplaced:
         lines = (lookup[0].line, before[-1].line, asked.line, maps[-1].line)
         return Guest(sample, *(Place(path, line) for line in lines))
     path = next((p for p in KVM_FILES[1:] if source.read(p) is not None), KVM_FILES[1])
-    return Misplaced(Place(path, 1), f"no fault path: neither {' nor '.join(_FAULTS)} is here")
+    return Misplaced(Place(path, 1), f"no fault path: neither {' nor '.join(FAULTS)} is here")
 
 
 def _sample(source: Source, fault: Function, lookup: Expr) -> Place | None:
@@ -288,13 +288,9 @@ def _sample(source: Source, fault: Function, lookup: Expr) -> Place | None:
     for function in (fault, source.kvm.get(lookup.name)):
         if function is None:
             continue
-        reads = [
-            e
-            for e in every(function.body)
-            if e.kind == "assign" and e.name == "=" and e.args[1].name in _SAMPLED
-        ]
-        inner = calls(function, _LOOKUPS)
-        first = min(reads, key=lambda e: e.span, default=None)
+        taken = [e for e in every(function.body) if samples(e)]
+        inner = calls(function, LOOKUPS)
+        first = min(taken, key=lambda e: e.span, default=None)
         if first is not None and (not inner or first.span < inner[0].span):
             return Place(function.path, first.line)
     return None
