@@ -10,9 +10,12 @@ import msgspec
 from patchgen.commits.patchset import Series
 from patchgen.kbuild.built import Built
 from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
 from patchgen.pipeline.check import Job, check_all
 from patchgen.pipeline.prove import compared
 from patchgen.proof.show.compared import Compared
+from patchgen.recipes.kvm.kvm_tdp_old_spte import exposed
+from patchgen.source.facts.kvm import KVM_MAIN
 from patchgen.source.facts.state import TreeState
 from patchgen.verify.apply import AppliedSeries, apply_series
 from patchgen.verify.checked import PatchCheck
@@ -25,7 +28,8 @@ class VerifiedPatch(Value, frozen=True):
 
     ``paths`` are all that it reads or writes (of a rename or copy both).  ``check`` is
     None for a patch that was not tried or does not apply, ``built`` also where no build
-    was asked for.
+    was asked for.  ``exposes`` are faults of code that it does not touch, and that it leaves
+    ranges to.
     """
 
     number: int
@@ -37,6 +41,7 @@ class VerifiedPatch(Value, frozen=True):
     message: tuple[MessageFault, ...]
     built: Built | None = None
     paths: tuple[str, ...] = ()
+    exposes: tuple[str, ...] = ()
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -48,6 +53,7 @@ class VerifiedPatch(Value, frozen=True):
             found += self.check.faults
         if self.built is not None:
             found += [f"build: {error}" for error in self.built.errors]
+        found += self.exposes
         found += [fault.text for fault in self.message if not fault.note]
         return tuple(found)
 
@@ -106,13 +112,15 @@ def verify(
             last = after
     asked = applied.patches[known:]
     mails = [patch.patch.mail for patch in asked if patch.ok]
-    checked = iter(check_all(jobs, mails if checkpatch else (), progress))
+    checks = check_all(jobs, mails if checkpatch else (), progress)
+    exposes = iter([_exposed(job, check) for job, check in zip(jobs, checks, strict=True)])
+    checked = iter(checks)
     found = [
         VerifiedPatch(
             patch.patch.number, patch.patch.subject, patch.patch.where,
             tuple(str(misfit) for misfit in patch.misfits), patch.ok or bool(patch.misfits),
             next(checked) if patch.ok else None, message_faults(patch.patch.message),
-            paths=patch.patch.paths,
+            paths=patch.patch.paths, exposes=next(exposes) if patch.ok else (),
         )
         for patch in asked
     ]  # fmt: skip
@@ -136,6 +144,16 @@ def verify(
         progress("prove")
         proof = compared(before, last, allow=allow_undecided)
     return Verified(tuple(found), series.total, applied.base, series.notes, proof, series.caveats)
+
+
+def _exposed(job: Job, check: PatchCheck) -> tuple[str, ...]:
+    """Faults of x86's TDP MMU that are reached once ranges are left to change_pte()."""
+    if KVM_MAIN not in job.changed or check.parse_faults:
+        return ()
+    try:
+        return tuple(str(evidence) for evidence in exposed(job.before, job.after))
+    except UserError as error:  # an earlier patch broke the file
+        return (f"x86's TDP MMU is not looked at: {error}",)
 
 
 def _compiled(before: TreeState, after: TreeState, changed: Sequence[str]) -> list[str]:

@@ -43,6 +43,22 @@ def test_the_guard_without_the_deferred_flush_fails_the_proof(patchgen, tree, se
     assert "bad" in done.stdout
 
 
+def test_the_guard_without_the_mend_of_the_tdp_mmu_fails_at_its_own_patch(patchgen, tree, series):
+    for number, total in ((1, "1/3"), (2, "2/3"), (4, "3/3")):
+        mail = next(series.glob(f"000{number}-*"))
+        mail.write_text(mail.read_text().replace(f"[PATCH {number}/4]", f"[PATCH {total}]"))
+    next(series.glob("0003-*")).unlink()
+    next(series.glob("0000-*")).unlink()
+    done = patchgen("verify", series, "--tree", tree, "--no-proof", "--json")
+    assert done.returncode == 1, done.stderr
+    *first, last = json.loads(done.stdout)["patches"]
+    assert not any(patch["faults"] for patch in first)
+    (fault,) = last["faults"]
+    source = (tree / "arch/x86/kvm/mmu/tdp_mmu.c").read_text().splitlines()
+    line = source.index("\t\t\ttdp_mmu_set_spte(&iter, new_spte);") + 1
+    assert fault.startswith(f"arch/x86/kvm/mmu/tdp_mmu.c:{line} (set_tdp_spte() writes through")
+
+
 def test_a_patch_that_drifted_is_named_and_what_follows_is_not_tried(patchgen, tree, series):
     file = tree / KVM_MAIN
     text = file.read_text().replace("if (kvm_set_spte_hva(", "if (1 && kvm_set_spte_hva(")

@@ -36,7 +36,7 @@ from patchgen.model.base import Evidence, Place, Span
 from patchgen.model.code import Block, ExprStmt
 from patchgen.model.plan import AlreadyThere, Change, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
-from patchgen.recipes.kvm.kvm_change_pte import kvm_of, refuse_idiom
+from patchgen.recipes.kvm.kvm_change_pte import HELPER, kvm_of, refuse_idiom
 from patchgen.recipes.wrapping import line_prefix
 from patchgen.source.c.definitions import Definitions
 from patchgen.source.c.walk import walk
@@ -86,6 +86,20 @@ def plan(state: State, options: Options) -> StepResult:
         changes=tuple(changes),
         note=f"{len({change.path for change in changes})} file",
     )
+
+
+def exposed(before: State, after: State) -> tuple[Evidence, ...]:
+    """What a patch brings to light that leaves ranges to change_pte(): faults, with their lines.
+
+    Empty where it does not, where no TDP MMU of x86 is reached, or where that is right.
+    """
+    guarded = HELPER.encode()
+    if guarded in (before.read(KVM_MAIN) or b"") or guarded not in (after.read(KVM_MAIN) or b""):
+        return ()
+    if not kvm_of(after).change_pte:
+        return ()
+    setter = setter_of(after)
+    return setter.why if setter.answer == "undecided" else tuple(map(_at, setter.stale))
 
 
 def _names(state: State) -> tuple[str, str]:
