@@ -25,10 +25,10 @@ def test_parts_in_order_give_the_whole(tree: Path, tmp_path: Path) -> None:
     one, two = OLD.replace(b"v3", b"w3"), OLD.replace(b"v3", b"w3").replace(b"v60", b"w60")
     patches = [
         Patch("a", "fs: add", "fs: add\n\nX.", {"fs/x.c": b"1\n"}),
-        Patch("b", "include: add", "include: add\n\nX.", {"include/x.h": b"1\n"}),
-        *(Patch("c", f"mm: {n}", f"mm: {n}\n\nX.", {f"mm/n{n}.c": b"%d\n" % n}) for n in range(16)),
-        Patch("d", "mm: one", "mm: one\n\nX.", {"mm/a.c": one}),
-        Patch("e", "mm: two", "mm: two\n\nX.", {"mm/a.c": two}),
+        Patch("a", "include: add", "include: add\n\nX.", {"include/x.h": b"1\n"}),
+        *(Patch("a", f"mm: {n}", f"mm: {n}\n\nX.", {f"mm/n{n}.c": b"%d\n" % n}) for n in range(16)),
+        Patch("a", "mm: one", "mm: one\n\nX.", {"mm/a.c": one}),
+        Patch("a", "mm: two", "mm: two\n\nX.", {"mm/a.c": two}),
     ]
 
     def read(path: str) -> bytes | None:

@@ -81,3 +81,21 @@ def test_parts_are_never_too_long_and_never_out_of_order() -> None:
             assert not shared
         for here, part in enumerate(parts, 1):
             assert all(place < here for place in part.after)
+
+
+def test_what_a_recipe_needs_goes_before_it() -> None:
+    text = TEXT.replace("F:\tarch/*/kvm/\n", "") + "\nX86\nF:\tarch/x86/kvm/\n"
+    paths = [["mm/ksm.c"], ["virt/kvm/kvm_main.c"], ["arch/x86/kvm/mmu.c"], ["virt/kvm/kvm_main.c"]]
+    recipes = ["flags", "flush", "mend", "guard"]
+    entries = parse_maintainers(text)
+    apart = [part.patches for part in split(paths, entries)]
+    assert apart == [(1,), (2, 4), (3,)]  # the guard before the mend that it needs
+    parts = split(paths, entries, recipes=recipes)
+    assert [(part.title, part.patches, part.after) for part in parts] == [
+        ("MEMORY MANAGEMENT", (1,), ()), ("KVM and X86", (2, 3, 4), (1,)),
+    ]  # fmt: skip
+    for length in range(2, 5):  # in whatever way it is cut, the order of recipes is kept
+        order = [
+            number for part in split(paths, entries, length, recipes) for number in part.patches
+        ]
+        assert order == sorted(order)

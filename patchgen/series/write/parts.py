@@ -49,7 +49,8 @@ def cut(
     if text is None:
         raise UserError("the tree has no such file", "MAINTAINERS", "leave --split out")
     entries = parse_maintainers(text.decode(errors="replace"))
-    parts = split([sorted(patch.files) for patch in patches], entries)
+    paths = [sorted(patch.files) for patch in patches]
+    parts = split(paths, entries, recipes=[patch.recipe for patch in patches])
     done: dict[str, bytes] = {}
     ids: list[str] = []
     made = []

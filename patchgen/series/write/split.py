@@ -65,18 +65,22 @@ def _matches(pattern: str, path: str) -> bool:
 
 
 def split(
-    patches: Sequence[Sequence[str]], entries: Sequence[Entry], limit: int = LIMIT
+    patches: Sequence[Sequence[str]],
+    entries: Sequence[Entry],
+    limit: int = LIMIT,
+    recipes: Sequence[str] = (),
 ) -> tuple[Part, ...]:
     """Cut a series, given as the paths that each patch touches, into parts.
 
     A patch belongs to the entry that has most of its files.  It depends on earlier
     patches that touch one of its files, and on earlier ones that touch a header,
-    which anything may include.  Entries that depend on each other both ways stay
-    together; a part of more than ``limit`` patches is cut.  Parts come in an order
-    in which each builds on the ones before only.
+    which anything may include; with ``recipes`` (of each patch), which stand in the order
+    of their needs, also on earlier ones of another recipe.  Entries that depend on each
+    other both ways stay together; a part of more than ``limit`` patches is cut.  Parts
+    come in an order in which each builds on the ones before only.
     """
     titles = [_title(paths, entries) for paths in patches]
-    needs = _needs(patches)
+    needs = _needs(patches, recipes)
     groups = _merged(titles, needs)
     order = _ordered(groups, needs)
     parts: list[Part] = []
@@ -98,7 +102,7 @@ def _title(paths: Sequence[str], entries: Sequence[Entry]) -> str:
     return max(dict.fromkeys(titles), key=titles.count, default=NOBODY)
 
 
-def _needs(patches: Sequence[Sequence[str]]) -> list[set[int]]:
+def _needs(patches: Sequence[Sequence[str]], recipes: Sequence[str]) -> list[set[int]]:
     """For each patch the earlier ones that it builds on."""
     needs: list[set[int]] = []
     for number, paths in enumerate(patches):
@@ -107,7 +111,9 @@ def _needs(patches: Sequence[Sequence[str]]) -> list[set[int]]:
             {
                 other
                 for other in range(number)
-                if mine & set(patches[other]) or any(p.endswith(".h") for p in patches[other])
+                if mine & set(patches[other])
+                or any(p.endswith(".h") for p in patches[other])
+                or (recipes and recipes[other] != recipes[number])
             }
         )
     return needs
