@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from patchgen.analysis.engine.walk import walk
+from patchgen.analysis.entries.beside import beside
 from patchgen.analysis.entries.entries import (
     MAYBE,
     OLD,
@@ -72,6 +73,7 @@ def section_coverage(
         fault(function.line, result.bounded or "a statement in it was not understood")
     if bounds is not None:
         start, end = bounds
+        faults += beside(function, range_name, start)
         if not _one_page(start, end):
             fault(start.line, f"the section may span several pages ({text(start)} to {text(end)})")
         for found in sorted(checker.transitions):

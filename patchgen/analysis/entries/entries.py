@@ -15,6 +15,7 @@ import msgspec
 
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.walk import Checker, Here, Outcome, walk
+from patchgen.analysis.entries.beside import stored_by
 from patchgen.analysis.values.subjects import constant_of
 from patchgen.analysis.values.value import NONZERO, ZERO
 from patchgen.kernel.knowledge import load, names
@@ -180,6 +181,8 @@ class EntryWalk(Checker[_State]):
         empty = name in names("entries", "of_bits") and constant_of(args[0]) == 0
         if empty or name in names("entries", "no_page"):
             return Pte(_made(call), NEW, READ_ONLY, False, False)
+        if name in self.known:  # what bears a known name here need not do what it says
+            return Pte(_made(call), NEW, UNKNOWN, True, False)
         inner = self.value(state, args[0])
         if name in names("entries", "same"):
             return msgspec.structs.replace(inner, exact=False)
@@ -232,7 +235,7 @@ class EntryWalk(Checker[_State]):
         if name in names("entries", "sets") and len(args) > 2:
             return self._set(state, args, event, told=False)
         if name in names("entries", "notifies") and len(args) > 3:
-            return self._set(state, args, event, told=True)
+            return self._set(state, args, event, told=name not in self.known)
         return self._other_call(state, call, event)
 
     def _set(self, state: _State, args: tuple[Expr, ...], event: Event, told: bool) -> _State:
@@ -334,13 +337,18 @@ def call_fault(call: Expr, known: Mapping[str, Function], seen: frozenset[str]) 
     name = call.name
     if not name:
         return "calls through a pointer, which may change entries"
-    if name in _harmless() or name in seen:
+    if name in seen:
         return ""
-    function = known.get(name)
+    function = known.get(name)  # a definition in the file is what is called, whatever its name
+    if function is None and name in _harmless():
+        return ""
     if function is None:
         return f"calls {name}(), which is not known to leave page-table entries alone"
     from patchgen.source.c.walk import calls
 
+    stored = stored_by(function)
+    if stored:
+        return f"calls {name}(), which may set an entry (line {stored})"
     for inner in calls(function.body):
         if inner.name in names("entries", "clears") | names("entries", "sets"):
             return f"calls {name}(), which changes entries (line {inner.line})"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from patchgen.analysis.entries.beside import beside
 from patchgen.analysis.entries.effects import argument, calls, primitives, stores
 from patchgen.analysis.entries.section_code import Code, Site, pieces, reached
 from patchgen.model.base import Place, Span
@@ -30,6 +31,10 @@ def verdict(site: Site, code: Code) -> bool | LeftAlone:
         return False
     if not _one_page(site):
         return LeftAlone(notified[0].place, "the section may be longer than one page")
+    start = argument(site.call, len(site.call.args) - 3)
+    range_name = text(site.call.args[1]).lstrip("&")
+    for more in beside(site.function, range_name, start) if start is not None else ():
+        return LeftAlone(more.place, more.text)
     unknown = [effect for effect in found if effect.kind == "unknown"]
     if unknown:
         return LeftAlone(unknown[0].place, "code that was not understood")
