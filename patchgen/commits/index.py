@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from patchgen.commits.scratch import Scratch
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.reader import read_given
 
 _REGULAR = ("100644", "100755")
 
@@ -127,7 +128,7 @@ def _from_folder(scratch: Scratch, paths: list[str]) -> dict[str, IndexEntry]:
 
 def _copy(scratch: Scratch, number: int, file: Path) -> Path:
     """The bytes of a file or link under a name that needs no quoting."""
-    data = os.fsencode(file.readlink()) if file.is_symlink() else file.read_bytes()
+    data = os.fsencode(file.readlink()) if file.is_symlink() else read_given(file) or b""
     copy = scratch.path / f"file-{number}"
     copy.write_bytes(data)
     return copy

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from patchgen.commits.git import Git, GitFailed
 from patchgen.model.base import Value
+from patchgen.sandbox.reader import read_given
+
+#: Bytes of a ``gitdir:`` file, and of the list of a shallow clone's borders.
+_SMALL, _SHALLOW = 4096, 64 << 20
 
 
 class TreeSource(Value, frozen=True):
@@ -65,7 +69,7 @@ def describe(root: Path) -> TreeSource:
         git_dir=str(git_dir),
         objects=objects,
         object_format=object_format,
-        shallow=file.read_bytes() if file.is_file() else b"",
+        shallow=read_given(file, _SHALLOW) or b"",
     )
 
 
@@ -74,10 +78,10 @@ def repository(root: Path) -> Path | None:
     entry = root / ".git"
     if entry.is_dir():
         return entry
-    try:
-        text = entry.read_bytes()[:4096].decode(errors="surrogateescape")
-    except OSError:
+    data = read_given(entry, _SMALL)
+    if data is None:
         return None
+    text = data.decode(errors="surrogateescape")
     if not text.startswith("gitdir: "):
         return None
     return root / text.removeprefix("gitdir: ").rstrip("\n")

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 from patchgen.commits.git import Git, GitFailed
@@ -13,6 +12,7 @@ from patchgen.commits.scratch import Scratch
 from patchgen.commits.source import TreeSource
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.reader import read_given
 
 # What git keeps while something else is half done.
 _BUSY = {
@@ -113,6 +113,17 @@ def _check_not_elsewhere(git: Git, name: str) -> None:
             raise UserError(f"branch {name} is checked out there", where, "name another branch")
 
 
+#: The index of a kernel has some 10 MB.
+_INDEX = 1 << 30
+
+
+def _copy(file: Path, to: Path) -> None:
+    data = read_given(file, _INDEX)
+    if data is None:
+        raise UserError("is no file any more", str(file), "run again")
+    to.write_bytes(data)
+
+
 class WorkTree:
     """The user's work tree and index, seen with our configuration only.
 
@@ -127,7 +138,7 @@ class WorkTree:
         out = user.run("rev-parse", "--path-format=absolute", "--git-path", "index")
         self.index = Path(out.decode(errors="surrogateescape").rstrip("\n"))
         for shared in self.index.parent.glob("sharedindex.*"):
-            shutil.copyfile(shared, scratch.path / shared.name)
+            _copy(shared, scratch.path / shared.name)
         self.scratch = scratch
 
     def check_clean(self, head: str) -> None:
@@ -152,7 +163,7 @@ class WorkTree:
         copy = self.scratch.path / "user-index"
         if not self.index.exists():
             raise UserError("the work tree has no index", str(self.root), "git reset first")
-        shutil.copyfile(self.index, copy)
+        _copy(self.index, copy)
         git = Git(self.scratch.path, index=copy, work_tree=self.root)
         git.result("update-index", "-q", "--refresh", "--ignore-submodules", ok=(0, 1))
         quiet = ("--quiet", "--ignore-submodules=all")

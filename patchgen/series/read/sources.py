@@ -23,7 +23,9 @@ MAX_SERIES = 256 << 20
 
 _SUFFIXES = (".patch", ".eml", ".mbox", ".mbx", ".mail")
 # git's own idea of a From_ line (mailsplit.c): a time of day with a year behind it.
-_FROM = re.compile(rb"From [^\n]*\d:\d\d[^\n]* \d{4,}[^\n]*\n")
+_FROM = re.compile(rb"From [^\n]*\n")
+#: One after the other: in one pattern they take cubic time.
+_TIME, _YEAR = re.compile(rb"\d:\d\d"), re.compile(rb" \d{4}")
 _NEXT_FROM = re.compile(rb"\n(?=" + _FROM.pattern + rb")")  # begins with what is searched fast
 _HEADER = re.compile(rb"[!-9;-~]+:")
 
@@ -122,13 +124,20 @@ def _capped(stream: BinaryIO, where: str) -> bytes:
     return data
 
 
+def _separator(data: bytes, at: int) -> tuple[int, int] | None:
+    """Where the line that begins at ``at`` lies, if it separates mails: From, a time, a year."""
+    line = _FROM.match(data, at)
+    time = line and _TIME.search(data, at + 5, line.end())
+    return line.span() if line and time and _YEAR.search(data, time.end(), line.end()) else None
+
+
 def split_mbox(data: bytes, name: str) -> list[RawMail]:
     """The mails of an mbox, or the one mail of a file that is none."""
     if b"\r\nFrom " in data or data[:4096].split(b"\n", 1)[0].endswith(b"\r"):
         # A mailer saved it with network line ends; git mailsplit drops them too.
         data = data.replace(b"\r\n", b"\n")
     starts = [0, *(match.end() for match in _NEXT_FROM.finditer(data))]
-    borders = [match.span() for at in starts if (match := _FROM.match(data, at))]
+    borders = [span for at in starts if (span := _separator(data, at))]
     if not borders or borders[0][0] != 0:
         if not borders and (bare := bare_patch(data, name)):
             return [RawMail(name, bare.mail, bare.lacks)]

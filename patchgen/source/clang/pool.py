@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from patchgen.model.outcome import Done, Failed, UserError
@@ -21,6 +22,9 @@ R = TypeVar("R")
 
 #: Seconds one task may take; the slowest kernel source takes 10 s on a slow machine.
 TIME_LIMIT = 120.0
+#: Seconds that a task may wait without working: for a FIFO that nobody writes, say.
+PATIENCE = 5.0
+_LOOK = 2.0  # seconds between two looks at a worker
 
 
 class _Worker(Generic[T, R]):
@@ -33,13 +37,23 @@ class _Worker(Generic[T, R]):
         theirs.close()
         self.task: int | None = None
         self.deadline = 0.0
+        self._worked = ""
+        self._since = 0.0
 
     def give(self, number: int, task: T, limit: float) -> None:
         self.task = number
+        self._since = time.monotonic()
         self.deadline = time.monotonic() + limit
         # If it died while idle, its connection says so when it is waited for.
         with contextlib.suppress(OSError):
             self.connection.send(task)
+
+    def waits(self, now: float) -> bool:
+        """Whether all threads sleep since :data:`PATIENCE`, and used no processor."""
+        worked = _worked(self.process.pid)
+        if worked is None or worked != self._worked:
+            self._worked, self._since = worked or "", now
+        return now - self._since > PATIENCE
 
     def stop(self) -> str:
         """Kill it; how it ended, in words."""
@@ -51,6 +65,20 @@ class _Worker(Generic[T, R]):
         if code < 0:
             return f"the parser was ended by {signal.Signals(-code).name}"
         return f"the parser ended with status {code}"
+
+
+def _worked(pid: int | None) -> str | None:
+    """The time that each thread of a process worked; None where one is not asleep."""
+    found = []
+    try:
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            fields = (thread / "stat").read_text("ascii", "replace").rpartition(")")[2].split()
+            if fields[0] != "S":  # proc(5): sleeping, for no disk
+                return None
+            found.append(f"{thread.name} {fields[11]} {fields[12]}")
+    except (OSError, IndexError):
+        return None
+    return "\n".join(found)
 
 
 def _serve(
@@ -125,7 +153,7 @@ def _answers(
     """Answers that are there; a string for a worker that died or took too long."""
     busy = {worker.connection: worker for worker in crew if worker.task is not None}
     soonest = min(worker.deadline for worker in busy.values())
-    ready = wait(list(busy), timeout=max(0.0, soonest - time.monotonic()))
+    ready = wait(list(busy), timeout=min(_LOOK, max(0.0, soonest - time.monotonic())))
     found: list[tuple[_Worker[T, R], Done[R] | Failed | str]] = []
     for connection in ready:
         worker = busy[connection]  # type: ignore[index]
@@ -135,7 +163,13 @@ def _answers(
             found.append((worker, worker.stop()))
     now = time.monotonic()
     for worker in busy.values():
-        if worker.deadline <= now and worker.connection not in ready:
+        if worker.connection in ready:
+            continue
+        if worker.deadline <= now:
             worker.stop()
             found.append((worker, f"the parser took more than {limit:.0f} s and was stopped"))
+        elif worker.waits(now):
+            worker.stop()
+            what = "the parser waited for a file that gives nothing (a FIFO?), and was stopped"
+            found.append((worker, what))
     return found

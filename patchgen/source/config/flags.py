@@ -158,8 +158,11 @@ def _forced_headers(root: str) -> tuple[str, ...]:
 
 def _dialect(makefile: str) -> tuple[str, ...]:
     """The language that the top Makefile asks for."""
+    # Line by line: over several, a pattern takes quadratic time.
     match = re.search(
-        r"^(?:KBUILD_CFLAGS|CC_FLAGS_DIALECT)\b[^=]*=[^#]*?-std=(gnu\w+)", makefile, re.M
+        r"^(?:KBUILD_CFLAGS|CC_FLAGS_DIALECT)\b[^=\n]*=[^#\n]*?-std=(gnu\w+)",
+        makefile.replace("\\\n", " "),
+        re.M,
     )
     found = [f"-std={match[1]}" if match else "-std=gnu89"]
     if "-fms-extensions" in makefile or "CC_MS_EXTENSIONS" in makefile:

@@ -25,8 +25,9 @@ _KEPT = re.compile(
     r"|soft-float|general-regs-only|cmodel=\w+|no-(?:sse|mmx|avx|3dnow|altivec|vsx)[\w.]*)"
 )
 _DATABASE = "compile_commands.json"
-#: A database of a whole kernel has some 20 MB.
-_LIMIT = 256 << 20
+#: A database of a whole kernel has some 20 MB, a saved command some 20 KB.
+_LIMIT = 128 << 20
+_COMMAND_LIMIT = 1 << 20
 _PATHS = ("-isystem", "-iquote", "-idirafter", "-include", "-I")
 _VALUES = ("-D", "-U")
 
@@ -63,11 +64,11 @@ def paths_in(flags: list[str]) -> list[str]:
     return [value for option, value in pairwise(flags) if option in _PATHS]
 
 
-def _read(place: Path, path: str, trusted: bool) -> bytes | None:
+def _read(place: Path, path: str, trusted: bool, limit: int = _LIMIT) -> bytes | None:
     """A build's file: only of a build that the user named is a link out of it followed."""
     if trusted:
-        return read_given(place / path, _LIMIT)
-    return read_inside(os.path.realpath(place), path, _LIMIT)
+        return read_given(place / path, limit)
+    return read_inside(os.path.realpath(place), path, limit)
 
 
 def _from_database(
@@ -92,7 +93,8 @@ def _from_database(
 def _saved_command(place: Path, path: str, trusted: bool) -> list[str] | None:
     """The command that Kbuild left beside the object file."""
     source = Path(path)
-    data = _read(place, str(source.parent / f".{source.stem}.o.cmd"), trusted)
+    name = str(source.parent / f".{source.stem}.o.cmd")
+    data = _read(place, name, trusted, _COMMAND_LIMIT)
     if data is None:
         return None
     text = data.decode("utf-8", "replace")

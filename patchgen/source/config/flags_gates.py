@@ -32,13 +32,19 @@ def assignments(text: str) -> tuple[Assignment, ...]:
     """Every assignment of a Makefile, in order; an include counts as one to "include"."""
     found = []
     inside: list[str] = []
+    deeper = 0  # conditionals below the deepest that counts
     for line in _CONTINUED.sub(" ", text).split("\n"):
         word = line.split(maxsplit=1)[0] if line.strip() else ""
         if word in ("ifdef", "ifndef", "ifeq", "ifneq"):
             match = _TEST.match(line)
+            if len(inside) > _DEEPEST:
+                deeper += 1
+                continue
             inside.append(next(filter(None, match.groups()), "") if match else "")
         elif word == "else" and inside:
-            inside[-1] = ""
+            inside[-1] = inside[-1] if deeper else ""
+        elif word == "endif" and deeper:
+            deeper -= 1
         elif word == "endif" and inside:
             inside.pop()
         elif word in ("include", "-include"):
@@ -61,25 +67,25 @@ def gates(
     target = PurePosixPath(path).with_suffix(".o")
     start = str(target.relative_to(folder)) if target.is_relative_to(folder) else target.name
     known: dict[str, tuple[tuple[str, ...], str]] = {}
+    listed = _Listed(lines)
 
     def way(goal: str, depth: int = 0) -> tuple[tuple[str, ...], str]:
         if goal in known or depth > _DEEPEST:
             return known.get(goal, ((), ""))
         known[goal] = (), ""  # a circle leads nowhere
         ways = []
-        for line in lines:
-            if _lists(line, goal, target.name):
-                stem = _LIST_SUFFIX.sub("", line.variable)
-                if stem in ("obj", "lib"):
-                    found: tuple[str, ...] = ()
-                    module = goal.removesuffix(".o").replace("-", "_")
-                else:
-                    by_name, by_variable = (
-                        way(f"{stem}.o", depth + 1),
-                        way(f"$({line.variable})", depth + 1),
-                    )
-                    found, module = by_name if by_name[1] else by_variable
-                ways.append((_conditions(line) + found, module))
+        for line in listed.lines(goal, target.name):
+            stem = _LIST_SUFFIX.sub("", line.variable)
+            if stem in ("obj", "lib"):
+                found: tuple[str, ...] = ()
+                module = goal.removesuffix(".o").replace("-", "_")
+            else:
+                by_name, by_variable = (
+                    way(f"{stem}.o", depth + 1),
+                    way(f"$({line.variable})", depth + 1),
+                )
+                found, module = by_name if by_name[1] else by_variable
+            ways.append((_conditions(line) + found, module))
         if ways:
             known[goal] = min(ways, key=lambda one: (not one[1], len(set(one[0]) - base)))
         return known[goal]
@@ -87,16 +93,27 @@ def gates(
     return way(start)
 
 
-def _lists(line: Assignment, goal: str, name: str) -> bool:
-    """Whether the line lists the object, by name or through a folder's variable."""
-    if goal not in line.value and name not in line.value:
-        return False
-    words = line.value.replace("(", "( ").replace(")", " )").split() + line.value.split()
-    if goal in words:
-        return True
-    return goal.rpartition("/")[2] == name and any(
-        word.startswith("$(") and word.endswith(f"/{name}") for word in line.value.split()
-    )
+class _Listed:
+    """Which lines list an object, by name or through a folder's variable."""
+
+    def __init__(self, lines: tuple[Assignment, ...]) -> None:
+        self._lines = lines
+        self._words: dict[str, list[int]] = {}
+        self._below: dict[str, list[int]] = {}
+        for number, line in enumerate(lines):
+            whole = line.value.split()
+            parts = line.value.replace("(", "( ").replace(")", " )").split()
+            for word in {*whole, *parts}:
+                self._words.setdefault(word, []).append(number)
+            for name in {w.rpartition("/")[2] for w in whole if w.startswith("$(") and "/" in w}:
+                self._below.setdefault(name, []).append(number)
+
+    def lines(self, goal: str, name: str) -> list[Assignment]:
+        """Those that list ``goal``, in order; ``name`` is the object's without a folder."""
+        found = set(self._words.get(goal, ()))
+        if goal.rpartition("/")[2] == name:
+            found.update(self._below.get(name, ()))
+        return [self._lines[number] for number in sorted(found)]
 
 
 def _conditions(line: Assignment) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from patchgen.model.base import Value
+from patchgen.model.outcome import UserError
 from patchgen.source.config.flags_gates import Assignment, assignments, folder_gates, gates
 from patchgen.source.config.overlay_inputs import Inputs
 
@@ -109,7 +110,7 @@ def _included_by(inputs: Inputs, folder: str) -> str:
     above, _, name = folder.rpartition("/")
     if not above:
         return ""
-    included = re.compile(rf"^\s*include\s.*/{re.escape(name)}/Makefile", re.M)
+    included = re.compile(rf"^[ \t]*include[ \t].*/{re.escape(name)}/Makefile", re.M)
     if included.search(inputs.read(f"{above}/Makefile") or ""):
         return above
     own = inputs.read(f"{folder}/Makefile") or ""
@@ -121,9 +122,18 @@ def _included_by(inputs: Inputs, folder: str) -> str:
     return ""
 
 
+#: Characters of a folder's Makefile; the largest of any kernel so far has 60,000.
+_LARGEST = 1 << 19
+
+
 def _makefile(inputs: Inputs, folder: str) -> str | None:
+    """A folder's Makefile.  UserError: it is larger than any that is meant to be read."""
     text = inputs.read(f"{folder}/Kbuild")
     other = inputs.read(f"{folder}/Makefile")
+    if len(text or "") + len(other or "") > _LARGEST:
+        raise UserError(
+            f"more than {_LARGEST >> 10} KiB, which no kernel's Makefile has", f"{folder}/Makefile"
+        )
     return text if other is None else f"{text or ''}\n{other}"
 
 
@@ -139,18 +149,36 @@ def _flags(
         if re.fullmatch(r"\w+", line.variable):
             variables.setdefault(line.variable, line.value)
     out: list[str] = []
+    size = 0
     for line in lines:
         kind = r"(subdir-)?ccflags" if own else r"subdir-ccflags"
         conditional = re.fullmatch(kind + r"-\$\(CONFIG_\w+\)", line.variable)
         if line.variable in wanted or conditional:
-            out += _kept(_expand(line.value, variables).split(), inputs.root)
+            flags = _expand(line.value, variables)
+            size += len(flags)
+            if size > 4 * _EXPANDED:
+                raise UserError(f"more than {4 * _EXPANDED} characters of flags", folder)
+            out += _kept(flags.split(), inputs.root)
     return out
 
 
+_EXPANDED = 100_000  # characters of one value
+
+
 def _expand(text: str, variables: dict[str, str]) -> str:
+    """A value with its variables replaced, as far as it stays below the limit."""
+
+    def value(match: re.Match[str]) -> str:
+        return variables.get(match[1] or match[2], "$?")
+
     for _ in range(8):
-        replaced = _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], "$?"), text)
-        if replaced == text or len(replaced) > 100_000:
+        size = len(text)
+        for match in _VARIABLE.finditer(text):
+            size += len(value(match)) - len(match[0])
+            if size > _EXPANDED:
+                return text
+        replaced = _VARIABLE.sub(value, text)
+        if replaced == text:
             break
         text = replaced
     return text

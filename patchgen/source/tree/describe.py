@@ -13,6 +13,7 @@ from pathlib import Path
 
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.reader import read_inside
 
 _ASSIGNMENT = re.compile(rb"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION)[ \t]*:?=[ \t]*(\S*)", re.M)
 _MAKEFILE_BYTES = 64 * 1024
@@ -83,13 +84,9 @@ def _folder(root: Path) -> Path:
 def _version_fields(real: Path) -> dict[str, str]:
     makefile = real / "Makefile"
     try:
-        # A FIFO or a device in a stranger's tree would block the read.
-        if not makefile.is_file():
-            return {}
-        with makefile.open("rb") as file:
-            head = file.read(_MAKEFILE_BYTES)
-    except OSError as error:
-        raise UserError(f"cannot read it: {error.strerror}", str(makefile)) from None
+        head = (read_inside(str(real), "Makefile") or b"")[:_MAKEFILE_BYTES]
+    except UserError as error:
+        raise UserError(f"not a kernel tree: {error.what}", str(makefile), _HINT) from None
     fields: dict[str, str] = {}
     for match in _ASSIGNMENT.finditer(head):
         fields.setdefault(match[1].decode(), match[2].decode("ascii", "replace"))

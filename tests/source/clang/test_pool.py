@@ -19,6 +19,9 @@ def act(task):
         os.kill(os.getpid(), signal.SIGSEGV)
     if kind == "hang":
         time.sleep(600)
+    if kind == "spin":
+        while True:
+            pass
     if kind == "exit":
         os._exit(3)
     if kind == "user":
@@ -62,6 +65,17 @@ def test_a_task_that_hangs_is_stopped_at_its_limit():
     assert time.monotonic() - began < 20
     assert "took more than 1 s" in found[0].error
     assert [found[n] for n in (1, 2, 3)] == [Done(2), Done(4), Done(6)]
+
+
+def test_a_task_that_waits_for_nothing_is_stopped_before_its_limit(monkeypatch):
+    monkeypatch.setattr(pool, "PATIENCE", 1.0)
+    monkeypatch.setattr(pool, "_LOOK", 0.2)
+    began = time.monotonic()
+    found = answers(["hang", "good", "spin", "good"], limit=4.0)
+    assert time.monotonic() - began < 30
+    assert "waited for a file that gives nothing" in found[0].error
+    assert "took more than 4 s" in found[2].error
+    assert [found[n] for n in (1, 3)] == [Done(2), Done(6)]
 
 
 def test_all_bad_tasks_end_too():
