@@ -161,10 +161,9 @@ def _understand(source: Source) -> Understood | tuple[Evidence, ...]:
     for member in ("invalidate_range_start", "invalidate_range_end"):
         if handlers[member] is None:
             unknown.append(Evidence(Place(KVM_MAIN, table.line), f"no {member}() callback"))
-    unknown += [
-        Evidence(one.place, one.reason)
-        for one in surroundings(source, handlers["change_pte"] is not None)
-    ]
+    counts = start is not None and start.does("raise_active") is not None
+    around = surroundings(source, handlers["change_pte"] is not None, counts)
+    unknown += [Evidence(one.place, one.reason) for one in around]
     cores: dict[str, Core] = {}
     unmap = locate.unmap(source)
     for case in CASES:

@@ -15,6 +15,7 @@ MMU = "arch/x86/kvm/mmu/mmu.c"
 TEMPLATE = "arch/x86/kvm/mmu/paging_tmpl.h"
 HOST = "include/linux/kvm_host.h"
 API = "include/linux/mmu_notifier.h"
+CACHE = "virt/kvm/pfncache.c"
 CORE = "mm/mmu_notifier.c"
 
 RETRY = "if (mmu_notifier_retry(kvm, mmu_seq))\n\t\tgoto out_unlock;"
@@ -178,6 +179,13 @@ def test_a_core_that_may_tell_somebody_nothing_is_undecided(
         ("6.1", MMU, "return fault->slot &&\n", "return fault->slot && fault->odd &&\n"),
         ("6.1", HOST, "hva < kvm->mmu_invalidate_range", "hva >= kvm->mmu_invalidate_range"),
         ("7.2", TEMPLATE, STALE, ""),
+        ("6.1", CACHE, "} while (mmu_notifier_retry_cache(kvm, mmu_seq));", "} while (0);"),
+        ("6.1", CACHE, "} while (mmu_notifier_retry", "} while (!mmu_notifier_retry"),
+        ("6.1", CACHE, "return kvm->mmu_invalidate_seq != mmu_seq;", "return false;"),
+        ("6.1", CACHE, "if (kvm->mn_active_invalidate_count)\n\t\treturn true;", ""),
+        ("6.1", MAIN, "while (kvm->mn_active_invalidate_count)", "if (kvm->mn_odd)"),
+        ("6.1", MAIN, "while (kvm->mn_active_invalidate_count)",
+         "while (!kvm->mn_active_invalidate_count)"),
     ],
 )  # fmt: skip
 def test_real_fault_paths(

@@ -109,8 +109,12 @@ class FaultPath:
         return self._relocks[name]
 
 
-def retry_fault(get: Lookup, name: str) -> tuple[Place, str] | None:
+def retry_fault(
+    get: Lookup, name: str, counted: tuple[str, ...] = COUNTED
+) -> tuple[Place, str] | None:
     """What is wrong with the retry test ``name``; None where it is right.
+
+    ``counted`` are the members that say that an invalidation is in progress.
 
     It may say no only where the sequence is the sampled one and no invalidation of the page
     is in progress, or where there is no memslot to map from.
@@ -120,14 +124,14 @@ def retry_fault(get: Lookup, name: str) -> tuple[Place, str] | None:
         return Place("include/linux/kvm_host.h", 1), f"no {name}()"
     for inner in every(function.body):
         if called(inner) in RETRIES and called(inner) != name:
-            wrong = retry_fault(get, called(inner))
+            wrong = retry_fault(get, called(inner), counted)
             if wrong is not None:
                 return wrong
     sequence = {p.name for p in function.params if p.type == "unsigned long"}
     paths = Paths(
         lambda expr, facts: facts,
-        lambda expr, facts: _retry_branch(expr, facts, sequence),
-        lambda expr: expr.name in (*SAMPLED, *COUNTED) or called(expr) in RETRIES,
+        lambda expr, facts: _retry_branch(expr, facts, sequence, counted),
+        lambda expr: expr.name in (*SAMPLED, *counted) or called(expr) in RETRIES,
     )
     try:
         paths.follow(function)
@@ -141,10 +145,12 @@ def retry_fault(get: Lookup, name: str) -> tuple[Place, str] | None:
     return None
 
 
-def _retry_branch(expr: Expr, facts: Facts, sequence: set[str]) -> tuple[Facts, Facts] | None:
+def _retry_branch(
+    expr: Expr, facts: Facts, sequence: set[str], counted: tuple[str, ...]
+) -> tuple[Facts, Facts] | None:
     if called(expr) in RETRIES:
         return facts, facts | {"asked"}
-    if expr.name in COUNTED and expr.kind in ("arrow", "member"):
+    if expr.name in counted and expr.kind in ("arrow", "member"):
         return facts, facts | {"none"}
     if expr.name == "slot" and expr.kind in ("arrow", "member"):
         return facts, facts | {"no slot"}

@@ -10,6 +10,7 @@ from patchgen.model.code import (
     Block,
     Break,
     Continue,
+    DoWhile,
     ExprStmt,
     Function,
     Goto,
@@ -17,6 +18,7 @@ from patchgen.model.code import (
     MacroLoop,
     Return,
     Stmt,
+    While,
 )
 from patchgen.proof.system.fault import RETRIES, FaultPath, called, flush_fault, retry_fault
 from patchgen.proof.system.locate import (
@@ -37,21 +39,25 @@ _PRIVATE = frozenset({"kvm_tdp_mmu_map"})
 _LOCKS = ("spin_lock", "write_lock", "read_lock")
 _TEMPLATES = ("arch/x86/kvm/mmu/paging_tmpl.h", "arch/x86/kvm/paging_tmpl.h")
 _API = "include/linux/mmu_notifier.h"
+_CACHE = "virt/kvm/pfncache.c"
 _CORE = "mm/mmu_notifier.c"
 _HOST = "include/linux/kvm_host.h"
 
 
-def surroundings(source: Source, changes: bool) -> tuple[Misplaced, ...]:
+def surroundings(source: Source, changes: bool, counts: bool) -> tuple[Misplaced, ...]:
     """What in the fault paths, the retry tests and the flush is not as it is explored.
 
     Each function of x86's that looks a page up or maps one is followed along all its paths.
-    ``changes``: there is a change_pte(), so that who is told is read, too.
+    ``changes``: there is a change_pte(), so that who is told is read, too.  ``counts``: active
+    invalidations are counted, for memslots to wait for them.
     """
 
     def get(name: str) -> Function | None:
         return source.kvm.get(name) or source.file(_HOST).get(name)
 
-    found = [flush_fault(get), _told_fault(source) if changes else None]
+    found = [flush_fault(get), _cache_fault(source)]
+    found.append(_told_fault(source) if changes else None)
+    found.append(_swap_fault(source) if counts else None)
     for function in _concerned(source):
         used = {called(e) for e in every(function.body)}
         maps = (*_ALWAYS_MAPS, *MAPS) if function.name in FAULTS else _ALWAYS_MAPS
@@ -65,6 +71,38 @@ def surroundings(source: Source, changes: bool) -> tuple[Misplaced, ...]:
         found.append(FaultPath(get, LOOKUPS, maps).fault(function))
         found += [retry_fault(get, name) for name in RETRIES if name in used]
     return tuple(Misplaced(*one) for one in dict.fromkeys(found) if one is not None)
+
+
+def _cache_fault(source: Source) -> tuple[Place, str] | None:
+    """Where a pfn cache may keep an outdated page; None where it asks for a retry, or is not."""
+    functions = source.file(_CACHE)
+    if source.read(_CACHE) is None:
+        return None
+    for name in ("mmu_notifier_retry_cache", "mmu_invalidate_retry_cache"):
+        for function in functions.mentioning(name):
+            loops = [s for s in statements(function.body) if isinstance(s, DoWhile)]
+            if any(called(loop.test) == name for loop in loops):
+                return retry_fault(functions.get, name, ("mn_active_invalidate_count",))
+    return Place(_CACHE, 1), "no cache is looked up again until nothing invalidates it"
+
+
+def _swap_fault(source: Source) -> tuple[Place, str] | None:
+    """Where memslots may be swapped within an invalidation; None where the swap waits."""
+    for name in ("kvm_swap_active_memslots", "install_new_memslots"):
+        function = source.file(KVM_FILES[0]).get(name)
+        if function is None:
+            continue
+        waits = [
+            s.span
+            for s in function.body.body
+            if isinstance(s, While) and s.test.name == "mn_active_invalidate_count"
+        ]
+        swaps = [e.span for e in every(function.body) if called(e) == "rcu_assign_pointer"]
+        if waits and swaps and min(waits) < min(swaps):
+            return None
+        where = Place(function.path, function.line)
+        return where, f"{name}() does not wait for active invalidations before it swaps"
+    return Place(KVM_FILES[0], 1), "where memslots are swapped was not found"
 
 
 def _told_fault(source: Source) -> tuple[Place, str] | None:
