@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,7 +33,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 RUN_TREE = "5.10"
 TERMS = ("xterm-256color", "dumb")
 _TREES = ".cache/patchgen/trees"
-_ESCAPE = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\r")
+#: What begins a line anew on a terminal, and what only colours it or moves the cursor.
+_ANEW = re.compile(rb"\r|\x1b\[[0-9]*K")
+_CONTROL = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def main() -> int:
@@ -126,12 +127,14 @@ def home(person: Person, fetch: bool) -> Iterator[list[Mount]]:
             *(Mount(place, f"{person.home}/{_TREES}/{place.name}") for place in shared),
         ]
     finally:
-        shutil.rmtree(work)
+        # A kernel among it: 80,000 files.
+        subprocess.run(["rm", "-rf", str(work)], check=True)
 
 
 def plain(log: Path) -> list[str]:
     """The lines of a log without a terminal's codes; at least one."""
-    lines = _ESCAPE.sub(b"\n", log.read_bytes()).decode(errors="replace").splitlines()
+    said = _CONTROL.sub(b"", _ANEW.sub(b"\n", log.read_bytes()))
+    lines = said.decode(errors="replace").splitlines()
     return [line for line in lines if line.strip()] or ["(it said nothing)"]
 
 

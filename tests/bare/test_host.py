@@ -48,8 +48,8 @@ def test_pips_settings_and_what_they_name_are_seen_in_a_root(
 
 def test_a_log_is_read_without_what_moves_the_cursor(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_bytes(b"\r\x1b[Kplan\r\x1b[Kdone\r\n\r\n")
-    assert plain(log) == ["plan", "done"]
+    log.write_bytes(b"\r\x1b[Kplan\r\x1b[K\x1b[33m\x1b[1m9 passed\x1b[0m in 2 s\r\n\r\n")
+    assert plain(log) == ["plan", "9 passed in 2 s"]
     log.write_bytes(b"")
     assert plain(log) == ["(it said nothing)"]
 
