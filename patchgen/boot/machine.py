@@ -32,8 +32,8 @@ TRIES = 3  # boots that may hang before the program inside starts
 
 
 def limit(rounds: int) -> float:
-    """Seconds that a boot may take: a round takes 2 to 4 alone, many times that on a busy host."""
-    return 300.0 + 30.0 * rounds
+    """Seconds that a boot may take: a round takes 3 to 6 alone, many times that on a busy host."""
+    return 300.0 + 60.0 * rounds
 
 
 def boot(

@@ -17,7 +17,7 @@ from patchgen.proof.show.compared import Compared
 from patchgen.recipes.kvm.kvm_tdp_old_spte import exposed
 from patchgen.source.facts.kvm import KVM_MAIN
 from patchgen.source.facts.state import TreeState
-from patchgen.verify.apply import AppliedSeries, apply_series
+from patchgen.verify.apply import AppliedPatch, AppliedSeries, apply_series
 from patchgen.verify.checked import PatchCheck
 from patchgen.verify.message import MessageFault, message_faults
 from patchgen.verify.parses import dependents
@@ -113,17 +113,8 @@ def verify(
     asked = applied.patches[known:]
     mails = [patch.patch.mail for patch in asked if patch.ok]
     checks = check_all(jobs, mails if checkpatch else (), progress)
-    exposes = iter([_exposed(job, check) for job, check in zip(jobs, checks, strict=True)])
-    checked = iter(checks)
-    found = [
-        VerifiedPatch(
-            patch.patch.number, patch.patch.subject, patch.patch.where,
-            tuple(str(misfit) for misfit in patch.misfits), patch.ok or bool(patch.misfits),
-            next(checked) if patch.ok else None, message_faults(patch.patch.message),
-            paths=patch.patch.paths, exposes=next(exposes) if patch.ok else (),
-        )
-        for patch in asked
-    ]  # fmt: skip
+    looked = iter([(check, _exposed(job, check)) for job, check in zip(jobs, checks, strict=True)])
+    found = [_verified(patch, *(next(looked) if patch.ok else (None, ()))) for patch in asked]
     if build and jobs:
         sources = [_compiled(job.before, job.after, job.changed) for job in jobs]
         built = _builds(state, applied, sources, known, progress)
@@ -144,6 +135,18 @@ def verify(
         progress("prove")
         proof = compared(before, last, allow=allow_undecided)
     return Verified(tuple(found), series.total, applied.base, series.notes, proof, series.caveats)
+
+
+def _verified(
+    patch: AppliedPatch, check: PatchCheck | None, exposes: tuple[str, ...]
+) -> VerifiedPatch:
+    """What is to be said of a patch that was tried."""
+    read = patch.patch
+    misfits = tuple(str(misfit) for misfit in patch.misfits)
+    return VerifiedPatch(
+        read.number, read.subject, read.where, misfits, patch.ok or bool(misfits), check,
+        message_faults(read.message), paths=read.paths, exposes=exposes,
+    )  # fmt: skip
 
 
 def _exposed(job: Job, check: PatchCheck) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 from patchgen.kernel.knowledge import load, names
 from patchgen.model.base import Evidence, Place
 from patchgen.model.code import Decl, Expr, ExprStmt, Function, Return
+from patchgen.model.outcome import UserError
 from patchgen.source.c.definitions import Definitions
 from patchgen.source.c.text import bare
 from patchgen.source.c.walk import calls, expressions, walk
@@ -85,12 +86,15 @@ class Code:
 
     def _listed(self) -> Iterator[str]:
         for folder in FOLDERS:
-            place = self._sources.root / folder
-            if not place.is_dir():
+            try:
+                found = sorted(file.name for file in (self._sources.root / folder).iterdir())
+            except (FileNotFoundError, NotADirectoryError):
                 continue
-            for file in sorted(place.iterdir()):
-                if file.suffix in (".c", ".h") and self._sources.read(f"{folder}/{file.name}"):
-                    yield f"{folder}/{file.name}"
+            except OSError as error:
+                raise UserError(f"cannot be listed: {error.strerror}", folder) from error
+            for name in found:
+                if name.endswith((".c", ".h")) and self._sources.read(f"{folder}/{name}"):
+                    yield f"{folder}/{name}"
 
     def text(self, path: str) -> bytes:
         """A listed file's bytes."""
