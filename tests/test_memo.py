@@ -100,7 +100,7 @@ def test_what_is_no_file_of_ours_is_none(entry, change):
     memo.remember("kind", "abcdef", {"one": []})  # may fail in silence, must not hang
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.needs("root")  # to give a file away
 def test_an_entry_of_another_user_is_none(entry):
     os.chown(entry, 12345, 12345)
     assert recalled() is None
@@ -115,12 +115,17 @@ def group_may_write(folder):
 
 
 def of_another_user(folder):
-    if os.geteuid() != 0:
-        pytest.skip("only root can give folders away")
     os.chown(folder, 12345, 12345)
 
 
-@pytest.mark.parametrize("change", [others_may_write, group_may_write, of_another_user])
+@pytest.mark.parametrize(
+    "change",
+    [
+        others_may_write,
+        group_may_write,
+        pytest.param(of_another_user, marks=pytest.mark.needs("root")),
+    ],
+)
 def test_a_folder_that_is_not_ours_alone_is_not_used(patchgen, tmp_path, mini, change):
     cache = tmp_path / "cache"
     cache.mkdir(mode=0o700)

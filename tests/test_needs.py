@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,14 @@ def test_what_is_missing_is_printed_before_anything_is_installed(tmp_path: Path)
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == needs.packages()
+
+
+def test_no_test_skips_in_another_way() -> None:
+    """What is skipped elsewhere is in no table: nobody would be told how to have it."""
+    others = [
+        f"{file.relative_to(REPOSITORY)}: {call}"
+        for file in sorted((REPOSITORY / "tests").rglob("*.py"))
+        if file.name != "conftest.py" and file != Path(__file__)
+        for call in re.findall(r"\bskipif\b|pytest\.skip\b|\bimportorskip\b", file.read_text())
+    ]
+    assert others == []

@@ -16,9 +16,6 @@ from tests.conftest import REPOSITORY
 
 B4 = Path(sys.executable).with_name("b4")
 HOOK = f"{sys.executable} -m patchgen verify --b4 --tree . -"
-pytestmark = pytest.mark.skipif(
-    not B4.exists(), reason="b4 is not installed: pip install -e .[dev]"
-)
 
 
 class Repository:
