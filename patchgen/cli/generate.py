@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from patchgen.cli.options import open_state, progress, tree_options
+from patchgen.cli.options import open_state, progress, tree_options, unfenced
 from patchgen.model.outcome import Exit
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     help="write the series though the proof cannot decide; the cover letter says so",
 )
 @click.option("--no-checkpatch", is_flag=True, help="do not run the tree's scripts/checkpatch.pl")
+@unfenced
 @click.option(
     "--bench",
     nargs=2,

@@ -37,6 +37,21 @@ def tree_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def unfenced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--unfenced-checkpatch``: for kernels that cannot fence a program in."""
+
+    def allow(ctx: click.Context, param: click.Parameter, given: bool) -> None:
+        if given:
+            from patchgen.verify.checkpatch import Fencing
+
+            Fencing.required = False
+
+    return click.option(
+        "--unfenced-checkpatch", is_flag=True, expose_value=False, callback=allow,
+        help="run it where this machine cannot fence it in, too",
+    )(function)  # fmt: skip
+
+
 def verbose_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """``-v``; in ``generate`` this is git's reroll count instead."""
     return click.option("-v", "--verbose", is_flag=True, help="say more")(function)

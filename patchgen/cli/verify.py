@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from patchgen.cli.options import open_state, progress, tree_options, verbose_option
+from patchgen.cli.options import open_state, progress, tree_options, unfenced, verbose_option
 from patchgen.model.outcome import Exit
 
 
@@ -26,6 +26,7 @@ from patchgen.model.outcome import Exit
 @click.option("--only-version", type=int, metavar="N", help="take version N of several")
 @click.option("--allow", multiple=True, metavar="PATH", help="let odd modes through for PATH")
 @click.option("--no-checkpatch", is_flag=True, help="do not run the tree's scripts/checkpatch.pl")
+@unfenced
 @click.option("--no-proof", is_flag=True, help="do not explore the protocol")
 @click.option("--allow-undecided", is_flag=True, help="take a proof that cannot decide")
 @click.option(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from patchgen.memo import write_atomic
 from patchgen.model.findings import Finding
 from patchgen.model.outcome import UserError
 from patchgen.report.findings import fingerprints
+from patchgen.sandbox.reader import read_given
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -35,7 +37,11 @@ def write_baseline(path: Path, findings: Sequence[Finding]) -> None:
     ]
     data = msgspec.json.format(msgspec.json.encode(_Baseline(1, known)), indent=1) + b"\n"
     try:
-        write_atomic(path, data)
+        # A link stays one, and what is no file (a device, a FIFO) stays what it is.
+        real = Path(os.path.realpath(path))
+        if real.exists() and not real.is_file():
+            raise UserError("is no regular file", str(path), "name a file to write")
+        write_atomic(real, data)
     except OSError as error:
         raise UserError(f"cannot be written: {error.strerror}", str(path)) from None
 
@@ -43,10 +49,11 @@ def write_baseline(path: Path, findings: Sequence[Finding]) -> None:
 def without_baseline(path: Path, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings that the baseline does not know; UserError for a bad file."""
     try:
-        data = msgspec.json.decode(path.read_bytes(), type=_Baseline)
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", str(path)) from None
-    except msgspec.DecodeError as error:
+        given = read_given(path)
+        if given is None:
+            raise UserError("no such file", str(path), "--write-baseline makes one")
+        data = msgspec.json.decode(given, type=_Baseline)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"is no baseline: {error}", str(path), "--write-baseline") from None
     known = {entry.fingerprint for entry in data.findings}
     names = fingerprints(findings)

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The tree's own scripts/checkpatch.pl --strict on one patch.
 
-It is a program of the tree: it runs only where it is asked for, with a bare
-environment, in an empty folder, on a mail from stdin, and never from a patched state.
+It is a program of the tree: it runs behind a fence (:func:`patchgen.sandbox.fence.closed`),
+with a bare environment, in an empty folder, on a mail from stdin, and never from a patched
+state.  Where no fence can be had it does not run, unless a person says so.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -17,7 +19,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from patchgen.model.base import Value
+from patchgen.sandbox import landlock
 from patchgen.sandbox.child import follower
+from patchgen.sandbox.fence import closed
 
 SCRIPT = "scripts/checkpatch.pl"
 #: Not faults of a generated patch: its author signs it off, and tests the commit
@@ -36,6 +40,12 @@ class StyleCheck(Value, frozen=True):
     reason: str = ""
 
 
+class Fencing:
+    """Whether the program may run without a fence, as the person says for a whole run."""
+
+    required = True
+
+
 class StyleRun:
     """checkpatch at work on one mail as ``git format-patch`` writes it."""
 
@@ -47,6 +57,8 @@ class StyleRun:
             self._absent = "no perl"
         elif not script.is_file() or script.is_symlink():
             self._absent = f"the tree has no {SCRIPT}"
+        elif Fencing.required and not landlock.version():
+            self._absent = "no fence for the tree's program: --unfenced-checkpatch runs it"
         if perl is None or self._absent:
             return
         command = [perl, str(script), "--strict", "--no-tree", "--show-types", "--no-summary",
@@ -56,13 +68,24 @@ class StyleRun:
         folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="patchgen-"))
         self._said = self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         self._deadline = time.monotonic() + TIME_LIMIT
-        with tempfile.TemporaryFile() as given:
+        follow = follower()
+        with (
+            tempfile.TemporaryFile() as given,
+            closed([Path(os.path.realpath(root))], Path(folder), TIME_LIMIT) as fence,
+        ):
             given.write(mail)
             given.seek(0)
+
+            def enter() -> None:
+                follow()
+                if fence is not None:
+                    fence()
+
             self._process = subprocess.Popen(
                 command, stdin=given, stdout=self._said, stderr=subprocess.DEVNULL,
-                cwd=folder, preexec_fn=follower(),
-                env={"PATH": "/usr/bin:/bin", "HOME": folder, "LC_ALL": "C"},
+                cwd=folder, preexec_fn=enter,
+                env={"PATH": "/usr/bin:/bin", "HOME": folder, "TMPDIR": folder, "LC_ALL": "C",
+                     "GIT_CONFIG_NOSYSTEM": "1"},
             )  # fmt: skip
 
     def result(self) -> StyleCheck:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from patchgen.sandbox import landlock
 from patchgen.verify import checkpatch
 from patchgen.verify.checkpatch import AHEAD, StyleCheck, check_style, styles
 
@@ -79,3 +80,44 @@ def test_a_tree_without_it(tmp_path: Path) -> None:
     assert check_style(tmp_path, b"") == StyleCheck(
         "absent", reason="the tree has no scripts/checkpatch.pl"
     )
+
+
+ATTACKS = {
+    "reads the home": 'open(my $f, "<", "%(home)s/secret") and print "-:1: WARNING:LEAK: read\\n";',
+    "lists the home": 'opendir(my $d, "%(home)s") and print "-:1: WARNING:LEAK: listed\\n";',
+    "writes the home": 'open(my $f, ">", "%(home)s/new") and print "-:1: WARNING:LEAK: wrote\\n";',
+    "writes the tree": 'open(my $f, ">", "%(tree)s/new") and print "-:1: WARNING:LEAK: wrote\\n";',
+    "removes": 'unlink("%(home)s/secret") and print "-:1: WARNING:LEAK: removed\\n";',
+    "by a shell": "my $x = `cat %(home)s/secret 2>/dev/null`;"
+    ' print "-:1: WARNING:LEAK: $x\\n" if $x;',
+}
+
+
+@pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_hostile_checkpatch_sees_and_changes_nothing(tmp_path: Path, attack: str) -> None:
+    home, root = tmp_path / "home", tmp_path / "tree"
+    home.mkdir()
+    (home / "secret").write_text("secret\n")
+    (root / "scripts").mkdir(parents=True)
+    script = "#!/usr/bin/perl\n" + ATTACKS[attack] % {"home": home, "tree": root}
+    (root / "scripts/checkpatch.pl").write_text(script + "\nexit(0);\n")
+    assert check_style(root, b"x\n") == StyleCheck("clean")
+    assert (home / "secret").read_text() == "secret\n"
+    assert [p.name for p in home.iterdir()] == ["secret"]
+    assert [p.name for p in root.iterdir()] == ["scripts"]
+
+
+def test_a_checkpatch_that_eats_memory_ends(tree: Path) -> None:
+    (tree / "scripts/checkpatch.pl").write_text("my $x = 'x' x (1 << 32); print length $x;\n")
+    assert check_style(tree, b"x\n").state == "absent"
+
+
+def test_without_a_fence_it_runs_only_when_told_to(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landlock, "version", lambda: 0)
+    said = check_style(tree, b"bad\n")
+    assert said.state == "absent" and "--unfenced-checkpatch" in said.reason
+    monkeypatch.setattr(checkpatch.Fencing, "required", False)
+    assert check_style(tree, b"bad\n").complaints == ("BAD: found bad",)
