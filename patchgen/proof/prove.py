@@ -35,7 +35,7 @@ KVM_MAIN = "virt/kvm/kvm_main.c"
 Progress = Callable[[str, int, int], None]
 
 _LIMITS = (
-    "x86's rmap MMU; the TDP MMU and other architectures were not looked into",
+    "MMUs other than x86's rmap: its TDP MMU, and other architectures",
     "4 KiB pages; huge pages are split under notifications of their own",
     "memory ordering: every access is explored as sequentially consistent",
     "ageing, release and the fast page fault path",
