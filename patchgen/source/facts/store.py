@@ -108,6 +108,8 @@ def facts_of(
             results[number] = Done(_stored(answer.value, task, owns[number], digests))
         except UserError as error:
             results[number] = Failed(str(error))
+        except RecursionError:
+            results[number] = Failed(f"{task.path}: nested too deeply to be analysed")
     digests.save()
     return [results[number] for number in sorted(results)]
 

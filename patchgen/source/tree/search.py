@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -163,6 +164,8 @@ def _list(root: Path) -> _Listing:
     # Files, not pipes: it lists on while nobody reads.
     with contextlib.ExitStack() as opened:
         out, err = (opened.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+        if shutil.which(command[0]) is None:
+            raise UserError(f"this machine has no program {command[0]}")
         process = subprocess.Popen(
             command, cwd=root, env=env, stdout=out, stderr=err, preexec_fn=follower()
         )
@@ -213,6 +216,9 @@ def _grep(root: Path, paths: list[str], needles: tuple[str, ...]) -> set[str]:
     patterns = [word for needle in needles for word in ("-e", needle)]
     command = ["xargs", "-0", "-r", "-P", str(os.cpu_count() or 1), "-n", "4000"]
     command += ["grep", "--line-buffered", "-lZF", *patterns, "--"]
+    for program in ("xargs", "grep"):
+        if shutil.which(program) is None:
+            raise UserError(f"this machine has no program {program}")
     done = subprocess.run(
         command,
         cwd=root,

@@ -107,3 +107,14 @@ def test_a_header_that_begins_to_mention_the_api_is_looked_at(tree, parsed):
     assert [(m.name, m.state) for m in listed] == [("mmu_notifier_ops", "declaration")]
     assert "drivers/misc/scratch_engine.c" in parsed
     assert "include/linux/mutex.h" not in parsed, "seen by the files that include it"
+
+
+@pytest.mark.parametrize("depth", [4000, 20_000])
+def test_deep_nesting_costs_its_file_alone(tree, depth):
+    body = "{" * depth + "mmu_notifier_synchronize();" + "}" * depth
+    (tree / "mm/x.c").write_text(f"#include <linux/mmu_notifier.h>\nvoid f(void)\n{body}\n")
+    found = look(tree, "mm/x.c", "mm/ksm.c")
+    assert "mm/ksm.c" not in dict(found.failed)
+    deep = next(facts for facts in found.files if facts.path == "mm/x.c")
+    broken = any("nesting level" in d.text for d in deep.diagnostics)
+    assert broken or "mm/x.c" in dict(found.failed)

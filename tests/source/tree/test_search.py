@@ -3,10 +3,12 @@
 
 import functools
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from patchgen.model.outcome import UserError
 from patchgen.pipeline.background import Background
 from patchgen.sandbox.reader import SIZE_LIMIT
 from patchgen.source.tree.search import begin, candidates, search
@@ -105,3 +107,12 @@ def test_a_search_begun_early_serves_the_process_that_began_it(plain):
     forked = Background("a search", functools.partial(candidates, plain))
     assert forked.result() == expected
     assert candidates(plain) == expected
+
+
+@pytest.mark.parametrize("program", ["find", "grep", "xargs"])
+def test_a_machine_without_a_program_is_told_so(tree, monkeypatch, tmp_path, program):
+    monkeypatch.setenv("PATCHGEN_CACHE", str(tmp_path / "cache"))
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == program else which(name))
+    with pytest.raises(UserError, match=f"no program {program}"):
+        candidates(tree)
