@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make run | test | check | bench | build-test | boot-test | bare-test | mutants | fuzz-mails
+# make run | test | check | bench | build-test | boot-test | bare-test | mutants | lock-suites | fuzz-mails
 
 PYTHON ?= python3
 VENV := .venv
@@ -53,6 +53,9 @@ mutants: $(VENV)/.dev
 
 fuzz-mails: $(VENV)/.dev
 	$(BIN)/python -m tests.series.side_by_side --reasons --count $(COUNT) $(if $(SEED),--seed $(SEED))
+
+lock-suites: $(VENV)/.dev
+	$(BIN)/python -m tests.locks_suites --sparse $(SPARSE) --smatch $(SMATCH)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info $(OUT)

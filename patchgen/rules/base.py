@@ -127,12 +127,18 @@ class Context:
             self.whole,
         )
 
+    @cached_property
+    def source(self) -> Source:
+        """The macros and headers of the files."""
+        return Source(self.read)
+
     def _functions(self, facts: FileFacts) -> Iterator[Function]:
         """A file's functions, with those of its callbacks that a macro defines."""
         yield from facts.functions
         defined = {function.name for function in facts.functions}
         named = {entry.function for table in facts.ops for entry in table.entries}
-        yield from Source(self.read).made(facts.path, frozenset(named - defined - {""}))
+        made = self.source.made(facts.path) if named - defined - {""} else {}
+        yield from (made[name] for name in sorted(named - defined) if name in made)
 
     @cached_property
     def effects(self) -> Effects:
@@ -141,7 +147,7 @@ class Context:
         starts = reached((h.function for h in self.handlers(START)), 4)
         ends = reached((h.function for h in self.handlers(END)), 4)
         known = names("kvm", "members", "count") | names("kvm", "members", "active")
-        return Effects(self.program, paired_counters(starts, ends) | known, Source(self.read))
+        return Effects(self.program, paired_counters(starts, ends) | known, self.source)
 
     def tables(self, struct: str = NOTIFIER) -> Iterator[OpsTable]:
         """The operations tables of a struct, in the order of the files."""

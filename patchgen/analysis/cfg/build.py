@@ -9,12 +9,13 @@ every jump out of it.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from patchgen.analysis.cfg import events
 from patchgen.analysis.cfg.graph import FORK, LEAVE, STOP, SWITCH, Graph, Node, Setting, finish
 from patchgen.analysis.cfg.lower import Expressions
-from patchgen.analysis.values.subjects import Operand, constant_of
+from patchgen.analysis.values.subjects import UNFOLLOWED, Operand, constant_of
 from patchgen.analysis.values.value import Constant
 from patchgen.kernel.knowledge import load
 from patchgen.kernel.locks import ALWAYS, IF_TRUE, guards, primitives
@@ -49,6 +50,10 @@ from patchgen.source.c.text import bare, name
 #: Python frames that the deepest statement tree may need; the parser stops at
 #: 600 nested statements, each of which takes up to six frames here.
 _FRAMES = 20000
+
+
+#: Values of one case (``case 0 ... 9``) that are told apart.
+_LONG = 32
 
 
 class _Release(NamedTuple):
@@ -286,12 +291,14 @@ class _Builder(Expressions):
     def _members(self, variable: str, init: Expr) -> tuple[Setting, ...]:
         """Members that are asked for later: as initialised, else zero."""
         given = {field.name: field.args[0] for field in init.args if field.kind == "field"}
-        if len(given) != len(init.args) and not _is_zero(init):
-            return ()
+        unclear = len(given) != len(init.args) and not _is_zero(init)
         sets: list[Setting] = []
         for number, subject in enumerate(self.graph.subjects.all):
             head, _, member = subject.text.partition(".")
             if head != variable or not member.replace(".", "").isidentifier():
+                continue
+            if unclear and member not in given:
+                sets.append((number, UNFOLLOWED))
                 continue
             value = given.get(member)
             operand = self.graph.subjects.operand(value) if value else Operand(constant=0)
@@ -434,12 +441,17 @@ class _Builder(Expressions):
                 default = (start, where)
                 continue
             test = Expr("binary", "==", (stmt.value, value), stmt.value.span, where[0])
-            known = constant_of(value)
-            cases.append((known if known is not None else "", self._case(test, where, True), start))
+            for known in _constants(value):
+                cases.append((known, self._case(test, where, True), start))
         other = self.make(
             events.BRANCH, stmt.value, default[1], opaque=True, name="default", polarity=False
         )
         cases.append((None, other, default[0]))
+        number = self.graph.subjects.operand(stmt.value).constant
+        if isinstance(number, int):
+            chosen = [start for constant, _, start in cases if constant == number]
+            if chosen or all(isinstance(c, int) for c, _, _ in cases[:-1]):
+                return self.events(stmt.value, [*chosen, default[0]][0])
         node.cases = tuple(cases)
         return self.events(stmt.value, self.add(node))
 
@@ -449,6 +461,16 @@ class _Builder(Expressions):
     def statements(self, expr: Expr, following: int) -> int:
         """A statement expression: its statements, in a scope of their own."""
         return self._block(expr.body, (expr.line, expr.span), following)
+
+
+def _constants(value: Expr) -> Iterable[Constant]:
+    """What a case stands for; "" where that is no constant, or a long range of them."""
+    if value.kind == "binary" and value.name == "...":
+        low, high = map(constant_of, value.args)
+        if isinstance(low, int) and isinstance(high, int) and 0 <= high - low < _LONG:
+            return range(low, high + 1)
+    known = constant_of(value)
+    return ("" if known is None else known,)
 
 
 def _is_zero(init: Expr) -> bool:

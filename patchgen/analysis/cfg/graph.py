@@ -9,6 +9,7 @@ for later, so that the walker only handles bit masks.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from patchgen.analysis.cfg.events import Event
@@ -21,12 +22,16 @@ from patchgen.analysis.values.subjects import (
     Subjects,
     holder,
 )
-from patchgen.analysis.values.value import Constant, Known
+from patchgen.analysis.values.value import NOT_NEGATIVE, Constant, Known
 from patchgen.kernel.knowledge import names
-from patchgen.model.code import Expr, Function
-from patchgen.source.c.text import bare, every, root, subexpressions, text
+from patchgen.model.base import Span
+from patchgen.model.code import Decl, Expr, Function
+from patchgen.source.c.text import bare, every, root, statements, subexpressions, text
 
 PASS, STEP, FORK, CHOICE, SWITCH, LEAVE, STOP = range(7)
+
+#: include/linux/types.h
+_UNSIGNED = frozenset({"u8", "u16", "u32", "u64", "size_t", "gfn_t", "pgoff_t", "bool", "uint"})
 
 #: Subjects that are followed in one function; more are walked without memory.
 TRACKED_LIMIT = 2048
@@ -39,7 +44,7 @@ class Node:
     """One step: a pass-through, an event, a two-way fork, a switch or an end."""
 
     __slots__ = (
-        "aliased", "cases", "condition", "event", "head", "join", "keep", "keeps", "kill",
+        "aliased", "cases", "condition", "event", "far", "head", "join", "keep", "keeps", "kill",
         "kills", "live", "loops", "next", "no", "pointer", "result", "sets", "shape", "writes",
     )  # fmt: skip
 
@@ -56,6 +61,8 @@ class Node:
         #: Subjects that change, and those that change if what is written is theirs, too.
         self.kill = 0
         self.aliased = 0
+        #: What a pointer of which nothing is known may lead to, too.
+        self.far = 0
         #: The variable through which is written (``*p = x``), or -1.
         self.pointer = -1
         self.loops: tuple[Expr, ...] = ()
@@ -82,8 +89,8 @@ class Graph:
     """A function's nodes, its subjects, and where it starts."""
 
     __slots__ = (
-        "anew", "bit_of", "counted", "entry", "formulas", "function", "index", "limits", "locals",
-        "nodes", "pointers", "reads", "shared", "steps", "subjects", "unknown",
+        "anew", "bit_of", "counted", "entry", "formulas", "function", "index", "leaves", "limits",
+        "locals", "nodes", "pointers", "reads", "shared", "steps", "subjects", "types", "unknown",
     )  # fmt: skip
 
     def __init__(self, function: Function) -> None:
@@ -105,7 +112,11 @@ class Graph:
         #: What other code may change, what it may change at any time, what is counted.
         self.shared = 0
         self.anew = 0
+        #: Forks with which a loop ends: what they ask must change.
+        self.leaves: frozenset[int] = frozenset()
         self.counted = 0
+        #: Variables of a type that has bounds, by bit.
+        self.types: dict[int, Known] = {}
 
     def operand(self, expr: Expr) -> Operand:
         """The constant or the tracked bit that ``expr`` evaluates to."""
@@ -238,11 +249,41 @@ def _bounds(graph: Graph) -> None:
                 found.setdefault(target, set()).add(source.lo)
             if isinstance(source, Formula) and target in _leaves(source):
                 graph.counted |= 1 << target
+    _typed(graph)
+    graph.counted = _with_limits(graph)
     for bit, numbers in found.items():
         if bit < 0:
             continue
         steps = {number + by for number in numbers for by in (-1, 0, 1)}
         graph.steps[bit] = tuple(sorted(steps))
+
+
+def _with_limits(graph: Graph) -> int:
+    """What is counted, and what it is held against: a test teaches of both."""
+    mask, before = graph.counted, -1
+    while mask != before:
+        before = mask
+        for formula in graph.formulas.values():
+            leaves = sum(1 << leaf for leaf in set(_leaves(formula)))
+            if formula.operator in ("<", "<=", "+", "-") and leaves & mask:
+                mask |= leaves
+    return mask
+
+
+def _typed(graph: Graph) -> None:
+    """Bounds of unsigned variables that are not counted down: those wrap around."""
+    types = {param.name: param.type for param in graph.function.params}
+    for stmt in statements(graph.function.body):
+        if isinstance(stmt, Decl):
+            types.update((one.name, one.type) for one in stmt.variables)
+    computed = {t for node in graph.nodes for t, source in node.sets if isinstance(source, Formula)}
+    for name, written in types.items():
+        bit = graph.bit_of.get(graph.subjects.find(name), -1)
+        words = written.replace("const", "").split()
+        if bit < 0 or bit in computed or "*" in written or "[" in written:
+            continue
+        if words and (words[0] == "unsigned" or words[-1] in _UNSIGNED):
+            graph.types[bit] = NOT_NEGATIVE
 
 
 def _numbered(formula: Formula, bits: dict[int, int]) -> Formula:
@@ -255,12 +296,34 @@ def _numbered(formula: Formula, bits: dict[int, int]) -> Formula:
 
 
 def _heads(graph: Graph, order: list[int]) -> None:
-    """Mark the nodes that a loop comes back to."""
+    """Mark the nodes that a loop comes back to, and the forks with which loops end."""
     rank = {number: index for index, number in enumerate(order)}
+    graph.leaves = frozenset(_loop_ends(graph, order))
     for number in order:
         for target in graph.nodes[number].targets():
             if rank[target] >= rank[number]:
                 graph.nodes[target].head = True
+
+
+def _loop_ends(graph: Graph, order: list[int]) -> Iterator[int]:
+    """Forks in a loop of which one way leads out of it."""
+    rank = {number: index for index, number in enumerate(order)}
+    back = [(n, t) for n in order for t in graph.nodes[n].targets() if rank[t] >= rank[n]]
+    sources: dict[int, list[int]] = {}
+    for number in order if back else ():
+        for target in graph.nodes[number].targets():
+            sources.setdefault(target, []).append(number)
+    for last, head in back:
+        inside, pending = {head, last}, [last]
+        while pending:
+            for source in sources.get(pending.pop(), ()):
+                if source not in inside and rank[source] <= rank[head]:
+                    inside.add(source)
+                    pending.append(source)
+        for number in inside:
+            node = graph.nodes[number]
+            if node.shape == FORK and not inside.issuperset(node.targets()):
+                yield number
 
 
 def _has_loop(graph: Graph, order: list[int]) -> bool:
@@ -382,7 +445,7 @@ class Index:
             mask, maybe = self.changed(target.args[0])
             return mask | self.derefs, maybe
         same = self._read_through(target)
-        return same, (self.derefs | self.escaped | self.graph.shared) & ~same
+        return same, self.derefs & ~same
 
     def _read_through(self, target: Expr) -> int:
         """Subjects that read ``*p`` itself."""
@@ -413,6 +476,37 @@ class Index:
         if member not in self.graph.locals and member not in self.params:
             mask |= self.names.get(member, 0)
         return mask
+
+    def given(self, call: Expr) -> tuple[int, ...]:
+        """Subjects that lie where a call's arguments point: ``x`` for ``&x``, ``*p`` for ``p``."""
+        found = []
+        for argument in map(bare, call.args[1:]):
+            if argument.kind == "unary" and argument.name == "&":
+                subject = self.graph.subjects.operand(argument.args[0]).subject
+            else:
+                subject = self.graph.subjects.find(f"*{text(argument)}")
+            if subject in self.graph.bit_of:
+                found.append(self.graph.bit_of[subject])
+            found += self._below(argument)
+        return tuple(found)
+
+    def _below(self, pointer: Expr) -> list[int]:
+        """Members of what a pointer leads to."""
+        start = f"{text(pointer)}->"
+        if pointer.kind == "unary" and pointer.name == "&":
+            start = f"{text(pointer.args[0])}."
+        all_ = self.graph.subjects.all
+        return [
+            bit
+            for subject, bit in self.graph.bit_of.items()
+            if all_[subject].text.startswith(start)
+        ]
+
+    def behind(self, variable: str) -> tuple[int, ...]:
+        """Subjects that a variable points to: ``*p``, ``p->x``."""
+        bit = self.graph.bit_of.get(self.graph.subjects.find(f"*{variable}"), -1)
+        own = [bit] if bit >= 0 else []
+        return (*own, *self._below(Expr("name", variable, (), Span(0, 0), 0)))
 
     def passed(self, call: Expr) -> int:
         """Subjects that may change because the call gets their address."""
@@ -454,6 +548,8 @@ def _kills(graph: Graph, order: list[int]) -> None:
             mask, maybe = index.changed(target)
             node.kill |= mask
             node.aliased |= maybe
+            if target.kind == "unary":
+                node.far |= index.escaped | graph.shared
         for target in node.loops:
             node.aliased |= index.changed(target)[0]
         event = node.event
@@ -467,6 +563,7 @@ def _kills(graph: Graph, order: list[int]) -> None:
         if node.keeps is not None:
             node.keep = _kept(graph, *node.keeps)
         node.aliased &= ~node.kill
+        node.far &= ~node.kill
         node.writes = bool(node.kill or node.sets or node.aliased)
 
 
@@ -510,7 +607,7 @@ def _passed(graph: Graph, call: Expr, decided: int) -> int:
         if bare(argument).kind == "name":
             subject = graph.operand(argument).subject
             mask |= graph.reads[subject] if subject >= 0 else 0
-    return mask & decided
+    return mask
 
 
 def _needs(graph: Graph, node: Node, decided: int) -> int:

@@ -14,6 +14,7 @@ from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.cfg.graph import CHOICE, FORK, PASS, STEP, STOP, Graph, Node, Setting
 from patchgen.analysis.values.subjects import (
     OPEN,
+    UNFOLLOWED,
     Condition,
     Formula,
     Operand,
@@ -26,7 +27,7 @@ from patchgen.analysis.values.value import constant as value_of
 from patchgen.kernel.knowledge import load, names
 from patchgen.model.base import Span
 from patchgen.model.code import Expr, Function
-from patchgen.source.c.text import bare, text
+from patchgen.source.c.text import bare, substitute, text
 
 _COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
 _UNEVALUATED = frozenset({"sizeof", "typeof", "__typeof__", "offsetof", "alignof", "_Alignof"})
@@ -101,7 +102,7 @@ class Expressions:
             return self.condition(condition_argument(expr), yes, no)
         known = self.graph.subjects.operand(expr).constant
         if isinstance(known, int):
-            return yes if known else no
+            return self.events(expr, yes if known else no)
         if isinstance(known, str) and known.startswith("&"):
             return self.events(expr, yes)
         return self.events(expr, self._fork(expr, yes, no))
@@ -184,8 +185,28 @@ class Expressions:
         if target < 0:
             return ()
         if operator == "=":
-            return ((target, self._fixed(operand)),) if operand != OPEN else ()
+            members = self.copied(left, operand)
+            return members + (((target, self._fixed(operand)),) if operand != OPEN else ())
         return ((target, Formula(operator[:-1], Operand(target), operand)),)
+
+    def copied(self, left: Expr, source: Operand) -> tuple[Setting, ...]:
+        """Members of a structure that is stored as a whole: those of the other one."""
+        if left.kind != "name":
+            return ()
+        subjects = self.graph.subjects
+        other = subjects.all[source.subject].expr if source.subject >= 0 else None
+        sets: list[Setting] = []
+        for number, known in enumerate(tuple(subjects.all)):
+            through = known.text.startswith((f"{left.name}->", f"*{left.name}"))
+            if known.expr is None or not (through or known.text.startswith(f"{left.name}.")):
+                continue
+            if through and (other is None or other.kind not in ("name", "arrow", "member")):
+                continue  # the pointer is new, and so is what it points to
+            value: Operand | Formula = UNFOLLOWED
+            if other is not None and (through or other.kind == "name"):
+                value = subjects.operand(substitute(known.expr, {left.name: other}))
+            sets.append((number, value))
+        return tuple(sets)
 
     def _stores(self, node: Node, left: Expr) -> None:
         """The store to ``left``, and the pointer that it goes through."""

@@ -2,8 +2,9 @@
 """What one path knows: groups of subjects that are equal, with what is known of them.
 
 A fact is ``(mask, known, soft)``: the subjects whose bits are in ``mask`` have the same
-value, of which ``known`` holds.  It is soft where other code may have changed the memory
-since it was learnt.
+value, of which ``known`` holds.  How sure that still is says ``soft``: HARD; UNSEEN, where code
+that is not at hand may have written it since; SHARED, where others run since; VAGUE, where
+what is known is less than what the code at hand makes of it.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from typing import TypeAlias
 from patchgen.analysis.cfg.graph import Graph
 from patchgen.analysis.values import value as values
 from patchgen.analysis.values.subjects import Formula, Operand
-from patchgen.analysis.values.value import ANY, Known
+from patchgen.analysis.values.value import ANY, FAR, Known
 
 #: Facts of one path, sorted.
-Fact: TypeAlias = tuple[int, Known, bool]
+Fact: TypeAlias = tuple[int, Known, int]
 Facts: TypeAlias = tuple[Fact, ...]
+
+HARD, UNSEEN, SHARED, VAGUE = range(4)
 
 _DEEPEST = 8
 
@@ -35,6 +38,9 @@ def lookup(graph: Graph, facts: Facts, bit: int, depth: int = 0) -> Known:
     """What is known of a subject: itself, by what it is computed from, by its pointer."""
     found = fact_of(facts, bit)
     known = found[1] if found is not None else ANY
+    bounds = graph.types.get(bit)
+    if bounds is not None:
+        known = values.meet(known, bounds) or known
     if depth > _DEEPEST or (known.lo == known.hi):
         return known
     formula = graph.formulas.get(bit)
@@ -108,27 +114,27 @@ def _rest(facts: Facts, kept: int) -> list[Fact]:
     found = []
     for mask, known, soft in facts:
         left = mask & kept
-        if left and (known != ANY or left & (left - 1)):
+        if left and (known != ANY or left & (left - 1) or soft == VAGUE):
             found.append((left, known, soft))
     return found
 
 
-def soften(facts: Facts, mask: int) -> Facts:
+def soften(facts: Facts, mask: int, level: int) -> Facts:
     """Facts after other code may have changed what some subjects read."""
-    if not any(fact[0] & mask and not fact[2] for fact in facts):
+    if not any(fact[0] & mask and fact[2] < level for fact in facts):
         return facts
     found: list[Fact] = []
     for group, known, soft in facts:
         hit = group & mask
-        if soft or not hit:
+        if soft >= level or not hit:
             found.append((group, known, soft))
             continue
-        found += [(part, known, part == hit) for part in (hit, group & ~hit) if part
-                  and (known != ANY or part & (part - 1))]  # fmt: skip
+        found += [(part, known, level if part == hit else soft) for part in (hit, group & ~hit)
+                  if part and (known != ANY or part & (part - 1))]  # fmt: skip
     return tuple(sorted(found))
 
 
-def learn(facts: Facts, bit: int, known: Known, soft: bool = False) -> Facts:
+def learn(facts: Facts, bit: int, known: Known, soft: int = HARD) -> Facts:
     """Facts with what is known of a subject, and of all that are equal to it, replaced."""
     if bit < 0:
         return facts
@@ -136,7 +142,34 @@ def learn(facts: Facts, bit: int, known: Known, soft: bool = False) -> Facts:
         if mask >> bit & 1:
             rest = facts[:number] + facts[number + 1 :]
             return tuple(sorted((*rest, (mask, known, soft))))
-    return facts if known == ANY else tuple(sorted((*facts, (1 << bit, known, soft))))
+    if known == ANY and soft != VAGUE:
+        return facts
+    return tuple(sorted((*facts, (1 << bit, known, soft))))
+
+
+def softness(facts: Facts, mask: int) -> int:
+    """How sure what some subjects are known to be is, at worst."""
+    return max((soft for group, _, soft in facts if group & mask), default=HARD)
+
+
+def is_vague(graph: Graph, facts: Facts, formula: Formula) -> bool:
+    """Whether a formula's value follows from bounds that are known, and is not known for all that.
+
+    Sums and comparisons of ranges are; of the other operators only numbers are followed.
+    """
+    if formula.operator == "?":
+        return True
+    if formula.operator in ("+", "-", "==", "<", "<="):
+        parts = (part for part in (formula.left, formula.right) if isinstance(part, Formula))
+        return any(is_vague(graph, facts, part) for part in parts)
+    known = [lookup(graph, facts, leaf) for leaf in _subjects(formula)]
+    return bool(known) and all(one.lo > -FAR and one.hi < FAR for one in known)
+
+
+def _subjects(part: Operand | Formula) -> list[int]:
+    if isinstance(part, Formula):
+        return _subjects(part.left) + _subjects(part.right)
+    return [part.subject] if part.constant is None else []
 
 
 def join(facts: Facts, one: int, two: int) -> Facts | None:
@@ -144,10 +177,10 @@ def join(facts: Facts, one: int, two: int) -> Facts | None:
     first, second = fact_of(facts, one), fact_of(facts, two)
     if one < 0 or two < 0 or (first is not None and first is second):
         return facts
-    mask_one, known_one, soft_one = first or (1 << one, ANY, False)
-    mask_two, known_two, soft_two = second or (1 << two, ANY, False)
+    mask_one, known_one, soft_one = first or (1 << one, ANY, HARD)
+    mask_two, known_two, soft_two = second or (1 << two, ANY, HARD)
     known = values.meet(known_one, known_two)
     if known is None:
         return None
     rest = tuple(fact for fact in facts if fact is not first and fact is not second)
-    return tuple(sorted((*rest, (mask_one | mask_two, known, soft_one or soft_two))))
+    return tuple(sorted((*rest, (mask_one | mask_two, known, max(soft_one, soft_two)))))

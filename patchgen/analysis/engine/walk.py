@@ -34,11 +34,17 @@ import msgspec
 from patchgen.analysis.cfg.build import build
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.cfg.graph import CHOICE, FORK, LEAVE, PASS, STEP, SWITCH, Graph, Node
+from patchgen.analysis.engine.backwards import backwards
 from patchgen.analysis.engine.known import (
+    HARD,
+    SHARED,
+    UNSEEN,
+    VAGUE,
     Facts,
     addressed,
     evaluate,
     fact_of,
+    is_vague,
     join,
     kill,
     learn,
@@ -46,6 +52,7 @@ from patchgen.analysis.engine.known import (
     pointee,
     prune,
     soften,
+    softness,
     value_of,
 )
 from patchgen.analysis.values import value as values
@@ -71,9 +78,15 @@ Path: TypeAlias = "tuple[Any, Event, tuple[Step, ...]] | None"
 
 
 class Clobber(msgspec.Struct, frozen=True):
-    """What a call may do to memory: it lets others change it, or sets members itself."""
+    """What a call may do to memory: sets ``members``, and how much more.
 
-    shared: bool
+    ``level`` is HARD for nothing, UNSEEN where it has code that is not at hand, SHARED where
+    others run meanwhile (see :mod:`patchgen.analysis.engine.known`).
+    """
+
+    level: int
+    #: Whether code at hand writes where the call's arguments point.
+    given: bool = False
     members: frozenset[str] = frozenset()
 
 
@@ -89,6 +102,9 @@ class Outcome(msgspec.Struct, Generic[S], frozen=True):
     steps: tuple[Step, ...] = ()
     #: What holds afterwards, by the text of a subject.
     facts: tuple[tuple[str, Known], ...] = ()
+    #: What held before as well, and what the call's value is equal to.
+    also: tuple[tuple[str, Known], ...] = ()
+    equals: str = ""
 
 
 class Here:
@@ -123,7 +139,7 @@ class Here:
     def is_soft(self, bit: int) -> bool:
         """Whether other code may have changed what a tracked subject reads."""
         fact = fact_of(self._facts, bit)
-        return fact is not None and fact[2]
+        return fact is not None and fact[2] != HARD
 
     def address(self, pointer: Expr) -> Expr | None:
         """What the address that a variable holds is of (``&x``), if that is known."""
@@ -185,7 +201,7 @@ class Checker(Generic[S]):
 
     def clobbers(self, event: Event) -> Clobber:
         """What a call may change, for one that is ``strict``; asked once a node."""
-        return Clobber(True)
+        return Clobber(SHARED)
 
     def doubtful(self, state: S, event: Event) -> S:
         """The state where a path goes on only if memory that others may write has changed."""
@@ -251,13 +267,16 @@ def walk(
     *,
     limit: int = DEFAULT_LIMIT,
     initial: S | None = None,
+    known: tuple[tuple[str, Known], ...] = (),
+    vague: tuple[str, ...] = (),
 ) -> WalkResult:
     """Drive ``checker`` along all paths of ``function``.
 
-    ``limit`` bounds the steps; ``initial`` replaces the checker's initial state.
+    ``limit`` bounds the steps; ``initial`` replaces the checker's initial state; ``known``
+    is what holds of variables on entry, ``vague`` are pointers to what the caller made.
     """
     state = checker.initial(function) if initial is None else initial
-    return _Walk(graph_of(function), checker, limit).run(state)
+    return _Walk(graph_of(function), checker, limit).run(state, known, vague)
 
 
 class _Walk(Generic[S]):
@@ -272,15 +291,20 @@ class _Walk(Generic[S]):
         self.unknown: dict[int, Event] = {}
         self.met: dict[tuple[int, S], int] = {}
         self.wide: dict[tuple[int, S, Facts], tuple[int, Facts]] = {}
-        self.clobbered: dict[int, tuple[int, int]] = {}
+        self.clobbered: dict[int, tuple[int, int, int]] = {}
+        #: By call: what lies where its arguments point, if a callee writes there.
+        self.filled: dict[int, tuple[int, ...]] = {}
         self.blurred = ""
         self.kept = self._kept()
         self.strict = checker.strict
+        self.given: Facts = ()
+        #: A branch that nothing but a change of memory takes is there because it changes.
+        self.certain: frozenset[tuple[int, bool]] = frozenset()
         #: Branches that were taken, and that only memory that changed would take.
         self.taken: set[tuple[int, bool]] = set()
         self.refused: set[tuple[int, bool]] = set()
-        #: Branches that may be taken although a soft fact speaks against them; True: are doubtful.
-        self.allowed: dict[tuple[int, bool], bool] = {}
+        #: Branches that may be taken although a soft fact speaks against them.
+        self.allowed: frozenset[tuple[int, bool]] = frozenset()
 
     def _kept(self) -> int:
         mask = 0
@@ -290,11 +314,19 @@ class _Walk(Generic[S]):
                     mask |= 1 << bit
         return mask
 
-    def run(self, state: S) -> WalkResult:
+    def run(
+        self, state: S, known: tuple[tuple[str, Known], ...] = (), vague: tuple[str, ...] = ()
+    ) -> WalkResult:
+        """Walk all paths from the function's entry."""
+        for variable in vague:
+            for bit in self.graph.index.behind(variable):
+                self.given = learn(self.given, bit, ANY, VAGUE)
+        for shown, value in known:
+            self.given = learn(self.given, self._bit(shown), value)
         steps, bounded = self._round(state, 0)
         if self.strict and self.refused and not bounded:
-            # A branch that nothing but a change takes is there for one; others may be.
-            self.allowed = {edge: edge in self.taken for edge in self.refused}
+            self.allowed = frozenset(self.refused)
+            self.certain = self.allowed - self.taken
             self.seen.clear()
             self.met.clear()
             self.wide.clear()
@@ -304,7 +336,7 @@ class _Walk(Generic[S]):
     def _round(self, state: S, steps: int) -> tuple[int, str]:
         """One walk over all paths: steps so far, and where it gave up."""
         nodes, queue = self.graph.nodes, self.queue
-        queue.append((self.graph.entry, state, (), None))
+        queue.append((self.graph.entry, state, self.given, None))
         limit = self.limit
         while queue:
             number, state, facts, path = queue.popleft()
@@ -461,36 +493,58 @@ class _Walk(Generic[S]):
         call = self.strict and node.event is not None and node.event.kind == "call"
         if not node.writes and result is None and not call:
             return facts
-        fresh = [(target, self._source(source, facts), source) for target, source in node.sets]
+        fresh = [
+            (target, self._source(source, facts), source, self._made_vague(source, facts))
+            for target, source in node.sets
+        ]
         killed = node.kill
         unchanged = self._unchanged(node, facts)
-        aliased = node.aliased
-        through = -1
+        aliased = node.aliased | (node.far if self.strict else 0)
+        through, shared = -1, 0
         if node.pointer >= 0:
             through = addressed(self.graph, lookup(self.graph, facts, node.pointer))
             if through >= 0:
                 killed |= 1 << through | self._reading(through)
                 aliased = 0
-        if call and self.clobbered.get(number, (1, 1)) != (0, 0):
-            hard, soft = self._clobbered(node, number)
+        if call and self.clobbered.get(number) != (0, 0, HARD):
+            hard, soft, level = self._clobbered(node, number)
             killed |= hard
-            aliased |= soft
+            if level == SHARED:
+                shared = soft
+            else:
+                aliased |= soft
         known = kill(facts, killed) if self.strict else kill(facts, killed | aliased)
         if self.strict and aliased:
-            known = soften(known, aliased)
+            known = soften(known, aliased, UNSEEN)
+        if self.strict and shared:
+            known = soften(known, shared, SHARED)
+        for bit in self.filled.get(number, ()):
+            known = learn(kill(known, 1 << bit), bit, ANY, VAGUE)
         for bit, value in unchanged:
             known = learn(known, bit, value)
-        for target, value, source in fresh:
-            known = self._set(known, target, value, source, killed)
+        for target, value, source, vague in fresh:
+            known = self._set(known, target, value, source, killed, vague)
             if through >= 0 and target != through:
-                known = self._set(known, through, value, source, killed)
+                known = self._set(known, through, value, source, killed, vague)
         if result is not None and node.result >= 0:
             known = learn(known, node.result, result)
-        if told is not None:
-            for shown, value in told.facts:
-                bit = self.graph.bit_of.get(self.graph.subjects.find(shown), -1)
-                known = learn(kill(known, 1 << bit), bit, value) if bit >= 0 else known
-        return known
+        return known if told is None else self._as_told(node, known, told)
+
+    def _as_told(self, node: Node, facts: Facts, told: Outcome[S]) -> Facts:
+        """Facts with what the checker says of a call's effects besides."""
+        for shown, value in told.facts:
+            bit = self._bit(shown)
+            facts = learn(kill(facts, 1 << bit), bit, value) if bit >= 0 else facts
+        for shown, value in told.also:
+            bit = self._bit(shown)
+            met = values.meet(lookup(self.graph, facts, bit), value) if bit >= 0 else None
+            facts = facts if met is None else learn(facts, bit, met)
+        if told.equals and node.result >= 0:
+            facts = join(facts, node.result, self._bit(told.equals)) or facts
+        return facts
+
+    def _bit(self, shown: str) -> int:
+        return self.graph.bit_of.get(self.graph.subjects.find(shown), -1)
 
     def _reading(self, bit: int) -> int:
         """What is computed from a subject."""
@@ -510,7 +564,7 @@ class _Walk(Generic[S]):
                 found.append((bit, known))
         return found
 
-    def _clobbered(self, node: Node, number: int) -> tuple[int, int]:
+    def _clobbered(self, node: Node, number: int) -> tuple[int, int, int]:
         """Subjects that a call changes, and that it lets other code change."""
         found = self.clobbered.get(number)
         if found is None:
@@ -520,9 +574,22 @@ class _Walk(Generic[S]):
             hard = 0
             for member in clobber.members:
                 hard |= index.named(member)
-            soft = (self.graph.shared | index.escaped) if clobber.shared else 0
-            found = self.clobbered[number] = (hard, soft & ~hard)
+            if clobber.given and node.event.expr is not None:
+                self.filled[number] = index.given(node.event.expr)
+            soft = (self.graph.shared | index.escaped) if clobber.level else 0
+            found = self.clobbered[number] = (hard, soft & ~hard, clobber.level)
         return found
+
+    def _made_vague(self, source: Operand | Known | Formula, facts: Facts) -> bool:
+        """Whether a value is made of what is known in a way that is not followed."""
+        if not self.strict or isinstance(source, Known):
+            return False
+        formula = source if isinstance(source, Formula) else None
+        if isinstance(source, Operand):
+            if softness(facts, self.graph.reads.get(source.subject, 0)) == VAGUE:
+                return True
+            formula = self.graph.formulas.get(source.subject)
+        return formula is not None and is_vague(self.graph, facts, formula)
 
     def _source(self, source: Operand | Known | Formula, facts: Facts) -> Known:
         if isinstance(source, Known):
@@ -531,9 +598,19 @@ class _Walk(Generic[S]):
             return value_of(self.graph, facts, source)
         return evaluate(self.graph, facts, source)
 
-    def _set(self, facts: Facts, target: int, known: Known, source: object, killed: int) -> Facts:
+    def _set(
+        self,
+        facts: Facts,
+        target: int,
+        known: Known,
+        source: object,
+        killed: int,
+        was_vague: bool = False,
+    ) -> Facts:
         """Facts after a subject was set to a source's value, which it equals from now on."""
         facts = kill(facts, 1 << target)
+        if was_vague and known == ANY:
+            return learn(facts, target, known, VAGUE)
         if not isinstance(source, Operand) or source.subject in (-1, target):
             return learn(facts, target, known)
         joined = None if killed >> source.subject & 1 else join(facts, source.subject, target)
@@ -557,28 +634,32 @@ class _Walk(Generic[S]):
             if narrowed is not None:
                 known = self._narrowed(facts, bit, before, narrowed)
             edge = (number, event.polarity)
-            if known is not None:
-                if self.strict:
-                    self.taken.add(edge)
-                self._branch(after, event, number, target, state, known, path)
-                continue
-            if not self.strict:
-                continue
-            changed = self._if_changed(facts, bit, (operator, constant, holds))
-            if changed is None:
-                continue
-            self.refused.add(edge)
-            if edge in self.allowed:
-                doubtful = self.allowed[edge]
-                told = self.checker.doubtful(state, event) if doubtful else state
-                self._branch(after, event, number, target, told, changed, path)
+            told: S | None = state
+            if known is not None and self.strict:
+                self.taken.add(edge)
+                if bit >= 0 and self._is_vague(facts, bit, before):
+                    told = self.checker.doubtful(state, event)
+            elif self.strict:
+                known, told = self._if_changed(facts, bit, (operator, constant, holds), edge,
+                                               state, event)  # fmt: skip
+            if known is not None and told is not None:
+                self._branch(after, event, number, target, told, known, path)
         return after
+
+    def _is_vague(self, facts: Facts, bit: int, before: Known) -> bool:
+        """Whether the code at hand decides a test in a way that is not followed."""
+        if softness(facts, self.graph.reads[bit]) == VAGUE:
+            return True
+        formula = self.graph.formulas.get(bit)
+        if formula is None or before.lo == before.hi:
+            return False
+        return is_vague(self.graph, facts, formula) and fact_of(facts, bit) is None
 
     def _narrowed(self, facts: Facts, bit: int, before: Known, narrowed: Known) -> Facts | None:
         """Facts with the outcome of a comparison, for what it is computed from as well."""
         if bit < 0:
             return facts
-        soft = bool(self.strict and self.graph.anew >> bit & 1)
+        soft = SHARED if self.strict and self.graph.anew >> bit & 1 else HARD
         fact = fact_of(facts, bit)
         known = facts
         if narrowed != before or (fact is not None and fact[2]) or fact is None:
@@ -587,33 +668,37 @@ class _Walk(Generic[S]):
         if other >= 0:
             known = learn(known, other, narrowed)
         formula = self.graph.formulas.get(bit)
-        if formula is None or not isinstance(formula.left, Operand):
-            return known
-        left, right = formula.left, formula.right
-        if formula.operator == "==" and isinstance(right, Operand) and values.truth(narrowed):
-            return join(known, left.subject, right.subject)
-        moves = formula.operator in ("+", "-") and left.subject >= 0
-        if moves and isinstance(right, Operand) and isinstance(right.constant, int):
-            by = -right.constant if formula.operator == "+" else right.constant
-            moved = values.combine("+", narrowed, Known(by, by))
-            met = values.meet(lookup(self.graph, known, left.subject), moved)
-            return None if met is None else learn(known, left.subject, met)
-        return known
+        return known if formula is None else backwards(self.graph, known, formula, narrowed)
 
-    def _if_changed(self, facts: Facts, bit: int, test: tuple[str, Constant, bool]) -> Facts | None:
-        """Facts where what a subject reads has changed, so that a test comes out that way.
+    def _if_changed(
+        self,
+        facts: Facts,
+        bit: int,
+        test: tuple[str, Constant, bool],
+        edge: tuple[int, bool],
+        state: S,
+        event: Event,
+    ) -> tuple[Facts | None, S | None]:
+        """Facts and state where what a subject reads has changed, so that a test holds.
 
         None where no other code may have changed it since it was known.
         """
-        soft = 0
-        for mask, _, is_soft in facts:
-            if is_soft and mask & self.graph.reads.get(bit, 0):
+        reads = self.graph.reads.get(bit, 0)
+        soft, level = 0, HARD
+        for mask, _, how in facts:
+            if how and mask & reads:
                 soft |= mask
-        if not soft:
-            return None
+                level = max(level, how)
         left = kill(facts, soft)
-        narrowed = values.refine(lookup(self.graph, left, bit), *test)
-        return None if narrowed is None else learn(left, bit, narrowed)
+        narrowed = values.refine(lookup(self.graph, left, bit), *test) if soft else None
+        if narrowed is None:
+            return None, None
+        self.refused.add(edge)
+        if edge not in self.allowed:
+            return None, None
+        certain = edge in self.certain or edge[0] in self.graph.leaves
+        told = state if certain and level == SHARED else self.checker.doubtful(state, event)
+        return learn(left, bit, narrowed), told
 
     def _branch(
         self,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -24,11 +25,16 @@ from patchgen.analysis.locks.entering import Arguments
 from patchgen.analysis.locks.held import Balance, add, conflict, renamed
 from patchgen.analysis.locks.source import Source
 from patchgen.analysis.locks.state import Context, Exit, Sleep, State, Summary, Take, Touch
-from patchgen.analysis.locks.visible import as_the_caller_has_it, visible
+from patchgen.analysis.locks.visible import (
+    as_the_caller_has_it,
+    in_callers_terms,
+    tested,
+    visible,
+)
 from patchgen.analysis.locks.writes import Writes, is_known
 from patchgen.analysis.values.naming import Naming, meaning
-from patchgen.analysis.values.subjects import Operand
-from patchgen.analysis.values.value import ANY, NONZERO, ZERO, Known
+from patchgen.analysis.values.subjects import Operand, is_pure
+from patchgen.analysis.values.value import ANY, NONZERO, ZERO, Known, meet
 from patchgen.kernel.knowledge import names
 from patchgen.kernel.locks import ALWAYS, IF_TRUE, LockCall, atomic_kinds, primitives, transferable
 from patchgen.model.base import Place
@@ -79,7 +85,13 @@ class LockChecker(Checker[State]):
         self.naming = summaries.naming(function)
         self.arguments = Arguments(summaries.program, function, self.naming, self.roles)
         self.visible = visible(graph_of(function), summaries.asked)
-        self.exits: dict[tuple[State, Known, tuple[tuple[str, Known], ...]], Exit] = {}
+        self.tested = {} if function.result == "void" else tested(graph_of(function))
+        self.exits: dict[tuple[object, ...], Exit] = {}
+        self._set = {
+            root(part.args[0])
+            for part in every(function.body)
+            if part.kind in ("assign", "postfix") and bare(part.args[0]).kind == "name"
+        }
         self.sleeps: dict[tuple[Place, bool | None, bool], Sleep] = {}
         self.touches: dict[tuple[Place, tuple[str, ...]], Touch] = {}
         self.takes: dict[tuple[Place, str, str], Take] = {}
@@ -92,7 +104,7 @@ class LockChecker(Checker[State]):
     strict = True
 
     def keeps(self, condition: str) -> bool:
-        return condition in self.visible
+        return condition in self.visible or condition in self.tested
 
     def clobbers(self, event: Event) -> Clobber:
         assert event.expr is not None
@@ -350,30 +362,52 @@ class LockChecker(Checker[State]):
     def _enter(
         self, state: State, event: Event, targets: tuple[Function, ...], here: Here
     ) -> Outcomes:
-        outcomes: dict[tuple[State, Known, tuple[tuple[str, Known], ...]], Outcome[State]] = {}
+        outcomes: dict[tuple[object, ...], Outcome[State]] = {}
         assert event.expr is not None
         for callee in targets:
             summary = self.summaries.of(callee, self._context(state, event, callee, here))
             self.incomplete = self.incomplete or summary.incomplete
             self._inner(state, event, callee, summary, here)
             for one in summary.exits:
+                also = self._known_of(event.expr, callee, one, here)
+                if also is None:
+                    continue  # the arguments are such that it does not end this way
                 after = self._returned(state, event, callee, one)
                 steps = () if _same(after, state) else one.steps
-                facts = one.facts and as_the_caller_has_it(one.facts, graph_of(callee), event.expr)
-                if (after, one.value, facts) not in outcomes:
-                    outcomes[after, one.value, facts] = Outcome(after, one.value, steps, facts)
+                facts = one.facts and as_the_caller_has_it(
+                    one.facts, graph_of(self.summaries.source.expanded(callee)), event.expr
+                )
+                same = one.same and self._in_my_terms(one, callee, event.expr)
+                key = (after, one.value, facts, also, same)
+                if key not in outcomes:
+                    outcomes[key] = Outcome(after, one.value, steps, facts, also, same)
             if summary.incomplete and not summary.exits:
                 unclear = doubted(busy(state), summary.incomplete)
-                outcomes[unclear, ANY, ()] = Outcome(unclear)
+                outcomes[unclear,] = Outcome(unclear)
         if len(outcomes) > OUTCOMES:
-            outcomes = {
-                (one.state, ANY, ()): Outcome(one.state, None, one.steps)
-                for one in outcomes.values()
-            }
+            outcomes = _fewer(outcomes.values())
         if len(outcomes) > STATES:
             place = event.place
             self.incomplete = self.incomplete or f"{place}: more than {STATES} ways out of a call"
         return tuple(outcomes.values())[:STATES]
+
+    def _known_of(
+        self, call: Expr, callee: Function, one: Exit, here: Here
+    ) -> tuple[tuple[str, Known], ...] | None:
+        """What a way out of a callee shows of the arguments; None if they are others."""
+        found = []
+        given = dict(one.given)
+        for param, argument in zip(callee.params, call.args[1:], strict=False):
+            if param.name in given:
+                if meet(here.value(argument), given[param.name]) is None:
+                    return None
+                found.append((text(bare(argument)), given[param.name]))
+        return tuple(found)
+
+    @staticmethod
+    def _in_my_terms(one: Exit, callee: Function, call: Expr) -> str:
+        assert one.event.expr is not None
+        return in_callers_terms(bare(one.event.expr), callee, call)
 
     def _inner(
         self, state: State, event: Event, callee: Function, summary: Summary, here: Here
@@ -381,6 +415,8 @@ class LockChecker(Checker[State]):
         """Note what a callee does, with the way to it."""
         assert event.expr is not None
         if not (summary.sleeps or summary.touches or summary.takes):
+            return
+        if not self._is_news(state, summary):
             return
         prefix = here.steps(event)
         for sleep in summary.sleeps:
@@ -400,6 +436,18 @@ class LockChecker(Checker[State]):
         for take in summary.takes:
             self._take_of(state, take, rename(take.key) if not take.twice else take.key, prefix)
 
+    def _is_news(self, state: State, summary: Summary) -> bool:
+        """Whether a callee does something that is not noted yet."""
+        if summary.takes or any(
+            (t.event.place, t.held) not in self.touches for t in summary.touches
+        ):
+            return True
+        for sleep in summary.sleeps:
+            known = self.sleeps.get((sleep.event.place, sleep.blockable, bool(sleep.held)))
+            if known is None or (known.doubt and not (state.doubt or sleep.doubt)):
+                return True
+        return False
+
     def _take_of(self, state: State, take: Take, key: str, prefix: tuple[Step, ...]) -> None:
         """A callee's take: of a lock that is held here, or still the callers' business."""
         twice = take.twice or conflict(state.held, take.kind, key)
@@ -416,7 +464,26 @@ class LockChecker(Checker[State]):
     def _context(self, state: State, event: Event, callee: Function, here: Here) -> Context:
         assert event.expr is not None
         roles = self.arguments.of(event.expr, callee, here)
-        return Context(state.blockable, state.flagged, roles, self._atomic(state))
+        numbers: list[tuple[str, Known]] = []
+        made: list[str] = []
+        graph = graph_of(self.summaries.source.expanded(callee))
+        for param, argument in zip(callee.params, event.expr.args[1:], strict=False):
+            known = here.value(argument)
+            if known.lo == known.hi and graph.subjects.find(param.name) in graph.bit_of:
+                numbers.append((param.name, known))
+            given = bare(argument)
+            if "*" in param.type and graph.subjects.find(f"*{param.name}") in graph.bit_of:
+                there = here.value(pointee(given))
+                if there.lo == there.hi:
+                    numbers.append((f"*{param.name}", there))
+                    continue
+            address = given.kind == "unary" and given.name == "&"
+            if address and bare(given.args[0]).kind == "name":
+                known_there = any(role[0].startswith(f"{param.name}->") for role in roles)
+                made += [] if known_there else [param.name]
+        return Context(
+            state.blockable, state.flagged, roles, self._atomic(state), tuple(numbers), tuple(made)
+        )
 
     def _atomic(self, state: State) -> tuple[str, ...]:
         """Locks that forbid sleeping: held here, or by the callers and not dropped."""
@@ -455,11 +522,28 @@ class LockChecker(Checker[State]):
             for shown, bit in self.visible.items()
             if (known := here.of(Operand(bit))) != ANY and not here.is_soft(bit)
         )
-        if (state, value, facts) not in self.exits:
+        given = tuple(
+            (shown, known)
+            for shown, bit in self.tested.items()
+            if (known := here.of(Operand(bit))) != ANY
+        )
+        same = self._returned_as(event)
+        key = (state, value, facts, given, same)
+        if key not in self.exits:
             steps = here.steps(event)
-            self.exits[state, value, facts] = Exit(
-                state, value, event.place, event, steps, origin, facts
+            self.exits[key] = Exit(
+                state, value, event.place, event, steps, origin, facts, given, same
             )
+
+    def _returned_as(self, event: Event) -> str:
+        """The value that is returned, where it is a parameter or a member of one."""
+        expr = bare(event.expr) if event.expr is not None else None
+        if expr is None or expr.kind not in ("name", "arrow", "member") or not is_pure(expr):
+            return ""
+        graph = graph_of(self.function)
+        start = root(expr)
+        held = start in {param.name for param in self.function.params} and start not in graph.locals
+        return text(expr) if held and start not in self._set else ""
 
     def summary(self, result: WalkResult) -> Summary:
         """What the walk found."""
@@ -495,6 +579,15 @@ def _mentioned(function: Function) -> tuple[frozenset[str], frozenset[str]]:
         if primitive is not None and primitive.kind in transferable() and primitive.acquires:
             given |= {text(bare(argument)) for argument in part.args[1:2]}
     return frozenset(named - {""}), frozenset(given)
+
+
+def _fewer(outcomes: Iterable[Outcome[State]]) -> dict[tuple[object, ...], Outcome[State]]:
+    """One way out for each state, whatever it returns and whichever doubt it is in."""
+    found: dict[tuple[object, ...], Outcome[State]] = {}
+    for one in outcomes:
+        alike = msgspec.structs.replace(one.state, doubt="?" if one.state.doubt else "")
+        found.setdefault((alike,), Outcome(one.state, None, one.steps))
+    return found
 
 
 def doubted(state: State, why: str) -> State:

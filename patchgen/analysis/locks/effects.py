@@ -106,7 +106,9 @@ class Effects:
 
     def _walk(self, function: Function, context: Context) -> Summary:
         checker = LockChecker(self, function, context)
-        result = walk(function, checker, limit=CONTEXT_STEPS)
+        result = walk(
+            function, checker, limit=CONTEXT_STEPS, known=context.numbers, vague=context.made
+        )
         self._steps += result.visited
         return checker.summary(result)
 
@@ -126,7 +128,10 @@ def _alike(one: Summary, two: Summary) -> bool:
 
 def _said(summary: Summary) -> tuple[object, ...]:
     return (
-        frozenset((leaving.state, leaving.value, leaving.facts) for leaving in summary.exits),
+        frozenset(
+            (leaving.state, leaving.value, leaving.facts, leaving.given)
+            for leaving in summary.exits
+        ),
         frozenset((s.event.place, s.blockable, bool(s.held)) for s in summary.sleeps),
         frozenset((t.event.place, t.held) for t in summary.touches),
         frozenset((t.event.place, t.kind, t.key, t.twice) for t in summary.takes),

@@ -7,14 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from patchgen.kernel.locks import primitives
 from patchgen.model.code import Block, Decl, Expr, ExprStmt, Function, MacroLoop, Stmt, Unknown
 from patchgen.source.c.lexer import Tokens
 from patchgen.source.c.macros import Macro, TooLarge, Words, expand
 from patchgen.source.c.placed import Placed, expression, statements
 from patchgen.source.c.text import every
+from patchgen.source.c.text import statements as parts
 
 #: Stands for the statement behind a macro that begins one: ``for_each(x) statement``.
 _BODY = "patchgen_body"
+
+#: What an expansion that is not understood must not have, to be taken as a call.
+_LEAVES = frozenset({"return", "goto", "guard", "scoped_guard"})
 
 _PARTS = ("init", "test", "step", "call", "value", "then", "orelse", "body")
 
@@ -59,10 +64,20 @@ class Expander:
             words = self._words(stmt.expr)
             if words is None:
                 return (self._unclear(stmt.expr),)
-            return statements(self._placed(words, stmt.expr))
+            made = statements(self._placed(words, stmt.expr))
+            if self._understood(words, made):
+                return made
+            return (stmt,)
         if isinstance(stmt, MacroLoop) and self._is_call(stmt.call):
             return self._loop(stmt)
         return (self._statement(stmt),)
+
+    @staticmethod
+    def _understood(words: Words, made: tuple[Stmt, ...]) -> bool:
+        """Whether an expansion says what it does, or what it does is none of our business."""
+        if not any(isinstance(part, Unknown) for one in made for part in parts(one)):
+            return True
+        return bool({text for _, text in words} & (_LEAVES | primitives().keys()))
 
     def _loop(self, stmt: MacroLoop) -> tuple[Stmt, ...]:
         words = self._words(stmt.call)

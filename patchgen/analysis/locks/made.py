@@ -15,9 +15,9 @@ from patchgen.source.c.placed import Placed
 
 
 def made_functions(
-    source: bytes, path: str, macros: Mapping[str, Macro | None], wanted: frozenset[str]
+    source: bytes, path: str, macros: Mapping[str, Macro | None]
 ) -> tuple[Function, ...]:
-    """The functions of these names that calls of the file's own macros define."""
+    """The functions that calls of the file's own macros define."""
     tokens = Tokens(source)
     texts = tokens.texts
     found: list[Function] = []
@@ -34,7 +34,7 @@ def made_functions(
         close = matching(tokens, at + 1)
         if close < 0:
             break
-        found += _defined(tokens, path, macros, at, close, wanted)
+        found += _defined(tokens, path, macros, at, close)
         at = close + 1
     return tuple(found)
 
@@ -45,7 +45,6 @@ def _defined(
     macros: Mapping[str, Macro | None],
     at: int,
     close: int,
-    wanted: frozenset[str],
 ) -> list[Function]:
     call = slice(at, close + 1)
     try:
@@ -54,4 +53,4 @@ def _defined(
         return []
     span = Span(tokens.starts[at], tokens.ends[close])
     placed = Placed([k for k, _ in words], [t for _, t in words], span, tokens.line(span.start))
-    return [parse_function(placed, one, path) for one in outline(placed) if one.name in wanted]
+    return [parse_function(placed, one, path) for one in outline(placed)]

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 
 from patchgen.analysis.locks.expanded import Expander
+from patchgen.analysis.locks.made import made_functions
 from patchgen.kernel.knowledge import names
 from patchgen.kernel.locks import primitives
 from patchgen.model.code import Function
 from patchgen.source.c.definitions import Definitions
-from patchgen.source.c.lexer import Tokens
-from patchgen.source.c.macros import Macro, macros_in
+from patchgen.source.c.macros import Macro, Macros
 
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.MULTILINE)
 
@@ -37,9 +38,12 @@ class Source:
         self.read = read
         self._headers: dict[str, tuple[str, ...]] = {}
         self._macros: dict[str, Mapping[str, Macro | None]] = {}
-        self._own: dict[str, Mapping[str, Macro | None]] = {}
+        self._own: dict[str, Macros] = {}
+        self._bytes: dict[str, bytes] = {}
         self._expanders: dict[str, Expander | None] = {}
         self._definitions: dict[str, Definitions] = {}
+        self._ambiguous: dict[str, frozenset[str]] = {}
+        self._made: dict[str, dict[str, Function]] = {}
         self._inlines: dict[tuple[str, str], tuple[Function, ...]] = {}
         self._expanded: dict[int, tuple[Function, Function]] = {}
 
@@ -65,18 +69,21 @@ class Source:
     def macros(self, path: str) -> Mapping[str, Macro | None]:
         """The macros of a file and of the headers that it includes in quotes, by name."""
         if path not in self._macros:
-            found: dict[str, Macro | None] = {}
-            for header in reversed(self.headers(path)):
-                if header.rpartition("/")[0] == path.rpartition("/")[0]:
-                    found.update(self._defined(header))
-            found.update(self._defined(path))
-            self._macros[path] = found
+            folder = posixpath.dirname(path)
+            near = [header for header in self.headers(path) if posixpath.dirname(header) == folder]
+            self._macros[path] = ChainMap(*(self._defined(file) for file in (path, *near)))  # type: ignore[arg-type]
         return self._macros[path]
 
-    def _defined(self, path: str) -> Mapping[str, Macro | None]:
+    def _defined(self, path: str) -> Macros:
         if path not in self._own:
-            self._own[path] = macros_in(self.read(path) or b"")
+            self._own[path] = Macros(self.bytes_of(path))
         return self._own[path]
+
+    def bytes_of(self, path: str) -> bytes:
+        """A file's bytes; none where it is not at hand."""
+        if path not in self._bytes:
+            self._bytes[path] = self.read(path) or b""
+        return self._bytes[path]
 
     def _matters(self, path: str, name: str, depth: int = 0) -> bool:
         """Whether a macro does more than to compute, as far as its body shows."""
@@ -85,6 +92,8 @@ class Source:
         if macro is None:
             return name not in primitives() and name in self._acting(path)
         words = macro.names
+        if name in names("evaluation", "pure", "functions"):
+            return True  # what the file says of it wins
         if words & _ACTS or any(text in _STORES for _, text in macro.body):
             return True
         if words & (primitives().keys() | names("sleep", "sleeps", "functions")):
@@ -99,20 +108,21 @@ class Source:
 
     def _acting(self, path: str) -> frozenset[str]:
         """Macros with several definitions, one of which takes or drops something."""
-        found = set()
-        source = self.read(path) or b""
-        for directive in Tokens(source).directives:
-            words = set(re.findall(r"\w+", directive.text))
-            if "define" in words and words & primitives().keys():
-                found |= words
-        return frozenset(found)
+        if path not in self._ambiguous:
+            found: set[str] = set()
+            for file in (path, *self.headers(path)):
+                for name, texts in self._defined(file).texts.items():
+                    words = set(re.findall(r"\w+", " ".join(texts))) if len(texts) > 1 else set()
+                    found |= {name} if words & primitives().keys() else set()
+            self._ambiguous[path] = frozenset(found)
+        return self._ambiguous[path]
 
     def _is_function(self, path: str, name: str) -> bool:
         return name in self._functions(path)
 
     def _functions(self, path: str) -> Definitions:
         if path not in self._definitions:
-            self._definitions[path] = Definitions({path: self.read(path) or b""})
+            self._definitions[path] = Definitions({path: self.bytes_of(path)})
         return self._definitions[path]
 
     # -- headers ----------------------------------------------------------
@@ -124,7 +134,7 @@ class Source:
             pending = [path]
             while pending and len(found) < _HEADERS:
                 current = pending.pop(0)
-                data = self.read(current) or b""
+                data = self.bytes_of(current)
                 for quoted, angled in _INCLUDE.findall(data):
                     header = self._resolve(current, quoted, angled, current == path)
                     if header and header not in found:
@@ -144,7 +154,9 @@ class Source:
         return known if direct and self._exists(known) else ""
 
     def _exists(self, path: str) -> bool:
-        return self.read(path) is not None
+        if path in self._bytes:
+            return bool(self._bytes[path])
+        return self.bytes_of(path) != b""
 
     def inline(self, name: str, near: str) -> tuple[Function, ...]:
         """The definition of a function that a macro of ``near`` makes, or that a header has."""
@@ -154,20 +166,31 @@ class Source:
         return self._inlines[key]
 
     def _inline(self, name: str, near: str) -> tuple[Function, ...]:
-        made = self.made(near, frozenset({name}))
-        if made:
-            return made
-        word = re.compile(rb"\b%s\s*\(" % re.escape(name.encode()))
+        made = self.made(near).get(name)
+        if made is not None:
+            return (made,)
+        word = re.compile(rb"\b%s\s*\(" % name.encode())
         for header in self.headers(near):
-            if word.search(self.read(header) or b"") and name in self._functions(header):
+            data = self.bytes_of(header)
+            if name.encode() not in data or not word.search(data):
+                continue
+            if name in self._functions(header):
                 return (self._functions(header)[name],)
         return ()
 
-    def made(self, path: str, wanted: frozenset[str]) -> tuple[Function, ...]:
-        """Functions that macros of a file make at file scope, of those that are ``wanted``."""
-        from patchgen.analysis.locks.made import made_functions
-
-        source = self.read(path)
-        if source is None or not wanted:
-            return ()
-        return made_functions(source, path, self.macros(path), wanted)
+    def made(self, path: str) -> Mapping[str, Function]:
+        """Functions that macros of a file make at file scope, by name."""
+        if path not in self._made:
+            source = self.read(path)
+            makers = [
+                name
+                for file in (path, *self.headers(path))
+                for name, texts in self._defined(file).texts.items()
+                if any("{" in text for text in texts) and name in self.macros(path)
+            ]
+            used = source is not None and any(
+                re.search(rb"^%s[ \t]*\(" % name.encode(), source, re.MULTILINE) for name in makers
+            )
+            made = made_functions(source or b"", path, self.macros(path)) if used else ()
+            self._made[path] = {one.name: one for one in made}
+        return self._made[path]

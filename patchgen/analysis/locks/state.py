@@ -45,6 +45,10 @@ class Exit(msgspec.Struct, frozen=True):
     origin: str = ""
     #: What is known of members that were set, by their text here.
     facts: tuple[tuple[str, Known], ...] = ()
+    #: What tests have shown of parameters that are not set here.
+    given: tuple[tuple[str, Known], ...] = ()
+    #: The value in terms of parameters and memory, as text; "" where that says nothing.
+    same: str = ""
 
 
 class Sleep(msgspec.Struct, frozen=True):
@@ -109,3 +113,7 @@ class Context(msgspec.Struct, frozen=True):
     flagged: bool | None = None
     roles: tuple[tuple[str, str], ...] = ()
     atomic: tuple[str, ...] = ()
+    #: Parameters that are numbers which the caller knows.
+    numbers: tuple[tuple[str, Known], ...] = ()
+    #: Parameters that point to a variable of the caller's.
+    made: tuple[str, ...] = ()

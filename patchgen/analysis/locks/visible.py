@@ -9,7 +9,7 @@ from patchgen.analysis.cfg.graph import Graph
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.values.value import Known
 from patchgen.model.code import DoWhile, Expr, For, Function, If, Switch, While
-from patchgen.source.c.text import every, statements, subexpressions, substitute, text
+from patchgen.source.c.text import every, root, statements, subexpressions, substitute, text
 
 
 def asked_members(program: Program) -> frozenset[str]:
@@ -61,6 +61,35 @@ def visible(graph: Graph, asked: frozenset[str]) -> dict[str, int]:
         if (expr.kind == "unary" or last in asked) and not known.names & (graph.locals | moved):
             found[known.text] = bit
     return found
+
+
+def tested(graph: Graph) -> dict[str, int]:
+    """Parameters by name that are no pointers, that tests ask for, and that are never set."""
+    moved = {
+        root(part.args[0])
+        for part in every(graph.function.body)
+        if part.kind in ("assign", "postfix") or part.name in ("++", "--", "&")
+        if part.args
+    }
+    asked = 0
+    for node in graph.nodes:
+        if node.condition is not None and node.condition.subject >= 0:
+            asked |= graph.reads[node.condition.subject]
+    found = {}
+    for param in graph.function.params:
+        bit = graph.bit_of.get(graph.subjects.find(param.name), -1)
+        if bit >= 0 and asked >> bit & 1 and "*" not in param.type and param.name not in moved:
+            found[param.name] = bit
+    return found
+
+
+def in_callers_terms(expr: Expr, function: Function, call: Expr) -> str:
+    """A callee's expression in terms of its caller: parameters are the arguments."""
+    given = {
+        param.name: argument
+        for param, argument in zip(function.params, call.args[1:], strict=False)
+    }
+    return text(substitute(expr, given))
 
 
 def as_the_caller_has_it(

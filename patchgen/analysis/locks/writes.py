@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from patchgen.analysis.engine.known import HARD, SHARED, UNSEEN
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.engine.walk import Clobber
-from patchgen.analysis.locks.calls import handed
+from patchgen.analysis.locks.calls import handed, may_sleep, pointee, reschedules
 from patchgen.analysis.locks.source import Source
 from patchgen.analysis.values.naming import Naming
 from patchgen.analysis.values.subjects import holder
@@ -28,49 +29,63 @@ class Writes:
     def by(self, call: Expr, caller: Function, targets: tuple[Function, ...]) -> Clobber:
         """What a call of ``caller`` may change; ``targets`` is what it enters, if known."""
         if not targets and is_quiet(call):
-            return Clobber(False)
+            return Clobber(HARD)
         inner = handed(call)
         entered = targets or (self.program.targets(inner, caller) if inner is not None else ())
         if not entered:
-            return Clobber(True)
+            fills = call.name in names("evaluation", "fills", "functions")
+            return Clobber(self._level(call), fills)
         found = [self._of(one) for one in entered]
         members = frozenset().union(*(one.members for one in found))
-        return Clobber(inner is not None or any(one.shared for one in found), members)
+        level = max(self._level(call) if inner is not None else HARD, *(one.level for one in found))
+        return Clobber(level, any(one.given for one in found), members)
 
     def _of(self, function: Function) -> Clobber:
         """All that ``function`` and what it reaches may change."""
         found = self._done.get(id(function))
         if found is None:
             members: set[str] = set()
-            shared = False
+            level = HARD
             for reached in self.program.reachable([function], 64):
                 own = self._own(reached)
                 members |= own.members
-                shared = shared or own.shared
-            found = self._done[id(function)] = Clobber(shared, frozenset(members))
+                level = max(level, own.level)
+            given = self._own(function).given
+            found = self._done[id(function)] = Clobber(level, given, frozenset(members))
         return found
 
     def _own(self, function: Function) -> Clobber:
         function = self.source.expanded(function)
-        own = Naming(function).types
+        naming = Naming(function)
+        own = naming.types
         members: set[str] = set()
-        shared = False
+        level, given = HARD, False
+        params = {param.name for param in function.params}
         for part in every(function.body):
             if part.kind == "call":
                 inner = self.program.targets(part, function)
-                shared = shared or not (inner or is_quiet(part))
+                level = max(level, HARD if inner or is_quiet(part) else self._level(part))
                 continue
             target = _target(part)
             if target is None:
                 continue
+            if target.kind == "unary" and target.name == "*":
+                target = pointee(naming.plain(target.args[0]))
             if target.kind in ("member", "arrow"):
                 if holder(target)[:1] == "*" or root(target) not in own:
                     members.add(target.name)
             elif target.kind == "name":
                 members |= {target.name} - own.keys()
             else:
-                shared = True
-        return Clobber(shared, frozenset(members))
+                level = max(level, UNSEEN)
+                given = given or root(target) in params
+        return Clobber(level, given, frozenset(members))
+
+    @staticmethod
+    def _level(call: Expr) -> int:
+        """Whether others run during a call: it takes or drops something, or sleeps."""
+        waits = call.name in primitives() or may_sleep(call) or reschedules(call)
+        return SHARED if waits else UNSEEN
 
 
 def _target(part: Expr) -> Expr | None:

@@ -65,6 +65,8 @@ class Subject(NamedTuple):
 
 
 OPEN = Operand()
+#: A value that the code at hand makes in a way that is not followed.
+UNFOLLOWED = Formula("?", OPEN, OPEN)
 
 
 class Subjects:
@@ -86,8 +88,12 @@ class Subjects:
         return found[1]
 
     def _operand(self, expr: Expr) -> Operand:
+        unsigned = expr.kind == "cast" and bool({"unsigned", "u32", "u64"} & {*expr.name.split()})
         expr = bare(expr)
         value = constant_of(expr)
+        if unsigned and isinstance(value, int) and value < 0:
+            return Operand(self._add(Subject(f"(unsigned)({value})", frozenset(), frozenset(),
+                                             False, formula=UNFOLLOWED)))  # fmt: skip
         if value is not None:
             return Operand(constant=value)
         if expr.kind == "call":

@@ -14,6 +14,9 @@ Constant: TypeAlias = int | str
 
 FAR = 1 << 70
 
+#: Masks of which each value is told apart.
+_SMALL = 64
+
 
 class Known(NamedTuple):
     """``lo <= value <= hi``, equal to ``symbol`` if any, to none of ``not_``."""
@@ -135,8 +138,17 @@ def combine(operator: str, one: Known, two: Known) -> Known:
         return _moved(one, two)
     if operator == "-" and two.lo == two.hi:
         return _moved(one, Known(-two.lo, -two.lo))
-    if operator == "&" and min(one.lo, two.lo) >= 0:
-        return Known(0, min(one.hi, two.hi))
+    if operator == "&" and max(one.lo, two.lo) >= 0:
+        high = min(part.hi for part in (one, two) if part.lo >= 0)
+        mask = next((part.lo for part in (one, two) if part.lo == part.hi), -1)
+        missing = (x for x in range(1, high) if x & ~mask) if 0 <= mask <= _SMALL else ()
+        return Known(0, high, "", frozenset(missing))
+    if operator in (">>", "/") and one.lo >= 0 and two.lo == two.hi > 0:
+        high = FAR if one.hi == FAR else _computed(operator, one.hi, two.lo) or 0
+        return Known(_computed(operator, one.lo, two.lo) or 0, high)
+    if operator == "&" and two.lo == two.hi < 0:
+        low = two.lo & -two.lo
+        return Known(not_=frozenset(range(1, min(low, _SMALL * 4))))
     if operator == "|":
         if min(one.lo, two.lo) >= 0:
             return Known(max(one.lo, two.lo), FAR)

@@ -163,7 +163,10 @@ class Expressions:
             self.at += 1
             return self.node("const", text, (), first)
         if kind == "string":
-            while self.kind() == "string" or (self.kind() == "name" and self.kind(1) == "string"):
+            # A name beside a string is a macro for a part of it.
+            while self.kind() == "string" or (
+                self.kind() == "name" and (self.kind(1) == "string" or self.at > first)
+            ):
                 self.at += 1
             return self.node("string", " ".join(self.tokens.texts[first : self.at]), (), first)
         if text == "(":

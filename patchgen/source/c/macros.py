@@ -8,7 +8,7 @@ which of them counts is not known here, and the name has no expansion.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from patchgen.source.c.lexer import Tokens
@@ -16,6 +16,8 @@ from patchgen.source.c.lexer import Tokens
 _DEFINE = re.compile(
     r"\s*#\s*define\s+([A-Za-z_]\w*)(\(\s*((?:[\w\s,]|\.\.\.)*)\))?(.*)", re.DOTALL
 )
+_NAME = re.compile(r"\s*#\s*define\s+([A-Za-z_]\w*)")
+_DIRECTIVE = re.compile(rb"^[ \t]*#[ \t]*define\b(?:\\\r?\n|[^\n])*", re.MULTILINE)
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|//[^\n]*", re.DOTALL)
 
 #: Tokens by kind and text.
@@ -43,21 +45,43 @@ class TooLarge(ValueError):
     """An expansion does not end, or is too long to follow."""
 
 
-def macros_in(source: bytes) -> dict[str, Macro | None]:
-    """The macros of a file by name; None for one that has several definitions."""
-    found: dict[str, Macro | None] = {}
-    if b"define" not in source:
-        return found
-    for directive in Tokens(source).directives:
-        match = _DEFINE.match(_COMMENT.sub(" ", directive.text.replace("\\\n", "\n")))
-        if match is None:
-            continue
-        made = _macro(match)
-        found[made.name] = made if found.get(made.name, made) == made else None
-    return found
+class Macros(Mapping[str, Macro | None]):
+    """The macros of a file by name, each read when asked for; None: several definitions."""
+
+    def __init__(self, source: bytes) -> None:
+        self.texts: dict[str, list[str]] = {}
+        for text in definitions(source) if b"define" in source else ():
+            match = _NAME.match(text)
+            if match is not None:
+                self.texts.setdefault(match[1], []).append(text)
+        self._made: dict[str, Macro | None] = {}
+
+    def __getitem__(self, name: str) -> Macro | None:
+        if name not in self._made:
+            found = {_macro(text) for text in self.texts[name]}
+            self._made[name] = found.pop() if len(found) == 1 else None
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.texts)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.texts
 
 
-def _macro(match: re.Match[str]) -> Macro:
+def definitions(source: bytes) -> Iterator[str]:
+    """The directives that define macros, with the lines that continue them, as text."""
+    for match in _DIRECTIVE.finditer(source):
+        yield match.group().decode("utf-8", "replace")
+
+
+def _macro(text: str) -> Macro | None:
+    match = _DEFINE.match(_COMMENT.sub(" ", text.replace("\\\n", "\n")))
+    if match is None:
+        return None
     params: tuple[str, ...] | None = None
     variadic = ""
     if match[2] is not None:

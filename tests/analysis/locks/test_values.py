@@ -40,7 +40,6 @@ WRITES = [
     "x->st = x->st + 1;",
     "int *p = &x->st; *p = 2;",
     "struct dev *y = x; y->st = 3;",
-    "other(x);",
 ]
 
 
@@ -48,6 +47,12 @@ WRITES = [
 def test_a_callee_writes_what_its_caller_asks_for(write: str) -> None:
     body = "d->st = 1; helper(d); if (d->st != 1) mutex_lock(&d->m);"
     assert verdict(body, HELPER % write) == "fault"
+
+
+def test_what_code_elsewhere_writes_is_undecided() -> None:
+    body = "d->st = 1; helper(d); if (d->st != 1) mutex_lock(&d->m);"
+    assert verdict(body) == "undecided"
+    assert verdict(body, HELPER % "other(x);") == "undecided"
 
 
 def test_what_a_callee_leaves_behind_is_known() -> None:
