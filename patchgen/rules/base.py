@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.entries.flagged import Flagged, SectionFault, faults, flagged
@@ -97,8 +99,8 @@ class Handler(NamedTuple):
 class Context:
     """A tree as rules see it: facts of its files, the API, and the flow engine.
 
-    ``facts`` are the files that matter, by path; ``sources`` gives a file's
-    bytes.  ``broken`` are facts of files with errors: names in them mean something,
+    ``facts`` are the files that matter, by path, in whatever order; ``sources`` gives a
+    file's bytes.  ``broken`` are facts of files with errors: names in them mean something,
     silence does not.  ``beside`` are other files, by path, that the interval callbacks
     of ``facts`` may be paired with.
     """
@@ -111,8 +113,8 @@ class Context:
         broken: Mapping[str, FileFacts] | None = None,
         beside: Mapping[str, bytes] | None = None,
     ) -> None:
-        self.facts = facts
-        self.broken = broken or {}
+        self.facts = {path: _ordered(facts[path]) for path in sorted(facts)}
+        self.broken = {path: broken[path] for path in sorted(broken)} if broken else {}
         self.api = api
         self._sources = sources
         self._beside = beside or {}
@@ -267,6 +269,13 @@ class Context:
         )
 
 
+def _ordered(facts: FileFacts) -> FileFacts:
+    """``facts`` in the order of the source: no answer depends on that of their making."""
+    functions = sorted(facts.functions, key=lambda one: (one.path, one.span.start, one.name))
+    ops = sorted(facts.ops, key=lambda one: (one.path, one.line, one.name))
+    return msgspec.structs.replace(facts, functions=tuple(functions), ops=tuple(ops))
+
+
 def undecided(rule: Rule, place: Place, reason: str) -> Undecided:
     """A place that the rule looked at without a result."""
     return Undecided(rule.id, place, reason)
@@ -301,8 +310,8 @@ def run(
             elif (result.place, result.message) not in seen:
                 seen.add((result.place, result.message))
                 findings[result] = None
-    ordered = sorted(findings, key=lambda f: (f.place, f.column, f.rule))
-    return tuple(ordered), tuple(open_)
+    ordered = sorted(findings, key=lambda f: (f.place, f.column, f.rule, f.message))
+    return tuple(ordered), tuple(sorted(open_, key=lambda u: (u.rule, u.place, u.reason)))
 
 
 def by_id(identifier: str) -> RuleModule:

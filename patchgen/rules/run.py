@@ -51,6 +51,7 @@ def lint(
     ``refused`` as for `inspect`.  A file that was asked for and whose every mention of the
     API is left out by each configuration that was tried is ``failed``.
     """
+    paths = sorted(dict.fromkeys(paths))  # whatever the order in which they were named
     found = inspect(state, paths, refused)
     facts = {one.path: one for one in found.files}
     sound = {path: one for path, one in facts.items() if _error(one) is None}

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import TypeVar, cast
 
 from patchgen.kernel.knowledge import names
 from patchgen.model.code import Decl, Expr, Function, Stmt
 from patchgen.model.facts import OpsTable
 from patchgen.source.c.text import bare, every, statements
+
+T = TypeVar("T")
 
 
 class Program:
@@ -29,12 +32,20 @@ class Program:
         """``whole`` gives all functions of a file, whatever the configuration."""
         self._whole = whole
         self._files: dict[str, tuple[Function, ...]] = {}
-        self.functions = tuple(functions)
-        self.tables = tuple(tables)
+        # What is found must not depend on the order in which files were given.
+        self.functions = tuple(sorted(functions, key=lambda f: (f.path, f.span.start, f.name)))
+        self.tables = tuple(sorted(tables, key=lambda table: (table.path, table.line)))
+        self._once: dict[Callable[[Program], object], object] = {}
         self._by_name: dict[str, list[Function]] = {}
         for function in self.functions:
             self._by_name.setdefault(function.name, []).append(function)
         self._calls: dict[int, tuple[Expr, ...]] = {}
+
+    def once(self, make: Callable[[Program], T]) -> T:
+        """What ``make`` makes of this program: made once, and shared by everyone who asks."""
+        if make not in self._once:
+            self._once[make] = make(self)
+        return cast("T", self._once[make])
 
     def named(self, name: str, near: str = "") -> tuple[Function, ...]:
         """Definitions of ``name`` as seen from the file ``near``.

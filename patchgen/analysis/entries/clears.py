@@ -8,24 +8,27 @@ IOMMU's TLB); the full end of a section does so too, only_end does not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
 
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.program import Program
+from patchgen.analysis.engine.summaries import Node, Summaries
 from patchgen.analysis.engine.walk import Here
-from patchgen.analysis.extent.reach import alters as changes_entry
-from patchgen.analysis.extent.reach import reaches_of, walk_arguments
+from patchgen.analysis.extent.reach import reaches_of
+from patchgen.analysis.extent.walks import alters as changes_entry
+from patchgen.analysis.extent.walks import walk_arguments
 from patchgen.analysis.sections.paths import Observer
+from patchgen.analysis.sections.ranges import Ranges
 from patchgen.analysis.sections.sites import role
 from patchgen.analysis.sections.state import OPEN, Range
-from patchgen.analysis.sections.walk import Ranges
 from patchgen.kernel.knowledge import names
 from patchgen.model.base import Place
 from patchgen.model.code import Expr, Function
 from patchgen.model.findings import Step
 from patchgen.source.c.text import bare, every, subexpressions, text
 
-_DEPTH = 10
+_Node: TypeAlias = Node[None]
 #: The zero page in place of an entry: read-only to everyone, who faults before it is
 #: written (mm/huge_memory.c, __split_huge_zero_page_pmd()).
 _ZERO_PAGE = frozenset({"my_zero_pfn"})
@@ -72,39 +75,58 @@ class Silent:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._found: dict[int, Place | None] = {}
+        self._summaries = Summaries(self)
 
-    def of(self, function: Function, depth: int = 0) -> Place | None:
+    def of(self, function: Function) -> Place | None:
         """Where ``function``, or what it calls, changes an entry without telling.
 
         None also where it tells as well, puts the zero page in place, or has a section
         of its own.
         """
-        if id(function) in self._found:
-            return self._found[id(function)]
-        self._found[id(function)] = None
-        calls = self.program.calls(function)
-        if any(notifies(c) or role(c) for c in calls) or any(c.name in _ZERO_PAGE for c in calls):
-            return None
-        found = next((Place(function.path, c.line) for c in calls if alters(c)), None)
-        for call in calls if depth < _DEPTH else ():
-            found = found or self.at(call, function, depth + 1)
-        self._found[id(function)] = found
-        return found
+        return self._summaries.of(Node(function, None))
 
-    def at(self, call: Expr, caller: Function, depth: int = 0) -> Place | None:
+    def at(self, call: Expr, caller: Function) -> Place | None:
         """The same for what a call enters: a function, or a walk's callbacks."""
-        if not call.name:
-            return None
+        return self._at(call, caller, self._summaries.of)
+
+    def _at(self, call: Expr, caller: Function, ask: Callable[[_Node], Place | None]
+            ) -> Place | None:  # fmt: skip
         if walk_arguments(call):
             silent = reaches_of(self.program).walk_alters(caller, call)
             return Place(caller.path, call.line) if silent else None
-        for callee in self.program.named(call.name, caller.path):
-            if callee is not caller:
-                found = self.of(callee, depth)
-                if found is not None:
-                    return found
+        named = self.program.named(call.name, caller.path) if call.name else ()
+        found = (ask(Node(callee, None)) for callee in named)
+        return min((place for place in found if place is not None), default=None)
+
+    # -- how summaries are made (engine/summaries.py) --------------------------
+
+    def callees(self, node: _Node) -> Iterator[_Node]:
+        """What the function calls by name."""
+        for call in self.program.calls(node.function):
+            if call.name and not walk_arguments(call):
+                for callee in self.program.named(call.name, node.function.path):
+                    yield Node(callee, None)
+
+    def start(self, node: _Node) -> Place | None:
+        """Before the first round, a function of a circle changes nothing."""
         return None
+
+    def compute(self, node: _Node, ask: Callable[[_Node], Place | None]) -> Place | None:
+        """The function's own change, else the first in its callees (by file and line)."""
+        function = node.function
+        calls = self.program.calls(function)
+        if any(notifies(c) or role(c) for c in calls) or any(c.name in _ZERO_PAGE for c in calls):
+            return None
+        own = next((Place(function.path, c.line) for c in calls if alters(c)), None)
+        below = (self._at(call, function, ask) for call in calls)
+        return own or min((place for place in below if place is not None), default=None)
+
+    def same(self, before: Place | None, after: Place | None) -> bool:
+        """Whether both are the same place: of several the first, so rounds only go up."""
+        return before == after
+
+    def unsettled(self, node: _Node, first: Place | None) -> Place | None:
+        raise AssertionError("places only go up, to the first")
 
 
 class OnlyEnds(Observer):
@@ -114,7 +136,7 @@ class OnlyEnds(Observer):
         self.ranges = ranges
         self.function = function
         self.found: dict[Place, tuple[Event, str, tuple[Step, ...]]] = {}
-        self.silent = Silent(ranges.program)
+        self.silent = ranges.program.once(Silent)
         self._callees: dict[int, Place | None] = {}
 
     def watches(self, call: Expr) -> bool:

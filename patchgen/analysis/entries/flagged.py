@@ -26,7 +26,7 @@ from patchgen.analysis.entries.entries import (
     read_only_at_callers,
 )
 from patchgen.analysis.extent.bounds import Bounds
-from patchgen.analysis.extent.reach import is_walk
+from patchgen.analysis.extent.walks import is_walk
 from patchgen.analysis.sections.sites import END, INIT, NONBLOCK, START, arguments, range_of, role
 from patchgen.kernel.knowledge import load, names
 from patchgen.model.code import Expr, Function

@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from patchgen.analysis.engine.summaries import Node, closure
 from patchgen.analysis.entries.effects import (
     Effect,
     argument,
@@ -32,7 +33,9 @@ _STARTS = frozenset(
     {"mmu_notifier_invalidate_range_start", "mmu_notifier_invalidate_range_start_nonblock"}
 )
 _ENDS = frozenset({"mmu_notifier_invalidate_range_end", "mmu_notifier_invalidate_range_only_end"})
-_DEPTH = 12
+#: A part of a function, and its parameters that are another process's mm.
+_Part: TypeAlias = tuple[Span, frozenset[str]]
+_NONE: frozenset[str] = frozenset()
 #: Whoever handles page tables under the notifiers mentions one of these.
 _MENTIONS = (
     INIT,
@@ -198,7 +201,7 @@ def pieces(site: Site, code: Code) -> tuple[Piece, ...]:
     found += _walked(site, code)
     names = [param.name for param in site.function.params]
     if site.range in names:
-        found += _outer(site.function, names.index(site.range), code, 0)
+        found += _outer(site.function, names.index(site.range), code)
     return tuple(piece for piece in found if piece.spans)
 
 
@@ -237,19 +240,28 @@ def _piece(function: Function, range_text: str, begin: int, limit: int) -> Piece
     return Piece(function, tuple(spans))
 
 
-def _outer(opener: Function, index: int, code: Code, depth: int) -> list[Piece]:
+def _outer(opener: Function, index: int, code: Code) -> list[Piece]:
     """The callers' parts of a section that ``opener`` leaves open."""
     found: list[Piece] = []
-    for caller in code.callers(opener) if depth < _DEPTH else []:
-        names = [param.name for param in caller.params]
-        for call in calls(caller):
-            given = argument(call, index) if call.name == opener.name else None
-            if given is None or text(given) == "NULL":
-                continue
+
+    def upwards(node: Node[int]) -> Iterator[Node[int]]:
+        for caller, call, given in _giving(node.function, node.context, code):
             found.append(_piece(caller, text(given), call.span.end, caller.span.end))
+            names = [param.name for param in caller.params]
             if text(given) in names:
-                found += _outer(caller, names.index(text(given)), code, depth + 1)
+                yield Node(caller, names.index(text(given)))
+
+    closure((Node(opener, index),), upwards)
     return found
+
+
+def _giving(function: Function, index: int, code: Code) -> Iterator[tuple[Function, Expr, Expr]]:
+    """Calls of ``function`` with a range as argument ``index``: caller, call, argument."""
+    for caller in code.callers(function):
+        for call in calls(caller):
+            given = argument(call, index) if call.name == function.name else None
+            if given is not None and text(given) != "NULL":
+                yield caller, call, given
 
 
 def reached(site: Site, code: Code) -> tuple[Effect, ...]:
@@ -263,39 +275,30 @@ def reached(site: Site, code: Code) -> tuple[Effect, ...]:
         for param in site.function.params
         if param.type == "struct mm_struct *" and mm is not None and param.name != root(mm)
     )
+    start = [
+        Node(piece.function, (span, foreign if piece.function == site.function else _NONE))
+        for piece in pieces(site, code)
+        for span in piece.spans
+    ]
     found: set[Effect] = set()
-    seen: set[tuple[str, str, frozenset[str]]] = set()
-    for piece in pieces(site, code):
-        theirs = foreign if piece.function == site.function else frozenset[str]()
-        for span in piece.spans:
-            _collect(piece.function, span, theirs, code, found, seen, 0)
+    for node in closure(start, lambda node: _entered(node, code)):
+        span, theirs = node.context
+        found.update(effects(node.function, span, theirs))
+        found.update(_not_understood(node.function, span))
     return tuple(sorted(found))
 
 
-def _collect(
-    function: Function,
-    span: Span,
-    foreign: frozenset[str],
-    code: Code,
-    found: set[Effect],
-    seen: set[tuple[str, str, frozenset[str]]],
-    depth: int,
-) -> None:
-    found.update(effects(function, span, foreign))
-    found.update(_not_understood(function, span))
+def _entered(node: Node[_Part], code: Code) -> Iterator[Node[_Part]]:
+    """What the calls in a part of a function enter, openers of other sections left out."""
+    function, (span, foreign) = node.function, node.context
     known = primitives()
     for call in calls(function, span):
-        if call.name in known.store or call.name in known.clear or depth >= _DEPTH:
+        if call.name in known.store or call.name in known.clear:
             continue
         for name in (call.name, *code.walk_callbacks(function, call)):
-            if name in code.openers:
-                continue
-            for callee in code.called(name, function.path):
-                theirs = _bound(callee, call, foreign) if name == call.name else frozenset[str]()
-                key = (callee.path, f"{callee.name}:{callee.line}", theirs)
-                if key not in seen:
-                    seen.add(key)
-                    _collect(callee, callee.body.span, theirs, code, found, seen, depth + 1)
+            for callee in code.called(name, function.path) if name not in code.openers else ():
+                theirs = _bound(callee, call, foreign) if name == call.name else _NONE
+                yield Node(callee, (callee.body.span, theirs))
 
 
 def _not_understood(function: Function, span: Span) -> Iterator[Effect]:
@@ -323,28 +326,36 @@ def teardown(site: Site, code: Code) -> Evidence | None:
     A batch from a caller that is not known may be such a one.  None when the
     section's function owns its batch, or no owner frees those.
     """
-    return _owner_frees(site.function, code, set(), 0)
+    first: Node[None] = Node(site.function, None)
+
+    def upwards(node: Node[None]) -> Iterator[Node[None]]:
+        if _shares_batch(node.function):
+            yield from (Node(caller, None) for caller in code.callers(node.function))
+
+    for node in closure((first,), upwards):
+        function = node.function
+        if not _shares_batch(function):
+            found = _frees(function) if node != first else None
+            if found is not None:
+                return found
+        elif not code.callers(function):
+            return Evidence(Place(function.path, function.line), "the caller's batch is not known")
+    return None
 
 
-def _owner_frees(function: Function, code: Code, seen: set[str], depth: int) -> Evidence | None:
+def _shares_batch(function: Function) -> bool:
+    """Whether the batch of freed pages is a caller's."""
+    return any(param.type == primitives().gather_type for param in function.params)
+
+
+def _frees(function: Function) -> Evidence | None:
+    """Where a function frees page tables or its vma."""
     known = primitives()
-    if not any(param.type == known.gather_type for param in function.params):
-        for call in calls(function) if depth else ():
-            place = Place(function.path, call.line)
-            if call.name in known.tables_freed:
-                return Evidence(place, "page tables are freed")
-            given = {text(bare(arg)) for arg in call.args[1:]}
-            if call.name in known.vma_freed and given & vma_variables(function):
-                return Evidence(place, "the vma is freed")
-        return None
-    if depth >= _DEPTH or function.name in seen:
-        return None
-    seen.add(function.name)
-    callers = code.callers(function)
-    if not callers:
-        return Evidence(Place(function.path, function.line), "the caller's batch is not known")
-    for caller in callers:
-        found = _owner_frees(caller, code, seen, depth + 1)
-        if found is not None:
-            return found
+    for call in calls(function):
+        place = Place(function.path, call.line)
+        if call.name in known.tables_freed:
+            return Evidence(place, "page tables are freed")
+        given = {text(bare(arg)) for arg in call.args[1:]}
+        if call.name in known.vma_freed and given & vma_variables(function):
+            return Evidence(place, "the vma is freed")
     return None

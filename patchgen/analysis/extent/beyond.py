@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from patchgen.analysis.extent.addresses import is_known, linear
 from patchgen.analysis.extent.bounds import Bounds, Sum
-from patchgen.analysis.extent.reach import Reach, is_known, is_walk, linear, reaches_of
+from patchgen.analysis.extent.reach import Reached, reaches_of
+from patchgen.analysis.extent.rounds import Reach
+from patchgen.analysis.extent.walks import is_walk
+from patchgen.analysis.sections.ranges import Ranges
 from patchgen.analysis.sections.sites import END, INIT, arguments, range_of, role
-from patchgen.analysis.sections.walk import Ranges
 from patchgen.analysis.values.local_values import Loop, unnamed
 from patchgen.analysis.values.subjects import constant_of
 from patchgen.kernel.knowledge import load
@@ -33,16 +36,16 @@ class Beyond:
         self.function = function
         self.reaches = reaches_of(self.program)
         self.values = self.reaches.values(function)
-        self._of: dict[int, tuple[Reach, ...]] = {}
+        self._of: dict[int, Reached] = {}
         self._said: dict[tuple[int, str, int], str] = {}
 
-    def of(self, call: Expr) -> tuple[Reach, ...]:
+    def of(self, call: Expr) -> Reached:
         """How far a call goes, without those that stay at one entry."""
         found = self._of.get(call.span.start)
         if found is None:
-            every_reach = self.reaches.of_call(self.function, call)
-            found = tuple(one for one in every_reach if one.low != one.high)
-            self._of[call.span.start] = found
+            all_of_it = self.reaches.of_call(self.function, call)
+            far = tuple(one for one in all_of_it.reaches if one.low != one.high)
+            found = self._of[call.span.start] = Reached(far, all_of_it.open)
         return found
 
     def message(self, call: Expr, key: str, init: Expr) -> str:
@@ -58,7 +61,7 @@ class Beyond:
             return ""
         at = float(init.span.start)
         start, end = self.values.at(given["start"], at), self.values.at(given["end"], at)
-        for one in self.of(call):
+        for one in self.of(call).reaches:
             if any(self._per_round(loop) for loop in one.loops):
                 continue
             high = self._past(one, key, start, end, call.span.start)

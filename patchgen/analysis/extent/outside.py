@@ -3,22 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
 from patchgen.analysis.cfg.events import Event
+from patchgen.analysis.engine.program import Program
+from patchgen.analysis.engine.summaries import Node, Summaries
 from patchgen.analysis.engine.walk import Here
-from patchgen.analysis.extent.reach import reaches_of, walk_callbacks
+from patchgen.analysis.extent.reach import reaches_of
+from patchgen.analysis.extent.walks import walk_callbacks
 from patchgen.analysis.sections.paths import Observer
+from patchgen.analysis.sections.ranges import Ranges, ranges_of
 from patchgen.analysis.sections.sites import role
 from patchgen.analysis.sections.state import OPEN, Range
-from patchgen.analysis.sections.walk import Ranges
 from patchgen.model.base import Place
 from patchgen.model.code import Expr, Function
 from patchgen.model.findings import Step
-
-_DEPTH = 6
 
 
 class Outside(msgspec.Struct, frozen=True):
@@ -51,8 +52,113 @@ class _Bare(Observer):
         return notes
 
 
+class _Entry(msgspec.Struct, frozen=True):
+    """How a function is entered while no section is open.
+
+    ``steps`` lead to it; None where every caller has one open.  ``why`` says why an
+    empty answer is not certain.  ``known`` is off as long as no caller is known that is
+    not itself called in a circle.
+    """
+
+    steps: tuple[Step, ...] | None = None
+    why: str = ""
+    known: bool = True
+
+
+class Entries:
+    """How the functions of a program are entered, callers followed upwards."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.ranges = ranges_of(program)
+        self._summaries = Summaries(self)
+        self._bare: dict[Node[Node[None]], tuple[tuple[Step, ...] | None, str]] = {}
+
+    def of(self, function: Function) -> _Entry:
+        """How ``function`` is entered."""
+        found = self._summaries.of(Node(function, None))
+        if found.known:
+            return found
+        return _Entry((), f"nothing but a circle calls {function.name}()")
+
+    def _callers(self, function: Function) -> list[Function]:
+        name = function.name
+        callers = [
+            caller
+            for caller in self.ranges.callers(name)
+            if caller is not function and function in self.program.named(name, caller.path)
+        ]
+        return callers + reaches_of(self.program).walkers(function)
+
+    def _calls(self, caller: Function, function: Function) -> tuple[tuple[Step, ...] | None, str]:
+        """The way to a call of ``function`` without a section, or None; why that is not all."""
+        edge = Node(caller, Node(function, None))
+        if edge not in self._bare:
+
+            def enters(call: Expr) -> bool:
+                named = call.name == function.name
+                return named or function in walk_callbacks(self.program, caller, call)
+
+            observer = _Bare(enters)
+            incomplete = self.ranges.observe(caller, observer)
+            ways = [steps for _, steps in observer.found.values()]
+            self._bare[edge] = (min(ways, key=len, default=None), incomplete)
+        return self._bare[edge]
+
+    # -- how summaries are made (engine/summaries.py) --------------------------
+
+    def callees(self, node: Node[None]) -> Iterator[Node[None]]:
+        """The callers that have no section open at the call: these go upwards."""
+        for caller in self._callers(node.function):
+            if self._calls(caller, node.function)[0] is not None:
+                yield Node(caller, None)
+
+    def start(self, node: Node[None]) -> _Entry:
+        """Before the first round, nothing is known to enter a circle."""
+        return _Entry(known=False)
+
+    def compute(self, node: Node[None], ask: Callable[[Node[None]], _Entry]) -> _Entry:
+        """By the shortest way that is certain; else why there may be one."""
+        function = node.function
+        callers = self._callers(function)
+        if not callers:
+            return _Entry((), f"the callers of {function.name}() are not known")
+        sure: list[tuple[Step, ...]] = []
+        unsure: list[str] = []
+        covered = False
+        for caller in callers:
+            steps, incomplete = self._calls(caller, function)
+            above = ask(Node(caller, None)) if steps is not None else _Entry()
+            if steps is None or above.steps is None:
+                covered = covered or above.known
+                continue
+            own = any(role(call) for call in self.program.calls(caller))
+            why = incomplete or ("" if own or above.steps else above.why)
+            if why:
+                unsure.append(why)
+            else:
+                sure.append(above.steps + steps)
+        if sure:
+            return _Entry(min(sure, key=len))
+        if unsure:
+            return _Entry((), unsure[0])
+        return _Entry(known=covered)
+
+    def same(self, before: _Entry, after: _Entry) -> bool:
+        """Whether both say the same, the way apart."""
+        return _said(before) == _said(after)
+
+    def unsettled(self, node: Node[None], first: _Entry) -> _Entry:
+        """Callers in a circle that do not settle."""
+        return _Entry((), f"the callers of {node.function.name}() call each other")
+
+
+def _said(entry: _Entry) -> tuple[object, ...]:
+    return (entry.steps is None, bool(entry.steps), entry.why, entry.known)
+
+
 def outside(
-    ranges: Ranges, function: Function, wanted: Callable[[Expr], bool], depth: int = 0
+    ranges: Ranges, function: Function, wanted: Callable[[Expr], bool]
 ) -> tuple[Outside, ...]:
     """Wanted calls in ``function`` that no section covers, here or in its callers."""
     observer = _Bare(wanted)
@@ -60,41 +166,11 @@ def outside(
     if not observer.found:
         return ()
     own = any(role(call) for call in ranges.program.calls(function))
-    above, why = _above(ranges, function, depth)
-    if above is None:
+    above = ranges.program.once(Entries).of(function)
+    if above.steps is None:
         return ()  # every caller has a section open
-    unsure = incomplete or ("" if own or above else why)
+    unsure = incomplete or ("" if own or above.steps else above.why)
     return tuple(
-        Outside(event, function, above + steps, unsure) for event, steps in observer.found.values()
+        Outside(event, function, above.steps + steps, unsure)
+        for event, steps in observer.found.values()
     )
-
-
-def _above(ranges: Ranges, function: Function, depth: int) -> tuple[tuple[Step, ...] | None, str]:
-    """Steps of a caller that has no section open; None where all have one.
-
-    The second value says why an empty answer is unsure.
-    """
-    name = function.name
-    callers = [
-        caller
-        for caller in ranges.callers(name)
-        if caller is not function and function in ranges.program.named(name, caller.path)
-    ]
-    callers += reaches_of(ranges.program).walkers(function)
-    if not callers:
-        return (), f"the callers of {name}() are not known"
-    if depth >= _DEPTH:
-        return (), f"the callers of {name}() go too far up"
-    why = ""
-    covered = True
-    for caller in callers:
-
-        def enters(call: Expr, caller: Function = caller) -> bool:
-            return call.name == name or function in walk_callbacks(ranges.program, caller, call)
-
-        for one in outside(ranges, caller, enters, depth + 1):
-            covered = False
-            if not one.unsure:
-                return one.steps, ""
-            why = why or one.unsure
-    return (None, "") if covered else ((), why)

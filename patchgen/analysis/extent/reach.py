@@ -7,113 +7,72 @@ callee goes with the bounds that it is given, a page table walk as far as it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
-from weakref import WeakKeyDictionary
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from patchgen.analysis.engine.program import Program
-from patchgen.analysis.extent.bounds import Sum
+from patchgen.analysis.engine.summaries import Node, Summaries
+from patchgen.analysis.extent.addresses import choices, highest, once
+from patchgen.analysis.extent.rounds import Reach, all_rounds
+from patchgen.analysis.extent.walks import (
+    address_of,
+    alters,
+    walk_arguments,
+    walk_callbacks,
+    walk_forms,
+)
 from patchgen.analysis.sections.sites import role
 from patchgen.analysis.values.local_values import Loop, Values
-from patchgen.analysis.values.subjects import constant_of
 from patchgen.kernel.knowledge import load, names
-from patchgen.model.code import Decl, Expr, For, Function, MacroLoop, While
-from patchgen.model.facts import OpsTable
+from patchgen.model.code import Decl, Expr, Function, While
 from patchgen.source.c.text import bare, every, root, statements, subexpressions, substitute, text
 
-_DEPTH = 10
-_WALK_OPS = "mm_walk_ops"
 #: Stands for an end that is as far away as the page is long that a walk is for.
 _WHOLE_PAGE = "the end of its page"
 
 
-class Reach(msgspec.Struct, frozen=True):
-    """Entries may be changed from the highest of ``low`` up to the lowest of ``high``.
+class Reached(msgspec.Struct, frozen=True):
+    """How far a function, or a call, goes; ``open`` says why it may go further, or ""."""
 
-    ``loops`` are the loops that bring the changes so far.
-    """
-
-    low: tuple[Expr, ...]
-    high: tuple[Expr, ...]
-    loops: tuple[Loop, ...] = ()
+    reaches: tuple[Reach, ...] = ()
+    open: str = ""
 
 
-def alters(call: Expr) -> bool:
-    """Whether the call takes an entry away, or takes a permission from it."""
-    name = call.name
-    return (
-        name in names("ranges", "alters", "functions")
-        or name in names("ranges", "removes", "functions")
-        or name in names("ranges", "unshares", "functions")
-    )
+def entered(program: Program, function: Function, call: Expr) -> tuple[Function, ...]:
+    """The functions that a call, or the page table walk that it is, enters."""
+    if not call.name:
+        return ()
+    if call.name in walk_forms():
+        return tuple(walk_callbacks(program, function, call))
+    return program.named(call.name, function.path)[:1]
 
 
-def address_of(call: Expr) -> Expr | None:
-    """The address that an altering call works at: by its value or by a pointer to it."""
-    position = 2 if call.name not in names("ranges", "unshares", "functions") else 3
-    if len(call.args) == 4:  # f(vma or mm, address, entry)
-        position = 2
-    if len(call.args) <= position:
-        return None
-    found = bare(call.args[position])
-    return bare(found.args[0]) if found.kind == "unary" and found.name == "&" else found
+class _Alters:
+    """Whether a function, or what it calls, changes entries without a section."""
 
+    def __init__(self, program: Program) -> None:
+        self.program = program
 
-@cache
-def _walks() -> dict[str, tuple[tuple[str, ...], ...]]:
-    return {
-        entry["function"]: tuple(tuple(form) for form in entry["parameters"])
-        for entry in load("ranges")["walk"]
-    }
+    def callees(self, node: Node[None]) -> Iterator[Node[None]]:
+        for call in self.program.calls(node.function):
+            for callee in entered(self.program, node.function, call):
+                yield Node(callee, None)
 
+    def start(self, node: Node[None]) -> bool:
+        return False
 
-def walk_arguments(call: Expr) -> dict[str, Expr]:
-    """The arguments of a page table walk by parameter; {} for other calls."""
-    for form in _walks().get(call.name, ()):
-        if len(form) == len(call.args) - 1:
-            return dict(zip(form, call.args[1:], strict=True))
-    return {}
+    def compute(self, node: Node[None], ask: Callable[[Node[None]], bool]) -> bool:
+        calls = self.program.calls(node.function)
+        if any(role(call) for call in calls):
+            return False
+        return any(map(alters, calls)) or any(map(ask, self.callees(node)))
 
+    def same(self, before: bool, after: bool) -> bool:
+        return before == after
 
-def walk_callbacks(program: Program, function: Function, call: Expr) -> Iterator[Function]:
-    """The functions that a page table walk calls, as far as they are at hand."""
-    given = walk_arguments(call)
-    table = root_of_address(given.get("ops") or given.get("walk"))
-    if not table:
-        return
-    for name in dict.fromkeys((*_in_tables(program, function, table), *_in_local(function, table))):
-        yield from program.named(name, function.path)[:1]
-
-
-def root_of_address(expr: Expr | None) -> str:
-    """The variable whose address an argument is, or ""."""
-    if expr is None:
-        return ""
-    expr = bare(expr)
-    return root(expr.args[0]) if expr.kind == "unary" and expr.name == "&" else ""
-
-
-def _in_tables(program: Program, function: Function, name: str) -> Iterator[str]:
-    for table in program.tables:
-        if is_walk(table) and (table.name, table.path) == (name, function.path):
-            yield from (entry.function for entry in table.entries if entry.function)
-
-
-def is_walk(table: OpsTable) -> bool:
-    """Whether a table holds the callbacks of a page table walk."""
-    return table.struct == _WALK_OPS
-
-
-def _in_local(function: Function, name: str) -> Iterator[str]:
-    """Callbacks of a local struct mm_walk (up to 5.3), set where it is declared."""
-    for stmt in statements(function.body):
-        for variable in stmt.variables if isinstance(stmt, Decl) else ():
-            if variable.name == name and variable.init is not None:
-                for part in subexpressions(variable.init):
-                    if part.kind == "field" and part.args and bare(part.args[0]).kind == "name":
-                        yield bare(part.args[0]).name
+    def unsettled(self, node: Node[None], first: bool) -> bool:
+        raise AssertionError("yes and no settle")
 
 
 class Reaches:
@@ -122,8 +81,8 @@ class Reaches:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._values: dict[int, Values] = {}
-        self._own: dict[int, tuple[Reach, ...]] = {}
-        self._alters: dict[int, bool] = {}
+        self._summaries = Summaries(self)
+        self._alters = Summaries(_Alters(program))
         self._walkers: dict[int, list[Function]] | None = None
         self._files: dict[str, dict[str, list[Expr]]] = {}
 
@@ -134,25 +93,9 @@ class Reaches:
             found = self._values[id(function)] = Values(function)
         return found
 
-    def may_alter(self, function: Function, depth: int = 0) -> bool:
+    def may_alter(self, function: Function) -> bool:
         """Whether the function, or what it calls, changes entries without a section."""
-        found = self._alters.get(id(function))
-        if found is None:
-            self._alters[id(function)] = False
-            calls = self.program.calls(function)
-            found = not any(role(call) for call in calls) and (
-                any(alters(call) for call in calls)
-                or (
-                    depth < _DEPTH
-                    and any(
-                        self.may_alter(callee, depth + 1)
-                        for call in calls
-                        for callee in self._callees(function, call)
-                    )
-                )
-            )
-            self._alters[id(function)] = found
-        return found
+        return self._alters.of(Node(function, None))
 
     def walkers(self, callback: Function) -> list[Function]:
         """Functions that start a page table walk which calls ``callback``."""
@@ -194,59 +137,80 @@ class Reaches:
             self._files[path] = found
         return self._files[path]
 
-    def _callees(self, function: Function, call: Expr) -> tuple[Function, ...]:
-        if not call.name:
-            return ()
-        if call.name in _walks():
-            return tuple(walk_callbacks(self.program, function, call))
-        found = self.program.named(call.name, function.path)[:1]
-        return tuple(callee for callee in found if callee is not function)
-
-    def of_call(self, function: Function, call: Expr, depth: int = 0) -> tuple[Reach, ...]:
+    def of_call(self, function: Function, call: Expr) -> Reached:
         """How far one call goes, the loops around it counted, in values at the call."""
+        return self._of_call(function, call, self._summaries.of)
+
+    def of(self, function: Function) -> Reached:
+        """How far a function goes between addresses that its caller gives."""
+        return self._summaries.of(Node(function, None))
+
+    def _of_call(
+        self, function: Function, call: Expr, ask: Callable[[Node[None]], Reached]
+    ) -> Reached:
         values = self.values(function)
         at = float(call.span.start)
         found: list[Reach] = []
+        why = ""
         if alters(call):
             address = address_of(call)
             if address is not None:
                 shown = values.at(address, at)
                 found += self._rounds(function, call, Reach((shown,), (shown,)))
                 found.append(Reach((shown,), (shown,)))
-        elif call.name in _walks():
+        elif call.name in walk_forms():
             given = walk_arguments(call)
             if given and self.walk_alters(function, call):
                 start, end = given["start"], given["end"]
-                low = _choices(values.at(start, at), "highest")
-                found.append(Reach(low, _highest(values.at(end, at), low)))
-        elif depth < _DEPTH and call.name:
-            for callee in self._callees(function, call):
-                given = {p.name: a for p, a in zip(callee.params, call.args[1:], strict=False)}
-                for one in self.of(callee, depth + 1):
-                    low = tuple(values.at(substitute(e, given), at) for e in one.low)
-                    low = tuple(part for e in low for part in _choices(e, "highest"))
-                    high = tuple(values.at(substitute(e, given), at) for e in one.high)
-                    found.append(Reach(low, tuple(p for e in high for p in _highest(e, low))))
-        return tuple(found) + tuple(
-            wider for one in found for wider in self._widened(values, call, one)
-        )
+                low = choices(values.at(start, at), "highest")
+                found.append(Reach(low, highest(values.at(end, at), low)))
+        else:
+            for callee in entered(self.program, function, call):
+                inner = ask(Node(callee, None)) if self.may_alter(callee) else Reached()
+                why = why or inner.open
+                found += _given(values, callee, call, inner)
+        found += [wider for one in tuple(found) for wider in self._widened(values, call, one)]
+        return Reached(tuple(found), why)
 
-    def of(self, function: Function, depth: int = 0) -> tuple[Reach, ...]:
-        """How far a function goes between addresses that its caller gives."""
-        found = self._own.get(id(function))
-        if found is None:
-            self._own[id(function)] = ()
-            known: dict[tuple[str, ...], Reach] = {}
-            if self.may_alter(function):
-                params = {param.name for param in function.params}
-                for call in self.program.calls(function):
-                    for one in self.of_call(function, call, depth):
-                        inner = _in_terms_of(one, params)
-                        if inner is not None:
-                            shown = (*map(text, inner.low), "", *map(text, inner.high))
-                            known.setdefault(shown, inner)
-            found = self._own[id(function)] = tuple(known.values())
-        return found
+    # -- how summaries are made (engine/summaries.py) --------------------------
+
+    def callees(self, node: Node[None]) -> Iterator[Node[None]]:
+        """What the function calls, where that changes entries."""
+        for call in self.program.calls(node.function) if self.may_alter(node.function) else ():
+            if not alters(call) and call.name not in walk_forms():
+                for callee in entered(self.program, node.function, call):
+                    if self.may_alter(callee):
+                        yield Node(callee, None)
+
+    def start(self, node: Node[None]) -> Reached:
+        """Before the first round, a function of a circle goes nowhere."""
+        return Reached()
+
+    def compute(self, node: Node[None], ask: Callable[[Node[None]], Reached]) -> Reached:
+        """How far a function goes, in terms of its parameters."""
+        known: dict[tuple[str, ...], Reach] = {}
+        why = ""
+        if self.may_alter(node.function):
+            params = {param.name for param in node.function.params}
+            for call in self.program.calls(node.function):
+                reached = self._of_call(node.function, call, ask)
+                why = why or reached.open
+                for one in reached.reaches:
+                    inner = _in_terms_of(one, params)
+                    if inner is not None:
+                        known.setdefault(_shown(inner), inner)
+        return Reached(tuple(known.values()), why)
+
+    def same(self, before: Reached, after: Reached) -> bool:
+        """Whether both go as far."""
+        return (set(map(_shown, before.reaches)), bool(before.open)) == (
+            set(map(_shown, after.reaches)), bool(after.open),
+        )  # fmt: skip
+
+    def unsettled(self, node: Node[None], first: Reached) -> Reached:
+        """A function that calls itself with bounds that move on goes as far as nobody knows."""
+        why = f"{node.function.name}() at {node.place} calls itself with other bounds"
+        return msgspec.structs.replace(first, open=why)
 
     # -- loops ------------------------------------------------------------------
 
@@ -255,7 +219,7 @@ class Reaches:
         for loop in reversed(values.loops):
             if not loop.span.start < call.span.start < loop.span.end:
                 continue
-            wider = _all_rounds(values, loop, one)
+            wider = all_rounds(values, loop, one)
             if wider is not None:
                 yield wider
                 one = wider
@@ -299,172 +263,19 @@ def _member(values: Values, walk: Expr, name: str, by_address: bool, loop: Loop)
     return None
 
 
-def _all_rounds(values: Values, loop: Loop, one: Reach) -> Reach | None:
-    """``one`` over all rounds of a loop that moves its start; None for another loop."""
-    if isinstance(loop, MacroLoop) or loop.test is None:
-        return None
-    mark = f"#{loop.span.start * 2}"
-    moving = {
-        part.name
-        for low in one.low
-        for part in subexpressions(low)
-        if part.kind == "name" and part.name.endswith(mark)
-    }
-    if not moving:
-        return None
-    begin = float(loop.span.start)
-    first = {name: values.at(_plain(name, loop), begin) for name in moving}
-    for variable, bound in _bounds(loop.test):
-        if any(
-            values.changes(part.name, loop.span)
-            for part in subexpressions(bound)
-            if part.kind == "name"
-        ):
-            continue
-        end = values.at(bound, begin)
-        own = Sum(((f"{variable}{mark}", 1),))
-        if any(linear(low).minus(own).number is not None for low in one.low):
-            lows = tuple(substitute(low, first) for low in one.low)
-            return Reach(_once(lows + one.low), _choices(end, "lowest"), (*one.loops, loop))
-        if not isinstance(loop, For):
-            continue
-        step = _steps(loop)
-        if variable in step and step[variable] == 1:
-            return _counted(one, loop, variable, end, first, step, mark)
-    return None
+def _given(values: Values, callee: Function, call: Expr, inner: Reached) -> Iterator[Reach]:
+    """How far a callee goes, with the bounds that the call gives it."""
+    at = float(call.span.start)
+    given = {p.name: a for p, a in zip(callee.params, call.args[1:], strict=False)}
+    for one in inner.reaches:
+        low = tuple(values.at(substitute(e, given), at) for e in one.low)
+        low = tuple(part for e in low for part in choices(e, "highest"))
+        high = tuple(values.at(substitute(e, given), at) for e in one.high)
+        yield Reach(low, tuple(p for e in high for p in highest(e, low)))
 
 
-def _counted(
-    one: Reach, loop: For, counter: str, end: Expr, first: dict[str, Expr],
-    step: dict[str, int], mark: str,
-) -> Reach | None:  # fmt: skip
-    """Over the rounds of ``for (i = 0; i < end; i++, x += step)``."""
-    last: dict[str, Expr] = {}
-    for name, begin in first.items():
-        plain = name.removesuffix(mark)
-        if plain == counter:
-            last[name] = end
-        elif plain in step:
-            number = Expr("const", str(step[plain]), (), loop.span, loop.line)
-            rounds = Expr("binary", "*", (end, number), loop.span, loop.line)
-            last[name] = Expr("binary", "+", (begin, rounds), loop.span, loop.line)
-        else:
-            return None
-    lows = tuple(substitute(low, first) for low in one.low)
-    highs = tuple(substitute(high, last) for high in one.high)
-    return Reach(_once(lows + one.low), _once(highs), (*one.loops, loop))
-
-
-def _plain(name: str, loop: Loop) -> Expr:
-    return Expr("name", name.partition("#")[0], (), loop.span, loop.line)
-
-
-def _bounds(test: Expr) -> Iterator[tuple[str, Expr]]:
-    """(variable, bound) of ``x < bound`` or ``x != bound``, as far as a test asks that."""
-    test = bare(test)
-    if test.kind == "comma":
-        yield from _bounds(test.args[1])
-    elif test.kind == "binary" and test.name == "&&":
-        for part in test.args:
-            yield from _bounds(part)
-    elif test.kind == "binary" and test.name in ("<", "!=", ">"):
-        left, right = (bare(arg) for arg in test.args)
-        if test.name == ">":
-            left, right = right, left
-        if left.kind == "name":
-            yield left.name, right
-
-
-def _steps(loop: For) -> dict[str, int]:
-    """What a ``for`` adds to its variables after a round, where that is a number."""
-    found: dict[str, int] = {}
-    for part in subexpressions(loop.step) if loop.step is not None else ():
-        if part.kind == "postfix" or (part.kind == "unary" and part.name == "++"):
-            if part.name == "++" and bare(part.args[0]).kind == "name":
-                found[bare(part.args[0]).name] = 1
-        elif part.kind == "assign" and part.name == "+=" and bare(part.args[0]).kind == "name":
-            by = linear(part.args[1]).number
-            if by is not None:
-                found[bare(part.args[0]).name] = by
-    return found
-
-
-# -- addresses ------------------------------------------------------------------
-
-
-def _choices(expr: Expr, choosing: str) -> tuple[Expr, ...]:
-    """The values that ``max()`` ("highest") or ``min()`` chooses from; else ``expr`` itself."""
-    expr = bare(expr)
-    known = names("ranges", "arithmetic", choosing)
-    if expr.kind == "call" and expr.name in known and len(expr.args) > 2:
-        return tuple(part for arg in expr.args[-2:] for part in _choices(arg, choosing))
-    return (expr,)
-
-
-def _highest(expr: Expr, low: tuple[Expr, ...]) -> tuple[Expr, ...]:
-    """The values of which an end is the lowest; table boundaries count from ``low``."""
-    found: list[Expr] = []
-    for one in _choices(expr, "lowest"):
-        size = load("ranges")["boundary"].get(one.name) if one.kind == "call" else None
-        if size is None or len(one.args) < 3:
-            found.append(one)
-            continue
-        step = Expr("name", size, (), one.span, one.line)
-        found += (Expr("binary", "+", (begin, step), one.span, one.line) for begin in low)
-        found += _highest(one.args[2], low)
-    return tuple(found)
-
-
-def linear(expr: Expr) -> Sum:
-    """An address as a sum of terms and bytes; the whole page of ``x`` for ``x & mask``."""
-    expr = bare(expr)
-    if expr.kind == "name":
-        size = load("ranges")["sizes"].get(expr.name)
-        if size is not None:
-            return Sum((), int(size))
-        count = load("ranges")["counts"].get(expr.name)
-        if count is not None:
-            return Sum((), int(count))
-    constant = constant_of(expr)
-    if isinstance(constant, int):
-        return Sum((), constant)
-    if expr.kind == "binary" and len(expr.args) == 2:
-        left, right = expr.args
-        if expr.name in ("+", "-"):
-            one, two = linear(left), linear(right)
-            return one.minus(two) if expr.name == "-" else one.minus(Sum().minus(two))
-        if expr.name == "*":
-            one, two = linear(left), linear(right)
-            number, other = (one.number, two) if one.number is not None else (two.number, one)
-            if number is not None:
-                terms = tuple((term, factor * number) for term, factor in other.terms if number)
-                return Sum(terms, other.size * number)
-        if expr.name == "<<" and text(right) == "PAGE_SHIFT":
-            found = linear(left)
-            page = int(load("ranges")["sizes"]["PAGE_SIZE"])
-            return Sum(tuple((t, f * page) for t, f in found.terms), found.size * page)
-        if expr.name == "&" and text(right).endswith("_MASK"):
-            return linear(left)
-    return Sum(((text(expr), 1),))
-
-
-def is_known(expr: Expr) -> bool:
-    """Whether an end is made of what can be told apart: parameters, members, sums."""
-    expr = bare(expr)
-    if expr.kind == "name":
-        return "#" not in expr.name
-    if expr.kind == "member":  # of a structure that something points to
-        return is_known(expr.args[0]) and expr.args[0].kind != "name"
-    if expr.kind == "arrow":
-        return True
-    if expr.kind == "binary":
-        return expr.name in ("+", "-", "*", "<<", "&", "|") and all(map(is_known, expr.args))
-    if expr.kind == "unary":
-        return expr.name in ("-", "~") and is_known(expr.args[0])
-    if expr.kind == "call":
-        rounding = names("ranges", "arithmetic", "up") | names("ranges", "arithmetic", "down")
-        return expr.name in rounding and all(map(is_known, expr.args[1:]))
-    return expr.kind == "const"
+def _shown(one: Reach) -> tuple[str, ...]:
+    return (*map(text, one.low), "", *map(text, one.high))
 
 
 def _in_terms_of(one: Reach, params: set[str]) -> Reach | None:
@@ -472,7 +283,7 @@ def _in_terms_of(one: Reach, params: set[str]) -> Reach | None:
     low = tuple(expr for expr in one.low if _only(expr, params))
     if not low or not all(_only(expr, params) for expr in one.high):
         return None
-    return Reach(_once(low), _once(one.high))
+    return Reach(once(low), once(one.high))
 
 
 def _only(expr: Expr, params: set[str]) -> bool:
@@ -483,16 +294,6 @@ def _only(expr: Expr, params: set[str]) -> bool:
     )
 
 
-def _once(exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
-    return tuple({text(expr): expr for expr in exprs}.values())
-
-
-_known: WeakKeyDictionary[Program, Reaches] = WeakKeyDictionary()
-
-
 def reaches_of(program: Program) -> Reaches:
     """The reaches of a program, shared by everyone who asks."""
-    found = _known.get(program)
-    if found is None:
-        found = _known[program] = Reaches(program)
-    return found
+    return program.once(Reaches)

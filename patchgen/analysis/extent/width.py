@@ -11,11 +11,12 @@ from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.walk import Here
 from patchgen.analysis.extent.beyond import Beyond
 from patchgen.analysis.extent.bounds import Bounds, Sum
-from patchgen.analysis.extent.changes import Change, change_of, changes_in, unshares_in
+from patchgen.analysis.extent.changes import Change, change_of, changes_of
+from patchgen.analysis.extent.reach import Reached
 from patchgen.analysis.sections.paths import Observer
+from patchgen.analysis.sections.ranges import Ranges
 from patchgen.analysis.sections.sites import INIT, arguments, initialisers, range_of, role
 from patchgen.analysis.sections.state import OPEN, Range
-from patchgen.analysis.sections.walk import Ranges
 from patchgen.kernel.knowledge import load, names
 from patchgen.model.base import Place
 from patchgen.model.code import Block, Expr, ExprStmt, For, Function, If, Return
@@ -48,7 +49,6 @@ class Widths(Observer):
         self.inits: dict[int, Expr] = {}
         self.found: dict[tuple[Place, str], Narrow] = {}
         self.open_questions: dict[Place, str] = {}
-        self._inner: dict[str, tuple[tuple[Change, ...], bool]] = {}
 
     def watches(self, call: Expr) -> bool:
         name = call.name
@@ -61,7 +61,7 @@ class Widths(Observer):
         if role(call) or not name:
             return False
         changes, unshares = self._callee(name)
-        return unshares or bool(changes) or bool(self.beyond.of(call))
+        return unshares or bool(changes) or self.beyond.of(call) != Reached()
 
     def call(
         self, notes: frozenset[str], ranges: Mapping[str, Range], event: Event, here: Here
@@ -141,9 +141,12 @@ class Widths(Observer):
         for key, init in opened.items():
             said = self.beyond.message(call, key, init) if init is not None else ""
             if not said:
-                return
+                break
         if said:
             self._add(event, said, here)
+        elif opened and self.beyond.of(call).open:
+            why = f"how far {call.name}() goes: {self.beyond.of(call).open}"
+            self.open_questions.setdefault(event.place, why)
 
     def _held_against(
         self, call: Expr, event: Event, here: Here, covering: dict[str, dict[str, Expr]]
@@ -166,9 +169,15 @@ class Widths(Observer):
                 message = f"{one.call.name}() at {text(one.address)} reaches beyond {shown}"
                 self._add(event, message, here)
         whole = any(self._by_tables(given) for given in covering.values())
-        if direct is None and self._callee(call.name)[1] and not whole:
+        if direct is not None:
+            return
+        if self._callee(call.name)[1] and not whole:
             why = f"{call.name}() may unmap shared huge page tables beyond the range"
             self.open_questions.setdefault(event.place, why)
+        for callee in self.program.named(call.name, self.function.path):
+            why = changes_of(self.program).changes(callee).open
+            if why:
+                self.open_questions.setdefault(event.place, why)
 
     def _add(self, event: Event, message: str, here: Here) -> None:
         if (event.place, message) not in self.found:
@@ -242,15 +251,13 @@ class Widths(Observer):
     # -- what callees change ---------------------------------------------------
 
     def _callee(self, name: str) -> tuple[tuple[Change, ...], bool]:
-        if name not in self._inner:
-            found: tuple[Change, ...] = ()
-            unshares = False
-            self._inner[name] = ((), False)
-            for callee in self.program.named(name, self.function.path):
-                found += tuple(changes_in(self.program, callee))
-                unshares = unshares or unshares_in(self.program, callee)
-            self._inner[name] = (found, unshares)
-        return self._inner[name]
+        """What functions of this name change, and whether they may unmap shared tables."""
+        named = self.program.named(name, self.function.path)
+        of = changes_of(self.program)
+        return (
+            tuple(one for callee in named for one in of.changes(callee).found),
+            any(map(of.unshares, named)),
+        )
 
     def _substituted(self, call: Expr) -> Iterator[Change]:
         for callee in self.program.named(call.name, self.function.path)[:1]:

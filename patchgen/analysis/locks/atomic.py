@@ -17,9 +17,9 @@ from patchgen.analysis.engine.walk import Here
 from patchgen.analysis.locks.calls import lock_of
 from patchgen.analysis.sections.calls import root_of
 from patchgen.analysis.sections.paths import Observer
+from patchgen.analysis.sections.ranges import Ranges
 from patchgen.analysis.sections.sites import START, initialisers, role
 from patchgen.analysis.sections.state import Range
-from patchgen.analysis.sections.walk import Ranges
 from patchgen.analysis.values.value import NONZERO, ZERO, Known
 from patchgen.kernel.knowledge import load, names
 from patchgen.kernel.locks import ALWAYS, IF_TRUE, primitives

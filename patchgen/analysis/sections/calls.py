@@ -3,9 +3,43 @@
 
 from __future__ import annotations
 
-from patchgen.analysis.sections.sites import NONBLOCK, role
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from patchgen.analysis.engine.program import Program
+from patchgen.analysis.engine.summaries import Node
+from patchgen.analysis.sections.sites import NONBLOCK, initialisers, role
 from patchgen.model.code import Expr, ExprStmt, Function
 from patchgen.source.c.text import bare, statements
+
+#: Parameters of a function that a call gives as set (or as NULL).
+Given: TypeAlias = frozenset[tuple[str, bool]]
+
+
+def callees(program: Program, call: Expr, caller: Function) -> tuple[Function, ...]:
+    """The functions that a call enters which may do something to a range of the caller."""
+    if not any(may_lead_to_range(argument) for argument in call.args[1:]):
+        return ()
+    found = program.targets(call, caller)
+    return tuple(f for f in found if takes_range(f) and f.name not in initialisers())
+
+
+def given_to(call: Expr, callee: Function, given: Mapping[str, bool]) -> Given:
+    """What a call makes known of its callee's pointers, with ``given`` known of the caller's."""
+    found: dict[str, bool] = {}
+    for param, argument in zip(callee.params, call.args[1:], strict=False):
+        known = known_pointer(argument, given) if "*" in param.type else None
+        if known is not None:
+            found[param.name] = known
+    return frozenset(found.items())
+
+
+def entered(program: Program, node: Node[Given]) -> Iterator[Node[Given]]:
+    """All that the function of ``node`` may enter, and with which pointers."""
+    given = dict(node.context)
+    for call in program.calls(node.function):
+        for callee in callees(program, call, node.function) if not role(call) else ():
+            yield Node(callee, given_to(call, callee, given))
 
 
 def root_of(key: str) -> str:
@@ -21,7 +55,7 @@ def shown(key: str) -> str:
     return key[1:] if key.startswith("*") else key
 
 
-def known_pointer(expr: Expr, given: dict[str, bool]) -> bool | None:
+def known_pointer(expr: Expr, given: Mapping[str, bool]) -> bool | None:
     """Whether a pointer expression (or a test of one) is set; None if open."""
     expr = bare(expr)
     if expr.kind == "name":

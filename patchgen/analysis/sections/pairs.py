@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.analysis.sections.paths import RangeExit, RangeFault
+from patchgen.analysis.sections.ranges import Ranges
 from patchgen.analysis.sections.sites import INIT, range_of, role
 from patchgen.analysis.sections.state import DONE, LEAK, OPEN, READY, SPURIOUS, UNINITIALISED
-from patchgen.analysis.sections.walk import Ranges
 from patchgen.analysis.values.value import compare
 from patchgen.model.code import Function
 

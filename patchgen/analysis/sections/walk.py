@@ -1,30 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Sections of notifier ranges, followed along every path and across calls.
+"""What one function does to notifier ranges, along each of its paths.
 
-Each function that handles a range is walked; what it does to ranges of its caller
-(a helper that opens a section, or closes it) is a summary that the callers' walks
-apply.  Summaries depend on which pointers a call gives as NULL.
+What a call does to ranges of the caller (a helper that opens a section, or closes it) is
+the callee's summary (:mod:`.ranges`), applied here.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
-from weakref import WeakKeyDictionary
+from collections.abc import Callable
 
 import msgspec
 
 from patchgen.analysis.cfg import events
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.program import Program, declared_type
-from patchgen.analysis.engine.walk import Checker, Here, Outcome, WalkResult, walk
+from patchgen.analysis.engine.summaries import Node
+from patchgen.analysis.engine.walk import Checker, Here, Outcome, WalkResult
 from patchgen.analysis.sections.calls import (
+    Given,
+    callees,
+    given_to,
     ignored_results,
     known_pointer,
-    may_lead_to_range,
     passes_bounds,
     root_of,
     shown,
-    takes_range,
 )
 from patchgen.analysis.sections.guards import guards
 from patchgen.analysis.sections.paths import (
@@ -34,7 +34,7 @@ from patchgen.analysis.sections.paths import (
     RangeFault,
     RangeSummary,
 )
-from patchgen.analysis.sections.sites import END, INIT, START, initialisers, range_of, role
+from patchgen.analysis.sections.sites import END, INIT, START, range_of, role
 from patchgen.analysis.sections.state import (
     FOREIGN,
     IGNORED,
@@ -60,140 +60,39 @@ from patchgen.model.base import Place
 from patchgen.model.code import Expr, Function
 from patchgen.source.c.text import bare, text
 
-#: Callees entered below one function, and steps of one walk.
-DEPTH = 16
-STEPS = 120_000
 
+class RangeWalk(Checker[PathState]):
+    """Follows the ranges of one function; ``faults`` and ``exits`` are what it found."""
 
-class Ranges:
-    """Summaries of all functions of a program that handle ranges."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self._done: dict[tuple[int, frozenset[tuple[str, bool]]], RangeSummary] = {}
-        self._active: set[int] = set()
-        self._namings: dict[int, Naming] = {}
-
-    @cached_property
-    def handlers(self) -> tuple[Function, ...]:
-        """Functions that start or end a range, or call one that does so for them."""
-        found = [f for f in self.program.functions if f.name not in initialisers()]
-        direct = [f for f in found if any(role(c) for c in self.program.calls(f))]
-        known = {id(f): f for f in direct}
-        openers = {f.name for f in direct if self._exports(f)}
-        todo = list(openers)
-        while todo:
-            name = todo.pop()
-            for caller in self.callers(name):
-                if id(caller) not in known:
-                    known[id(caller)] = caller
-                if caller.name not in openers and self._exports(caller):
-                    openers.add(caller.name)
-                    todo.append(caller.name)
-        return tuple(f for f in found if id(f) in known)
-
-    def _exports(self, function: Function) -> bool:
-        """Whether the function, called with nothing known, touches a caller's range."""
-        return any(one.ranges for one in self.of(function).exits)
-
-    @cached_property
-    def _callers(self) -> dict[str, list[Function]]:
-        found: dict[str, list[Function]] = {}
-        for function in self.program.functions:
-            for callee in {call.name for call in self.program.calls(function)} - {""}:
-                found.setdefault(callee, []).append(function)
-        return found
-
-    def callers(self, name: str) -> list[Function]:
-        """Functions with a call of ``name``."""
-        return self._callers.get(name, [])
-
-    def all_callers(self, function: Function) -> list[Function]:
-        """Functions that call ``function``, also those of its file that matter for nothing else."""
-        name = function.name
-        found = [
-            caller
-            for caller in self.callers(name)
-            if caller is not function and function in self.program.named(name, caller.path)
-        ]
-        known = {caller.name for caller in found if caller.path == function.path} | {name}
-        found += (
-            other
-            for other in self.program.whole(function.path)
-            if other.name not in known
-            and any(call.name == name for call in self.program.calls(other))
-        )
-        return found
-
-    def observe(self, function: Function, observer: Observer) -> str:
-        """Walk ``function`` for an observer; why the walk is incomplete, or ""."""
-        checker = _Checker(self, function, frozenset(), observer)
-        return checker.summary(walk(function, checker, limit=STEPS)).incomplete
-
-    def naming(self, function: Function) -> Naming:
-        """How expressions of ``function`` read in terms of its parameters."""
-        found = self._namings.get(id(function))
-        if found is None:
-            found = self._namings[id(function)] = Naming(function)
-        return found
-
-    def of(
-        self, function: Function, given: frozenset[tuple[str, bool]] = frozenset()
-    ) -> RangeSummary:
-        """The summary; ``given`` are parameters known to be set (or NULL)."""
-        key = (id(function), given)
-        found = self._done.get(key)
-        if found is not None:
-            return found
-        if id(function) in self._active or len(self._active) >= DEPTH:
-            return RangeSummary()
-        self._active.add(id(function))
-        try:
-            checker = _Checker(self, function, given)
-            result = walk(function, checker, limit=STEPS)
-        finally:
-            self._active.discard(id(function))
-        found = self._done[key] = checker.summary(result)
-        return found
-
-
-_known: WeakKeyDictionary[Program, Ranges] = WeakKeyDictionary()
-
-
-def ranges_of(program: Program) -> Ranges:
-    """The summaries of a program, shared by everyone who asks."""
-    found = _known.get(program)
-    if found is None:
-        found = _known[program] = Ranges(program)
-    return found
-
-
-class _Checker(Checker[PathState]):
     kinds = frozenset({events.CALL, events.ASSIGN, events.BRANCH, events.DECL})
 
     def __init__(
         self,
-        ranges: Ranges,
-        function: Function,
-        given: frozenset[tuple[str, bool]],
+        program: Program,
+        naming: Callable[[Function], Naming],
+        ask: Callable[[Node[Given]], RangeSummary],
+        node: Node[Given],
         observer: Observer | None = None,
     ) -> None:
+        """``ask`` gives the summaries of callees."""
         self.observer = observer
-        self.ranges = ranges
-        self.function = function
-        self.given = dict(given)
-        self.naming = ranges.naming(function)
+        self.program = program
+        self.names_of = naming
+        self.ask = ask
+        self.function = node.function
+        self.given = dict(node.context)
+        self.naming = naming(node.function)
         self.exits: dict[tuple[frozenset[tuple[str, Range]], Known], RangeExit] = {}
         self.faults: dict[tuple[str, Place, str], RangeFault] = {}
         self.incomplete = ""
         self.locals: dict[str, bool] = {}
-        self.ignored = ignored_results(function)
+        self.ignored = ignored_results(node.function)
         self.used = self._used()
-        self.guards = guards(function)
+        self.guards = guards(node.function)
 
     def _used(self) -> frozenset[str]:
         """The ranges that the function itself starts or ends."""
-        calls = self.ranges.program.calls(self.function)
+        calls = self.program.calls(self.function)
         targets = [range_of(call) for call in calls if role(call)]
         return frozenset(self._key(target) for target in targets if target is not None)
 
@@ -217,7 +116,7 @@ class _Checker(Checker[PathState]):
         return self._matters(expr)
 
     def _matters(self, call: Expr) -> bool:
-        if role(call) or self._callees(call) or passes_bounds(call):
+        if role(call) or callees(self.program, call, self.function) or passes_bounds(call):
             return True
         return bool(self._given_away(call))
 
@@ -236,7 +135,7 @@ class _Checker(Checker[PathState]):
                 key = self._key(Expr("unary", "*", (given,), given.span, given.line))
             else:
                 continue
-            if key in self.used and not self.ranges.program.targets(call, self.function):
+            if key in self.used and not self.program.targets(call, self.function):
                 found.append(key)
         return tuple(found)
 
@@ -418,44 +317,33 @@ class _Checker(Checker[PathState]):
 
     # -- calls ----------------------------------------------------------------
 
-    def _callees(self, call: Expr) -> tuple[Function, ...]:
-        if not any(may_lead_to_range(argument) for argument in call.args[1:]):
-            return ()
-        found = self.ranges.program.targets(call, self.function)
-        return tuple(f for f in found if takes_range(f) and f.name not in initialisers())
-
     def _enter(
         self, state: PathState, event: Event, here: Here
     ) -> PathState | tuple[PathState | Outcome[PathState], ...]:
+        """What the callees leave; nothing for one that never returns, whose paths end here."""
         assert event.expr is not None
         outcomes: dict[tuple[PathState, Known], Outcome[PathState]] = {}
-        for callee in self._callees(event.expr):
-            summary = self.ranges.of(callee, self._given(event.expr, callee, here))
+        entered = callees(self.program, event.expr, self.function)
+        for callee in entered:
+            context = given_to(event.expr, callee, self.given)
+            summary = self.ask(Node(callee, context))
             self.incomplete = self.incomplete or summary.incomplete
+            if not summary.exits and summary.incomplete:
+                outcomes.setdefault((state, ANY), Outcome(state, ANY))
             for one in summary.exits:
                 after = self._returned(state, event, here, callee, one)
                 steps = () if after == state else one.steps
                 if (after, one.value) not in outcomes:
                     outcomes[after, one.value] = Outcome(after, one.value, steps)
-        if all(one.state == state for one in outcomes.values()):
+        if outcomes and all(one.state == state for one in outcomes.values()):
             return state
         return tuple(outcomes.values())
-
-    def _given(self, call: Expr, callee: Function, here: Here) -> frozenset[tuple[str, bool]]:
-        found: dict[str, bool] = {}
-        for param, argument in zip(callee.params, call.args[1:], strict=False):
-            if "*" not in param.type:
-                continue
-            known = known_pointer(argument, self.given)
-            if known is not None:
-                found[param.name] = known
-        return frozenset(found.items())
 
     def _returned(
         self, state: PathState, event: Event, here: Here, callee: Function, one: RangeExit
     ) -> PathState:
         assert event.expr is not None
-        rename = self.ranges.naming(callee).renamer(event.expr, self.naming)
+        rename = self.names_of(callee).renamer(event.expr, self.naming)
         for key, after in sorted(one.ranges):
             mine = rename(key)
             if root_of(mine) in ("", "NULL") or (mine == key and key not in self.naming.exprs):

@@ -37,8 +37,8 @@ import re
 from collections.abc import Iterator
 
 from patchgen.analysis.extent.bounds import Bounds, Sum
+from patchgen.analysis.sections.ranges import ranges_of
 from patchgen.analysis.sections.sites import RangeInit, inits
-from patchgen.analysis.sections.walk import ranges_of
 from patchgen.kernel.knowledge import names
 from patchgen.model.code import Expr, Function
 from patchgen.model.findings import Finding, Undecided

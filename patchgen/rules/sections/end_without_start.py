@@ -24,8 +24,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.analysis.sections.pairs import pair_faults
+from patchgen.analysis.sections.ranges import ranges_of
 from patchgen.analysis.sections.state import SPURIOUS
-from patchgen.analysis.sections.walk import ranges_of
 from patchgen.model.findings import Finding, Undecided
 from patchgen.rules.base import CORE, ERROR, Context, Rule
 

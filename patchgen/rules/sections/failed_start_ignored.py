@@ -22,8 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from patchgen.analysis.sections.ranges import ranges_of
 from patchgen.analysis.sections.state import AFTER_FAILURE, IGNORED
-from patchgen.analysis.sections.walk import ranges_of
 from patchgen.model.findings import Finding, Undecided
 from patchgen.rules.base import CORE, ERROR, Context, Rule
 

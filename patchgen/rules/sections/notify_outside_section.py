@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.analysis.extent.outside import outside
-from patchgen.analysis.sections.walk import ranges_of
+from patchgen.analysis.sections.ranges import ranges_of
 from patchgen.kernel.api.features import ApiFeatures
 from patchgen.kernel.knowledge import names
 from patchgen.model.code import Expr

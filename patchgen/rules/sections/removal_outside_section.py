@@ -24,8 +24,8 @@ from collections.abc import Iterator
 
 from patchgen.analysis.entries.clears import put_back, removes
 from patchgen.analysis.extent.outside import outside
+from patchgen.analysis.sections.ranges import ranges_of
 from patchgen.analysis.sections.sites import role
-from patchgen.analysis.sections.walk import ranges_of
 from patchgen.model.findings import Finding, Undecided
 from patchgen.rules.base import CORE, ERROR, Context, Rule, undecided
 

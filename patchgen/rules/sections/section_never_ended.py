@@ -26,8 +26,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.analysis.sections.pairs import pair_faults
+from patchgen.analysis.sections.ranges import ranges_of
 from patchgen.analysis.sections.state import LEAK
-from patchgen.analysis.sections.walk import ranges_of
 from patchgen.model.base import Place
 from patchgen.model.findings import Finding, Undecided
 from patchgen.rules.base import CORE, ERROR, Context, Rule, undecided

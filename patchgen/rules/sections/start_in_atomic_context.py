@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.analysis.locks.atomic import AtomicStarts
-from patchgen.analysis.sections.walk import ranges_of
+from patchgen.analysis.sections.ranges import ranges_of
 from patchgen.model.base import Place
 from patchgen.model.findings import Finding, Undecided
 from patchgen.rules.base import CORE, ERROR, Context, Rule, undecided
