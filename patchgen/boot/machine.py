@@ -32,7 +32,10 @@ TRIES = 3  # boots that may hang before the program inside starts
 
 
 def limit(rounds: int) -> float:
-    """Seconds that a boot may take: a round takes 3 to 6 alone, many times that on a busy host."""
+    """Seconds that a boot may take.
+
+    A round takes 2 to 4 on one CPU; on two of a busy host 60 were seen.
+    """
     return 300.0 + 60.0 * rounds
 
 
