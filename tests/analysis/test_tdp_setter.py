@@ -152,6 +152,11 @@ ODD = {
         ("static int set_tdp_spte(", "static void forget(u64 *spt)\n{\n\tWRITE_ONCE(*spt, 0);\n}\n"
          "static int set_tdp_spte(")],
     "a call through a pointer": [(NEW, "\t\t\tkvm->zap(root);\n" + CLEAR + NEW)],
+    "a write that nothing is told of": [
+        (SET, SET.replace("tdp_mmu_set_spte(&iter, 0)", "WRITE_ONCE(*iter.sptep, 0)")),
+        (NEW, CLEAR + NEW)],
+    "a writer that tells of another value": [
+        (TOLD, "\thandle_changed_spte(iter->old_spte, iter->gfn);\n}"), (NEW, CLEAR + NEW)],
     "moved while changed": [(NEW, "\t\t\ttdp_iter_next(&iter);\n" + NEW)],
     "defined twice": [("static int set_tdp_spte(",
                        "#ifdef CONFIG_X\nstatic int set_tdp_spte(struct kvm *kvm, u64 *root, "

@@ -73,6 +73,7 @@ class Run:
         self.code.hidden(self.owner, self.iterator)
         ends = self._statement_ends(self.owner.body, {At()}, frame)
         for at in ends.on | ends.back:
+            self._told(at, self.owner.line, frame)
             if at.owes:
                 text = "changes an SPTE and returns without a flush of its own on some path"
                 raise NotUnderstood(self.owner.path, at.owes, text)
@@ -152,6 +153,8 @@ class Run:
         while todo - heads:
             todo -= heads
             heads |= todo
+            for at in todo if moves else ():
+                self._told(at, stmt.line, frame)
             inside = {at._replace(entry=FIRST, copy=FIRST) for at in todo} if moves else todo
             inside = self._tested(stmt, inside, frame)
             if not isinstance(stmt, DoWhile):
@@ -242,6 +245,8 @@ class Run:
 
     def _written(self, value: str, line: int, at: At, frame: Frame) -> At:
         """A write of the SPTE."""
+        self._told(at, line, frame)
+        at = at._replace(untold=value)
         self.writes.add((frame.function.path, line))
         if at.copy != at.entry:
             if at.entry == FIRST or at.copy != FIRST:
@@ -286,6 +291,8 @@ class Run:
         function = self.code.function(expr.name, frame.function.path) if expr.name else None
         if handed:
             return self._followed(expr, function, handed, values, at, frame), ANY
+        if at.untold and {at.copy, at.untold} <= {*values} and len(values) > 1:
+            at = at._replace(untold="")
         if function is not None and self.code.writes_entries(function):
             raise self._lost(frame, expr.line, f"{expr.name}() may write the SPTE by another way")
         if self.code.flushes(expr.name, frame.function.path):
@@ -317,11 +324,19 @@ class Run:
         self.code.hidden(function, name)
         entered = at._replace(values=frozenset(params))
         ends = self._statement_ends(function.body, {entered}, inner)
+        for one in ends.on | ends.back if not at.untold else ():
+            self._told(one, function.line, inner)
         left = {one._replace(values=at.values) for one in ends.on | ends.back}
         if len(left) != 1:
             text = f"{expr.name}() leaves the SPTE or the iterator in one of several states"
             raise self._lost(frame, expr.line, text)
         return left.pop()
+
+    def _told(self, at: At, line: int, frame: Frame) -> None:
+        """NotUnderstood where no call was told of the last write, old value and new."""
+        if at.untold:
+            text = "a write of the SPTE that nothing is told of"
+            raise self._lost(frame, line, text, at_owner=True)
 
     # Questions.
 

@@ -24,13 +24,14 @@ LIMIT = 200
 class At(NamedTuple):
     """What is known at a place: the SPTE, the iterator's copy, an owed flush, variables.
 
-    ``owes`` is the line of a change that was not flushed yet, or 0.  Values are symbols,
-    or numbers as text.
+    ``owes`` is the line of a change that was not flushed yet, or 0; ``untold`` the value of
+    a write that nothing was told of yet, or "".  Values are symbols, or numbers as text.
     """
 
     entry: str = FIRST
     copy: str = FIRST
     owes: int = 0
+    untold: str = ""
     values: frozenset[tuple[str, str]] = frozenset()
 
     def value(self, name: str) -> str:
