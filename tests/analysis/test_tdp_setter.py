@@ -157,6 +157,9 @@ ODD = {
         (NEW, CLEAR + NEW)],
     "a writer that tells of another value": [
         (TOLD, "\thandle_changed_spte(iter->old_spte, iter->gfn);\n}"), (NEW, CLEAR + NEW)],
+    "an SPTE for another page": [
+        (MAKE, MAKE.replace("pte_pfn(*ptep)", "spte_to_pfn(iter.old_spte)")),
+        (NEW, CLEAR + NEW)],
     "moved while changed": [(NEW, "\t\t\ttdp_iter_next(&iter);\n" + NEW)],
     "defined twice": [("static int set_tdp_spte(",
                        "#ifdef CONFIG_X\nstatic int set_tdp_spte(struct kvm *kvm, u64 *root, "

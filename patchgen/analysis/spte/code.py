@@ -28,6 +28,7 @@ ENTRY: str = load("kvm")["iterator"]["entry"]
 READS = names("kvm", "iterator", "reads")
 WRITES = names("kvm", "iterator", "writes")
 FLUSHES = names("kvm", "flush", "functions")
+FRAMES = names("kvm", "spte", "frame")
 WRITABLE = names("kvm", "spte", "writable")
 #: Calls that are followed into each other; KVM's own chains are five deep.
 DEPTH = 12

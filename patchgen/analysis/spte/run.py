@@ -14,6 +14,7 @@ from __future__ import annotations
 from patchgen.analysis.spte.code import (
     DEPTH,
     ENTRY,
+    FRAMES,
     ITERATOR,
     OLD,
     WRITES,
@@ -24,6 +25,7 @@ from patchgen.analysis.spte.code import (
 from patchgen.analysis.spte.state import (
     ANY,
     FIRST,
+    FRAME,
     LATE,
     LIMIT,
     MADE,
@@ -230,7 +232,7 @@ class Run:
         target = bare(expr.args[0])
         at, value = self._value(expr.args[1], at, frame)
         if expr.name != "=":
-            value = value if expr.name == "|=" and value not in ("0", FIRST, MADE, LATE) else ANY
+            value = value if expr.name == "|=" and value.isdigit() and value != "0" else ANY
         if self._is_copy(target, frame):
             if value == ANY:
                 raise self._lost(frame, expr.line, f"{OLD} is given a value that is not known")
@@ -267,7 +269,7 @@ class Run:
             text = f"the new SPTE is made of {OLD} after that was changed"
             raise self._lost(frame, line, text, at_owner=True)
         if value != MADE:
-            text = "the new SPTE is not seen to be made of the old one, for reading only"
+            text = "the new SPTE is not seen to be made of the old one and the new page, read-only"
             raise self._lost(frame, line, text, at_owner=True)
         return at._replace(entry=MADE)
 
@@ -297,8 +299,10 @@ class Run:
             raise self._lost(frame, expr.line, f"{expr.name}() may write the SPTE by another way")
         if self.code.flushes(expr.name, frame.function.path):
             at = at._replace(owes=0)
+        if expr.name in FRAMES:
+            return at, FRAME
         if {FIRST, LATE} & set(values) and function is not None:
-            if self.code.takes_write(function):
+            if FRAME in values and self.code.takes_write(function):
                 return at, MADE if FIRST in values else LATE
         elif at.copy != FIRST and function is not None and any(
             self._is_copy(bare(a), frame) for a in arguments
