@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make run | test | check | bench | build-test | boot-test | bare-test | mutants | lock-suites | fuzz-mails
+# make run | test | check | bench | build-test | boot-test | bare-test | mutants | tree-mutants | lock-suites | fuzz-mails
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ OUT ?= outgoing
 COUNT ?= 2000
 JOBS ?= $(shell nproc)
 
-.PHONY: run test check bench build-test boot-test bare-test mutants fuzz-mails clean
+.PHONY: run test check bench build-test boot-test bare-test mutants tree-mutants fuzz-mails clean
 
 $(VENV)/.run: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -50,6 +50,9 @@ boot-test: $(VENV)/.dev
 
 mutants: $(VENV)/.dev
 	$(BIN)/python -m tests.mutants $(MUTANTS)
+
+tree-mutants: $(VENV)/.dev
+	$(BIN)/python -m tests.worlds
 
 fuzz-mails: $(VENV)/.dev
 	$(BIN)/python -m tests.series.side_by_side --reasons --count $(COUNT) $(if $(SEED),--seed $(SEED))

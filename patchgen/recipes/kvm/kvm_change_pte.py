@@ -27,6 +27,7 @@ After:
 
 from __future__ import annotations
 
+from patchgen.analysis.told.flags import Values, polarity
 from patchgen.model.base import Evidence, Place, Span
 from patchgen.model.code import Decl, Expr, Function, If, Return, Stmt
 from patchgen.model.facts import FileFacts
@@ -43,6 +44,8 @@ from patchgen.source.facts.kvm import KVM_MAIN, KvmFacts, kvm_facts
 
 NAME = "kvm-change-pte"
 HELPER = "mmu_notifier_range_use_change_pte"
+FLAG = "MMU_NOTIFIER_USE_CHANGE_PTE"
+HEADER = "include/linux/mmu_notifier.h"
 
 
 def kvm_of(state: State) -> KvmFacts:
@@ -113,6 +116,9 @@ def plan(state: State, options: Options) -> StepResult:
         return Refusal(
             NAME, "unsafe", "the guard cannot stand before every change of state", tuple(late)
         )
+    refusal = _unread(state)
+    if refusal is not None:
+        return refusal
     return PatchPlan(
         recipe=NAME,
         subject="KVM: re-enable the change_pte() optimisation",
@@ -127,6 +133,16 @@ def plan(state: State, options: Options) -> StepResult:
         changes=tuple(changes),
         note="1 file, 2 callbacks",
     )
+
+
+def _unread(state: State) -> Refusal | None:
+    """The refusal where what the guard rests on is not as it has to be in this tree."""
+    # Where it is missing the patch does not compile; the recipe before this one brings it.
+    if HELPER.encode() in (state.read(HEADER) or b""):
+        wrong = polarity(state.read, HELPER, FLAG, Values(state.read))
+        if wrong is not None:
+            return Refusal(NAME, "unsafe", f"{HELPER}() does not test {FLAG}", (wrong,))
+    return None
 
 
 def guard_of(function: Function) -> If | None:

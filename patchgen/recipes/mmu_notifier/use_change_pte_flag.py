@@ -21,15 +21,18 @@ After:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from patchgen.analysis.entries.covered import Coverage, section_coverage
+from patchgen.analysis.told.dispatch import dispatch, notification
+from patchgen.analysis.told.flags import Values, polarity, taken
 from patchgen.model.base import Evidence, Place, Span
 from patchgen.model.code import Expr, Function
 from patchgen.model.plan import AlreadyThere, Change, LeftAlone, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
 from patchgen.recipes.wrapping import argument_texts, line_prefix, wrap_arguments
 from patchgen.source.c.text import bare, text
+from patchgen.source.c.text import name as name_of
 from patchgen.source.c.walk import calls
 
 NAME = "use-change-pte-flag"
@@ -57,6 +60,9 @@ def plan(state: State, options: Options) -> StepResult:
     users = [path for path in state.paths_mentioning("set_pte_at_notify") if path.endswith(".c")]
     if not any(f"define {word}".encode() in header for word in ("set_pte_at_notify",)):
         return _refusal("there is no set_pte_at_notify() in this tree", HEADER, 1, "no such macro")
+    refusal = _unread(state)
+    if refusal is not None:
+        return refusal
     changes: list[Change] = []
     left: list[LeftAlone] = []
     flagged: list[tuple[str, Coverage]] = []
@@ -72,7 +78,7 @@ def plan(state: State, options: Options) -> StepResult:
                 flagged.append((path, site))
             else:
                 present += 1
-    definitions = _definitions(header, state.read(BITS) is not None)
+    definitions = _definitions(state, header)
     if isinstance(definitions, Refusal):
         return definitions
     if not definitions and not changes:
@@ -163,24 +169,39 @@ def _flagged(function: Function, init: Expr, source: bytes) -> Change:
     )  # fmt: skip
 
 
+# -- what the flag rests on ---------------------------------------------------
+
+
+def _unread(state: State) -> Refusal | None:
+    """The refusal where the API's own code does not do what the flag rests on."""
+    told = notification(state.read)
+    if told.faults:
+        reason = "set_pte_at_notify() is not seen to tell every subscriber of the new entry"
+        return Refusal(NAME, "unsafe", reason, told.faults)
+    handed = dispatch(state.read)
+    if handed.faults:
+        reason = "a range's flags are not seen to reach every subscriber, at start and end alike"
+        return Refusal(NAME, "unsafe", reason, handed.faults)
+    return None
+
+
 # -- the header -------------------------------------------------------------
 
 
-def _definitions(header: bytes, has_bits: bool) -> list[Change] | Refusal:
+def _definitions(state: State, header: bytes) -> list[Change] | Refusal:
     """The flag's and the helper's definitions, as far as the header lacks them."""
     changes: list[Change] = []
-    defined = re.search(rb"^#define[ \t]+%s\b[^\n]*\n" % FLAG.encode(), header, re.M)
-    if not defined:
-        flag = re.search(
-            rb"^#define[ \t]+%s[ \t]+\(1 << 0\)[^\n]*\n" % BLOCKABLE.encode(), header, re.M
-        )
-        if not flag:
-            return _refusal(f"{BLOCKABLE} is not (1 << 0)", HEADER, 1, "no bit to choose")
-        taken = re.search(rb"^#define[ \t]+(MMU_NOTIFIER_\w+)[ \t]+\(1 << 1\)", header, re.M)
-        if taken:
-            line = header[: taken.start()].count(b"\n") + 1
-            name = taken.group(1).decode()
-            return _refusal("bit 1 of the flags is taken", HEADER, line, name)
+    values = Values(state.read)
+    has_bits = state.read(BITS) is not None
+    if not any(name == FLAG for name, _ in values.names()):
+        flag = re.search(rb"^#[ \t]*define[ \t]+%s\b[^\n]*\n" % BLOCKABLE.encode(), header, re.M)
+        if not flag or values.number(name_of(BLOCKABLE)) != 1 or flag[0].endswith(b"\\\n"):
+            at = header.find(BLOCKABLE.encode())
+            line = header.count(b"\n", 0, max(at, 0)) + 1
+            return _refusal(f"{BLOCKABLE} is not (1 << 0)", HEADER, line, "no bit to choose")
+        used = taken(_users(state), 1 << 1, FLAG, values)
+        if used is not None:
+            return Refusal(NAME, "unsafe", "bit 1 of the flags is taken", (used,))
         changes.append(
             Change(
                 HEADER,
@@ -189,6 +210,10 @@ def _definitions(header: bytes, has_bits: bool) -> list[Change] | Refusal:
                 {"flag": FLAG, "value": "BIT(1)" if has_bits else "(1 << 1)"},
             )
         )
+    elif HELPER.encode() in header:
+        wrong = polarity(state.read, HELPER, FLAG, values)
+        if wrong is not None:
+            return Refusal(NAME, "unsafe", f"{HELPER}() does not test {FLAG}", (wrong,))
     if HELPER.encode() not in header:
         from patchgen.source.c.body import functions_in
 
@@ -207,6 +232,14 @@ def _definitions(header: bytes, has_bits: bool) -> list[Change] | Refusal:
             }
             changes.append(Change(HEADER, Span(at, at), f"{NAME}/helper.h.j2", context))
     return changes
+
+
+def _users(state: State) -> Iterator[Function]:
+    """The functions that have to do with a range, in all files."""
+    for path in state.paths_mentioning("mmu_notifier_range", INIT):
+        known = state.definitions(path)
+        for word in ("mmu_notifier_range", INIT, f"{INIT}_migrate", f"{INIT}_owner"):
+            yield from known.mentioning(word)
 
 
 def _present_evidence(header: bytes, sites: int) -> tuple[Evidence, ...]:

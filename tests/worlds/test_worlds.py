@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A sample of the edited trees; ``make tree-mutants`` tries all of them."""
+
+from itertools import chain
+
+import pytest
+
+from tests.worlds import told
+from tests.worlds.edit import answer, stopped
+
+TABLES = (told,)
+#: Planning one tree takes half a second; these parts of the tables come by every kind.
+WRONG_STEP, KEPT_STEP = 6, 4
+
+
+def sample(tables, name, step):
+    edits = [*chain.from_iterable(getattr(table, name) for table in tables)]
+    return [pytest.param(edit, id=edit.why.replace(" ", "-")) for edit in edits[::step]]
+
+
+@pytest.mark.parametrize("edit", sample(TABLES, "WRONG", WRONG_STEP))
+def test_a_wrong_tree_is_refused_with_the_line(mini, edit):
+    assert stopped(edit, answer(mini, edit)) == ""
+
+
+@pytest.mark.parametrize("edit", sample(TABLES, "KEPT", KEPT_STEP))
+def test_a_tree_that_means_the_same_is_still_planned(mini, edit):
+    found = answer(mini, edit)
+    assert found.planned, found.text
