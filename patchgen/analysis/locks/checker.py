@@ -27,6 +27,7 @@ from patchgen.analysis.locks.source import Source
 from patchgen.analysis.locks.state import Context, Exit, Sleep, State, Summary, Take, Touch
 from patchgen.analysis.locks.visible import (
     as_the_caller_has_it,
+    found_in_memory,
     in_callers_terms,
     tested,
     visible,
@@ -86,6 +87,7 @@ class LockChecker(Checker[State]):
         self.arguments = Arguments(summaries.program, function, self.naming, self.roles)
         self.visible = visible(graph_of(function), summaries.asked)
         self.tested = {} if function.result == "void" else tested(graph_of(function))
+        self.found = found_in_memory(graph_of(function))
         self.exits: dict[tuple[object, ...], Exit] = {}
         self._set = {
             root(part.args[0])
@@ -104,7 +106,7 @@ class LockChecker(Checker[State]):
     strict = True
 
     def keeps(self, condition: str) -> bool:
-        return condition in self.visible or condition in self.tested
+        return condition in self.visible or condition in self.tested or condition in self.found
 
     def clobbers(self, event: Event) -> Clobber:
         assert event.expr is not None
@@ -373,6 +375,7 @@ class LockChecker(Checker[State]):
                 if also is None:
                     continue  # the arguments are such that it does not end this way
                 after = self._returned(state, event, callee, one)
+                after = self._believing(after, event, callee, one)
                 steps = () if _same(after, state) else one.steps
                 facts = one.facts and as_the_caller_has_it(
                     one.facts, graph_of(self.summaries.source.expanded(callee)), event.expr
@@ -403,6 +406,20 @@ class LockChecker(Checker[State]):
                     return None
                 found.append((text(bare(argument)), given[param.name]))
         return tuple(found)
+
+    def _believing(self, state: State, event: Event, callee: Function, one: Exit) -> State:
+        """The state with what a callee found in memory; in doubt where that has changed."""
+        if not one.found:
+            return state
+        assert event.expr is not None
+        graph = graph_of(self.summaries.source.expanded(callee))
+        believed = dict(state.believed)
+        for shown, known in as_the_caller_has_it(one.found, graph, event.expr):
+            if meet(believed.get(shown, ANY), known) is None:
+                why = f"{event.place}: {callee.name}() finds {shown} changed"
+                state = doubted(state, why)
+            believed[shown] = known
+        return msgspec.structs.replace(state, believed=tuple(sorted(believed.items())))
 
     @staticmethod
     def _in_my_terms(one: Exit, callee: Function, call: Expr) -> str:
@@ -506,7 +523,7 @@ class LockChecker(Checker[State]):
         idle = one.state.idle if flagged != state.flagged else False
         return State(
             held, counts, one.state.blockable, flagged, idle, state.doubt or one.state.doubt,
-            state.passed or one.state.passed,
+            state.passed or one.state.passed, state.believed,
         )  # fmt: skip
 
     # -- the end ----------------------------------------------------------
@@ -528,11 +545,16 @@ class LockChecker(Checker[State]):
             if (known := here.of(Operand(bit))) != ANY
         )
         same = self._returned_as(event)
-        key = (state, value, facts, given, same)
+        found = tuple(
+            (shown, known)
+            for shown, bit in self.found.items()
+            if (known := here.of(Operand(bit))) != ANY
+        )
+        key = (state, value, facts, given, same, found)
         if key not in self.exits:
             steps = here.steps(event)
             self.exits[key] = Exit(
-                state, value, event.place, event, steps, origin, facts, given, same
+                state, value, event.place, event, steps, origin, facts, found, given, same
             )
 
     def _returned_as(self, event: Event) -> str:

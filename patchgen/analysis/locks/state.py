@@ -31,6 +31,8 @@ class State(msgspec.Struct, frozen=True):
     idle: bool = False
     doubt: str = ""
     passed: str = ""
+    #: What helpers that take or drop only sometimes have found in shared memory, by text.
+    believed: tuple[tuple[str, Known], ...] = ()
 
 
 class Exit(msgspec.Struct, frozen=True):
@@ -45,6 +47,9 @@ class Exit(msgspec.Struct, frozen=True):
     origin: str = ""
     #: What is known of members that were set, by their text here.
     facts: tuple[tuple[str, Known], ...] = ()
+    #: What tests have found in memory that is shared, by text here, for one that takes or
+    #: drops on some ways only.
+    found: tuple[tuple[str, Known], ...] = ()
     #: What tests have shown of parameters that are not set here.
     given: tuple[tuple[str, Known], ...] = ()
     #: The value in terms of parameters and memory, as text; "" where that says nothing.

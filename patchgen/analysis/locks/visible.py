@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from patchgen.analysis.cfg.graph import Graph
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.values.value import Known
+from patchgen.kernel.locks import primitives
 from patchgen.model.code import DoWhile, Expr, For, Function, If, Switch, While
 from patchgen.source.c.text import every, root, statements, subexpressions, substitute, text
 
@@ -59,6 +60,29 @@ def visible(graph: Graph, asked: frozenset[str]) -> dict[str, int]:
             continue
         last = expr.args[0].name if expr.kind == "unary" else expr.name
         if (expr.kind == "unary" or last in asked) and not known.names & (graph.locals | moved):
+            found[known.text] = bit
+    return found
+
+
+def found_in_memory(graph: Graph) -> dict[str, int]:
+    """Members of parameters and globals that a function's tests ask for, by text.
+
+    For one that takes more often than it drops, or the reverse: its callers' calls must fit.
+    """
+    balance = 0
+    for part in every(graph.function.body):
+        primitive = primitives().get(part.name) if part.kind == "call" else None
+        if primitive is not None:
+            balance += 1 if primitive.acquires else -1
+    if not balance:
+        return {}
+    asked = {node.condition.subject for node in graph.nodes if node.condition is not None}
+    found = {}
+    for subject, bit in graph.bit_of.items():
+        known = graph.subjects.all[subject]
+        plain = known.expr is not None and known.expr.kind in ("name", "arrow", "member")
+        mine = bit in asked and plain and graph.shared >> bit & 1
+        if mine and not known.names & graph.locals:
             found[known.text] = bit
     return found
 

@@ -66,6 +66,16 @@ def test_a_flag_that_never_changes_by_itself_is_undecided() -> None:
     assert verdict(body) == "undecided"
 
 
+def test_helpers_that_lock_only_sometimes_must_fit() -> None:
+    helpers = (
+        "static void take(struct dev *x)\n{ if (x->st) mutex_lock(&x->m); }\n"
+        "static void drop(struct dev *x)\n{ if (x->st) mutex_unlock(&x->m); }\n"
+    )
+    assert verdict("take(d); work(d); drop(d);", helpers) == "undecided"
+    assert verdict("take(d); work(d);", helpers) == "fault"
+    assert verdict("take(d); if (d->gone) return 0; drop(d);", helpers) == "fault"
+
+
 #: (before the last test, a test that holds then): locks where it does not, or where it does.
 KNOWN = {
     "copy": ("int x = foo(), y; y = x; if (!x) return 0;", "y"),
