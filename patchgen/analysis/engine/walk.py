@@ -26,43 +26,28 @@ witness is a shortest one in branches.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable
-from typing import Any, Generic, TypeAlias, TypeVar
-
-import msgspec
+from collections.abc import Callable
+from typing import TypeAlias
 
 from patchgen.analysis.cfg.build import build
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.cfg.graph import CHOICE, FORK, LEAVE, PASS, STEP, SWITCH, Graph, Node
-from patchgen.analysis.engine.backwards import backwards
+from patchgen.analysis.engine.checker import Checker, Clobber, Here, Outcome, Path, S, WalkResult
 from patchgen.analysis.engine.known import (
     HARD,
     SHARED,
-    UNSEEN,
     VAGUE,
     Facts,
-    addressed,
-    evaluate,
-    fact_of,
-    is_vague,
-    join,
     kill,
     learn,
     lookup,
-    pointee,
     prune,
-    soften,
-    softness,
-    value_of,
 )
+from patchgen.analysis.engine.transfer import Transfer
 from patchgen.analysis.values import value as values
-from patchgen.analysis.values.subjects import Formula, Operand
 from patchgen.analysis.values.value import ANY, NONZERO, Constant, Known
-from patchgen.model.code import Expr, Function
-from patchgen.model.findings import Step
+from patchgen.model.code import Function
 from patchgen.source.c.text import text
-
-S = TypeVar("S", bound=Hashable)
 
 #: Steps after which a walk gives up, and says so in ``WalkResult.bounded``.
 DEFAULT_LIMIT = 200_000
@@ -72,178 +57,6 @@ CROWD = 200
 
 #: Rounds of a loop that are followed with what a counter is exactly.
 ROUNDS = 3
-
-#: A path: (earlier path, event, steps inside a callee), or None at the start.
-Path: TypeAlias = "tuple[Any, Event, tuple[Step, ...]] | None"
-
-
-class Clobber(msgspec.Struct, frozen=True):
-    """What a call may do to memory: sets ``members``, and how much more.
-
-    ``level`` is HARD for nothing, UNSEEN where it has code that is not at hand, SHARED where
-    others run meanwhile (see :mod:`patchgen.analysis.engine.known`).
-    """
-
-    level: int
-    #: Whether code at hand writes where the call's arguments point.
-    given: bool = False
-    members: frozenset[str] = frozenset()
-
-
-class Outcome(msgspec.Struct, Generic[S], frozen=True):
-    """One way in which an event ends: the checker's state, and more.
-
-    ``value`` narrows what the call evaluates to (``ZERO`` for a trylock that
-    failed); ``steps`` are inserted into the witness, such as a callee's.
-    """
-
-    state: S
-    value: Known | None = None
-    steps: tuple[Step, ...] = ()
-    #: What holds afterwards, by the text of a subject.
-    facts: tuple[tuple[str, Known], ...] = ()
-    #: What held before as well, and what the call's value is equal to.
-    also: tuple[tuple[str, Known], ...] = ()
-    equals: str = ""
-
-
-class Here:
-    """Where the walk stands: facts and the path so far.  Valid in the callback."""
-
-    __slots__ = ("_facts", "_graph", "_path")
-
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._facts: Facts = ()
-        self._path: Path = None
-
-    @property
-    def function(self) -> Function:
-        """The function that is walked."""
-        return self._graph.function
-
-    def value(self, expr: Expr) -> Known:
-        """What is known of the value of ``expr`` before the event takes effect.
-
-        Only expressions that the function asks for later are remembered; name
-        others in ``Checker.keeps``.
-        """
-        return self.of(self._graph.operand(expr))
-
-    def of(self, operand: Operand) -> Known:
-        """What is known of an operand."""
-        if operand.constant is not None:
-            return values.constant(operand.constant)
-        return lookup(self._graph, self._facts, operand.subject)
-
-    def is_soft(self, bit: int) -> bool:
-        """Whether other code may have changed what a tracked subject reads."""
-        fact = fact_of(self._facts, bit)
-        return fact is not None and fact[2] != HARD
-
-    def address(self, pointer: Expr) -> Expr | None:
-        """What the address that a variable holds is of (``&x``), if that is known."""
-        return self._graph.subjects.addresses.get(self.value(pointer).symbol)
-
-    def truth(self, condition: str) -> bool | None:
-        """Whether the expression with this canonical text is non-zero, if known."""
-        subject = self._graph.subjects.find(condition)
-        bit = self._graph.bit_of.get(subject, -1)
-        return values.truth(lookup(self._graph, self._facts, bit))
-
-    def events(self) -> tuple[Event, ...]:
-        """The recorded events of the path, oldest first."""
-        found, path = [], self._path
-        while path is not None:
-            found.append(path[1])
-            path = path[0]
-        return tuple(reversed(found))
-
-    def steps(self, last: Event | None = None, note: str = "") -> tuple[Step, ...]:
-        """The witness so far: branches and changes of state, in order.
-
-        ``last`` is added at the end unless it is there already, as ``note`` if
-        one is given.
-        """
-        found: list[tuple[Event, tuple[Step, ...]]] = []
-        path = self._path
-        while path is not None:
-            found.append((path[1], path[2]))
-            path = path[0]
-        steps: list[Step] = []
-        for event, inner in reversed(found):
-            if event is last:
-                continue
-            steps.append(Step(event.place, event.describe()))
-            steps.extend(inner)
-        if last is not None:
-            steps.append(Step(last.place, note or last.describe()))
-        return tuple(steps)
-
-
-class Checker(Generic[S]):
-    """A client of :func:`walk`; ``S`` is hashable, and no plain tuple.
-
-    ``kinds`` are the events it wants, ``watches`` narrows them further and is
-    asked once a node.  ``keeps`` names conditions by canonical text that shall
-    be remembered although the function does not ask for them again.
-    """
-
-    kinds: frozenset[str] = frozenset({"call", "assign", "decl", "deref", "branch", "return",
-                                       "asm", "unknown"})  # fmt: skip
-
-    #: Whether memory that other code may change is taken to change; see :meth:`clobbers`.
-    strict = False
-
-    def initial(self, function: Function) -> S:
-        """The state on entry."""
-        raise NotImplementedError
-
-    def clobbers(self, event: Event) -> Clobber:
-        """What a call may change, for one that is ``strict``; asked once a node."""
-        return Clobber(SHARED)
-
-    def doubtful(self, state: S, event: Event) -> S:
-        """The state where a path goes on only if memory that others may write has changed."""
-        return state
-
-    def watches(self, event: Event) -> bool:
-        """Whether the checker wants this event (of a wanted kind)."""
-        return True
-
-    def keeps(self, condition: str) -> bool:
-        """Whether facts on this canonical text must outlive their last use."""
-        return False
-
-    def event(
-        self, state: S, event: Event, here: Here
-    ) -> S | Outcome[S] | tuple[S | Outcome[S], ...]:
-        """The state after the event; several to split, ``()`` to end the path."""
-        return state
-
-    def at_exit(self, state: S, event: Event, here: Here) -> None:
-        """The path leaves the function; ``here.value(event.expr)`` is returned."""
-
-
-class WalkResult(msgspec.Struct, frozen=True):
-    """What a walk covered.
-
-    ``visited`` counts the steps.  ``bounded`` is "" when every path was covered,
-    else a sentence on where the walk gave up.  ``unknown`` are the statements on
-    the way that the parser did not understand.  ``blurred`` is the first place where
-    more than CROWD sets of facts met and were forgotten: all paths are covered, and
-    some of those walked may be infeasible.
-    """
-
-    visited: int
-    bounded: str = ""
-    unknown: tuple[Event, ...] = ()
-    blurred: str = ""
-
-    @property
-    def complete(self) -> bool:
-        """Whether the silence of the checker means anything."""
-        return not self.bounded and not self.unknown
 
 
 _graphs: dict[int, tuple[Function, Graph]] = {}
@@ -279,10 +92,9 @@ def walk(
     return _Walk(graph_of(function), checker, limit).run(state, known, vague)
 
 
-class _Walk(Generic[S]):
+class _Walk(Transfer[S]):
     def __init__(self, graph: Graph, checker: Checker[S], limit: int) -> None:
-        self.graph = graph
-        self.checker = checker
+        super().__init__(graph, checker)
         self.limit = limit
         self.here = Here(graph)
         self.queue: deque[tuple[int, S, Facts, Path]] = deque()
@@ -291,12 +103,8 @@ class _Walk(Generic[S]):
         self.unknown: dict[int, Event] = {}
         self.met: dict[tuple[int, S], int] = {}
         self.wide: dict[tuple[int, S, Facts], tuple[int, Facts]] = {}
-        self.clobbered: dict[int, tuple[int, int, int]] = {}
-        #: By call: what lies where its arguments point, if a callee writes there.
-        self.filled: dict[int, tuple[int, ...]] = {}
         self.blurred = ""
         self.kept = self._kept()
-        self.strict = checker.strict
         self.given: Facts = ()
         #: A branch that nothing but a change of memory takes is there because it changes.
         self.certain: frozenset[tuple[int, bool]] = frozenset()
@@ -487,138 +295,6 @@ class _Walk(Generic[S]):
             after.append((node.next, told.state, known, way))
         return after
 
-    def _effects(self, node: Node, number: int, facts: Facts, told: Outcome[S] | None) -> Facts:
-        """Facts after the node's own stores, and what a call may have changed."""
-        result = told.value if told is not None else None
-        call = self.strict and node.event is not None and node.event.kind == "call"
-        if not node.writes and result is None and not call:
-            return facts
-        fresh = [
-            (target, self._source(source, facts), source, self._made_vague(source, facts))
-            for target, source in node.sets
-        ]
-        killed = node.kill
-        unchanged = self._unchanged(node, facts)
-        aliased = node.aliased | (node.far if self.strict else 0)
-        through, shared = -1, 0
-        if node.pointer >= 0:
-            through = addressed(self.graph, lookup(self.graph, facts, node.pointer))
-            if through >= 0:
-                killed |= 1 << through | self._reading(through)
-                aliased = 0
-        if call and self.clobbered.get(number) != (0, 0, HARD):
-            hard, soft, level = self._clobbered(node, number)
-            killed |= hard
-            if level == SHARED:
-                shared = soft
-            else:
-                aliased |= soft
-        known = kill(facts, killed) if self.strict else kill(facts, killed | aliased)
-        if self.strict and aliased:
-            known = soften(known, aliased, UNSEEN)
-        if self.strict and shared:
-            known = soften(known, shared, SHARED)
-        for bit in self.filled.get(number, ()):
-            known = learn(kill(known, 1 << bit), bit, ANY, VAGUE)
-        for bit, value in unchanged:
-            known = learn(known, bit, value)
-        for target, value, source, vague in fresh:
-            known = self._set(known, target, value, source, killed, vague)
-            if through >= 0 and target != through:
-                known = self._set(known, through, value, source, killed, vague)
-        if result is not None and node.result >= 0:
-            known = learn(known, node.result, result)
-        return known if told is None else self._as_told(node, known, told)
-
-    def _as_told(self, node: Node, facts: Facts, told: Outcome[S]) -> Facts:
-        """Facts with what the checker says of a call's effects besides."""
-        for shown, value in told.facts:
-            bit = self._bit(shown)
-            facts = learn(kill(facts, 1 << bit), bit, value) if bit >= 0 else facts
-        for shown, value in told.also:
-            bit = self._bit(shown)
-            met = values.meet(lookup(self.graph, facts, bit), value) if bit >= 0 else None
-            facts = facts if met is None else learn(facts, bit, met)
-        if told.equals and node.result >= 0:
-            facts = join(facts, node.result, self._bit(told.equals)) or facts
-        return facts
-
-    def _bit(self, shown: str) -> int:
-        return self.graph.bit_of.get(self.graph.subjects.find(shown), -1)
-
-    def _reading(self, bit: int) -> int:
-        """What is computed from a subject."""
-        reads = self.graph.reads
-        return sum(1 << other for other in reads if other != bit and reads[other] >> bit & 1)
-
-    def _unchanged(self, node: Node, facts: Facts) -> list[tuple[int, Known]]:
-        """What is known of bits of a variable that a store to other bits of it leaves."""
-        if node.keeps is None:
-            return []
-        always, same = node.keep
-        sets = node.keeps[1]
-        found = []
-        for bit in (*always, *same):
-            known = lookup(self.graph, facts, bit)
-            if known != ANY and (bit in always or values.truth(known) is sets):
-                found.append((bit, known))
-        return found
-
-    def _clobbered(self, node: Node, number: int) -> tuple[int, int, int]:
-        """Subjects that a call changes, and that it lets other code change."""
-        found = self.clobbered.get(number)
-        if found is None:
-            assert node.event is not None
-            clobber = self.checker.clobbers(node.event)
-            index = self.graph.index
-            hard = 0
-            for member in clobber.members:
-                hard |= index.named(member)
-            if clobber.given and node.event.expr is not None:
-                self.filled[number] = index.given(node.event.expr)
-            soft = (self.graph.shared | index.escaped) if clobber.level else 0
-            found = self.clobbered[number] = (hard, soft & ~hard, clobber.level)
-        return found
-
-    def _made_vague(self, source: Operand | Known | Formula, facts: Facts) -> bool:
-        """Whether a value is made of what is known in a way that is not followed."""
-        if not self.strict or isinstance(source, Known):
-            return False
-        formula = source if isinstance(source, Formula) else None
-        if isinstance(source, Operand):
-            if softness(facts, self.graph.reads.get(source.subject, 0)) == VAGUE:
-                return True
-            formula = self.graph.formulas.get(source.subject)
-        return formula is not None and is_vague(self.graph, facts, formula)
-
-    def _source(self, source: Operand | Known | Formula, facts: Facts) -> Known:
-        if isinstance(source, Known):
-            return source
-        if isinstance(source, Operand):
-            return value_of(self.graph, facts, source)
-        return evaluate(self.graph, facts, source)
-
-    def _set(
-        self,
-        facts: Facts,
-        target: int,
-        known: Known,
-        source: object,
-        killed: int,
-        was_vague: bool = False,
-    ) -> Facts:
-        """Facts after a subject was set to a source's value, which it equals from now on."""
-        facts = kill(facts, 1 << target)
-        if was_vague and known == ANY:
-            return learn(facts, target, known, VAGUE)
-        if not isinstance(source, Operand) or source.subject in (-1, target):
-            return learn(facts, target, known)
-        joined = None if killed >> source.subject & 1 else join(facts, source.subject, target)
-        fact = fact_of(joined, target) if joined is not None else None
-        if joined is None or fact is None:
-            return learn(facts, target, known)
-        return learn(joined, target, known, fact[2]) if fact[1] == ANY else joined
-
     def _fork(
         self, node: Node, number: int, state: S, facts: Facts, path: Path
     ) -> list[tuple[int, S, Facts, Path]]:
@@ -645,30 +321,6 @@ class _Walk(Generic[S]):
             if known is not None and told is not None:
                 self._branch(after, event, number, target, told, known, path)
         return after
-
-    def _is_vague(self, facts: Facts, bit: int, before: Known) -> bool:
-        """Whether the code at hand decides a test in a way that is not followed."""
-        if softness(facts, self.graph.reads[bit]) == VAGUE:
-            return True
-        formula = self.graph.formulas.get(bit)
-        if formula is None or before.lo == before.hi:
-            return False
-        return is_vague(self.graph, facts, formula) and fact_of(facts, bit) is None
-
-    def _narrowed(self, facts: Facts, bit: int, before: Known, narrowed: Known) -> Facts | None:
-        """Facts with the outcome of a comparison, for what it is computed from as well."""
-        if bit < 0:
-            return facts
-        soft = SHARED if self.strict and self.graph.anew >> bit & 1 else HARD
-        fact = fact_of(facts, bit)
-        known = facts
-        if narrowed != before or (fact is not None and fact[2]) or fact is None:
-            known = learn(facts, bit, narrowed, soft)
-        other = pointee(self.graph, facts, bit)
-        if other >= 0:
-            known = learn(known, other, narrowed)
-        formula = self.graph.formulas.get(bit)
-        return known if formula is None else backwards(self.graph, known, formula, narrowed)
 
     def _if_changed(
         self,
@@ -769,5 +421,5 @@ def _hull(one: Known, two: Known) -> Known:
 Visit: TypeAlias = Callable[[Event, Here], None]
 
 __all__ = [
-    "NONZERO", "Checker", "Here", "Outcome", "WalkResult", "graph_of", "text", "walk",
+    "NONZERO", "Checker", "Clobber", "Here", "Outcome", "WalkResult", "graph_of", "text", "walk",
 ]  # fmt: skip

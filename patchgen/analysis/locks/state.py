@@ -122,3 +122,18 @@ class Context(msgspec.Struct, frozen=True):
     numbers: tuple[tuple[str, Known], ...] = ()
     #: Parameters that point to a variable of the caller's.
     made: tuple[str, ...] = ()
+
+
+def doubted(state: State, why: str) -> State:
+    """The state behind something that was not understood."""
+    return state if state.doubt else msgspec.structs.replace(state, doubt=why)
+
+
+def busy(state: State) -> State:
+    """The state after something that is no release."""
+    return msgspec.structs.replace(state, idle=False) if state.idle else state
+
+
+def member_of(key: str) -> str:
+    """The last member: what is left of a lock's name on both sides of a call."""
+    return key.rpartition("->")[2].rpartition(".")[2]
