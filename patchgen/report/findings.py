@@ -48,6 +48,8 @@ def text_lines(result: LintResult, read: Read, verbose: bool) -> Iterator[str]:
     if verbose:
         for place in result.undecided:
             yield f"{place.place}: undecided: {place.reason} [{place.rule}]"
+        for where_to, what in result.unfollowed:
+            yield f"{where_to}: {what}"
         for gone in result.suppressed:
             where = gone.finding.place
             yield f"{where}: suppressed: {gone.finding.message} ({gone.reason})"
@@ -74,6 +76,8 @@ def summary(result: LintResult) -> str:
     inactive, mentions = result.inactive
     if inactive:
         parts.append(f"{inactive} of {mentions} mentions inactive (patchgen inspect lists them)")
+    if result.unfollowed:
+        parts.append(f"{_count(len(result.unfollowed), 'callback')} not followed in full (-v)")
     parts += [f"{path}: {why}" for path, why in result.unasked]
     return "; ".join(parts)
 
@@ -157,6 +161,10 @@ def lint_data(result: LintResult) -> dict[str, Any]:
         "failed": [{"file": path, "error": error} for path, error in result.failed],
         "analysed": list(result.analysed),
         "inactive_mentions": result.inactive[0],
+        "not_followed": [
+            {"file": place.path, "line": place.line, "reason": what}
+            for place, what in result.unfollowed
+        ],
         "not_needed": [{"file": path, "reason": why} for path, why in result.unasked],
     }
 

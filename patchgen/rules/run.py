@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from patchgen import memo
 from patchgen.kernel.api.features import ApiFeatures, features_of
-from patchgen.model.base import Value
+from patchgen.model.base import Place, Value
 from patchgen.model.facts import Diagnostic, FileFacts
 from patchgen.model.findings import Finding, Undecided
 from patchgen.rules.base import CORE, INTERVAL, RETRY, Context, Rule, modules, run
@@ -27,6 +27,7 @@ class LintResult(Value, frozen=True):
     neither of them silence means anything.  ``analysed`` are the files that the findings
     speak for; ``unasked`` what was named and needed no analysis, and why.  ``inactive`` are
     the mentions in named files that no configuration makes active, of how many.
+    ``unfollowed`` are callbacks that call code which is not at hand, and the first such call.
     """
 
     findings: tuple[Finding, ...]
@@ -38,6 +39,7 @@ class LintResult(Value, frozen=True):
     analysed: tuple[str, ...] = ()
     unasked: tuple[tuple[str, str], ...] = ()
     inactive: tuple[int, int] = (0, 0)
+    unfollowed: tuple[tuple[Place, str], ...] = ()
 
 
 def lint(
@@ -67,9 +69,10 @@ def lint(
     reads = Reads("lint", key, state.read, facts)
     answer: _Answer | None = reads.recall(_Answer)
     if answer is None:
-        answer = run(Context(sound, features, reads.read, broken, beside), select)
+        tree = Context(sound, features, reads.read, broken, beside)
+        answer = (*run(tree, select), _unfollowed(tree, select))
         reads.remember(answer)
-    findings, undecided = answer
+    findings, undecided, unfollowed = answer
     findings = tuple(f for f in findings if f.place.path in facts)
     kept, suppressed = suppress(findings, state.read)
     errors = [error for one in found.files if (error := _error(one)) is not None]
@@ -82,7 +85,7 @@ def lint(
     ]
     return LintResult(
         kept, undecided, suppressed, tuple(facts), tuple(errors), failed, analysed,
-        inactive=(states.count("inactive"), len(states)),
+        inactive=(states.count("inactive"), len(states)), unfollowed=unfollowed,
     )  # fmt: skip
 
 
@@ -94,7 +97,19 @@ def _beside(state: TreeState, facts: Mapping[str, FileFacts]) -> dict[str, bytes
     return {path: state.read(path) or b"" for path in paths if path not in facts}
 
 
-_Answer = tuple[tuple[Finding, ...], tuple[Undecided, ...]]
+def _unfollowed(tree: Context, select: Callable[[Rule], bool]) -> tuple[tuple[Place, str], ...]:
+    """Callbacks whose locks and sleeps are asked for, and that lead to code not at hand."""
+    if not any(select(modules()[rule].RULE) for rule in ("MN024", "MN028", "MN036")):
+        return ()
+    found = (
+        (handler.function_place, handler.function.name, tree.summary(handler.function).unseen)
+        for handler in tree.callbacks()
+    )
+    return tuple(dict.fromkeys((place, f"{name}() is not followed at {unseen}")
+                               for place, name, unseen in found if unseen))  # fmt: skip
+
+
+_Answer = tuple[tuple[Finding, ...], tuple[Undecided, ...], tuple[tuple[Place, str], ...]]
 
 
 def api_features(state: TreeState) -> ApiFeatures:

@@ -36,6 +36,7 @@ from patchgen.analysis.locks.visible import (
     tested,
     visible,
 )
+from patchgen.analysis.locks.writes import is_known
 from patchgen.analysis.values.naming import meaning
 from patchgen.analysis.values.subjects import Operand, is_pure
 from patchgen.analysis.values.value import ANY, NONZERO, ZERO, Known
@@ -230,6 +231,8 @@ class LockChecker(Entering):
         """
         if call.name in _HARMLESS or call.name in names("evaluation", "prints", "functions"):
             return state
+        if not is_known(call.name):
+            self.unseen = self.unseen or f"{call.name or text(call.args[0])}() ({event.place})"
         state = self._passed(busy(state), f"{event.place}: {call.name or text(call.args[0])}()")
         held = {key for kind, key, n in state.held if n > 0 and kind != "count"}
         for argument in call.args[1:] if held else ():
@@ -368,6 +371,7 @@ class LockChecker(Entering):
             incomplete,
             tuple(self.touches.values()),
             tuple(self.takes.values()),
+            self.unseen,
         )
 
 

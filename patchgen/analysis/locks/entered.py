@@ -82,6 +82,7 @@ class Entering(Checker[State]):
         self.touches: dict[tuple[Place, tuple[str, ...]], Touch] = {}
         self.takes: dict[tuple[Place, str, str], Take] = {}
         self.incomplete = ""
+        self.unseen = ""
 
     def _targets(self, call: Expr) -> tuple[Function, ...]:
         callee = bare(call.args[0])
@@ -111,6 +112,7 @@ class Entering(Checker[State]):
         for callee in targets:
             summary = self.summaries.of(callee, self._context(state, event, callee, here))
             self.incomplete = self.incomplete or summary.incomplete
+            self.unseen = self.unseen or summary.unseen
             self._inner(state, event, callee, summary, here)
             for one in summary.exits:
                 also = self._known_of(event.expr, callee, one, here)

@@ -105,6 +105,8 @@ class Summary(msgspec.Struct, frozen=True):
     incomplete: str = ""
     touches: tuple[Touch, ...] = ()
     takes: tuple[Take, ...] = ()
+    #: The first call whose code is not at hand: ``foo() (path:line)``; "" for none.
+    unseen: str = ""
 
 
 class Context(msgspec.Struct, frozen=True):

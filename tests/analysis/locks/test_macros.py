@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.analysis.locks.callback import verdict
+from tests.rules.harness import context
 
 TAKE = "#define TAKE(d) do { mutex_lock(&(d)->m); } while (0)\n"
 DROP = "#define DROP(d) mutex_unlock(&(d)->m)\n"
@@ -66,3 +67,15 @@ def test_headers_are_looked_into() -> None:
         assert verdict("take(d); mutex_unlock(&d->m);", f"#include {include}\n", headers) == ""
     macro = {"drivers/dev.h": TAKE}
     assert verdict("TAKE(d);", '#include "dev.h"\n', macro) == "fault"
+
+
+def test_where_code_is_not_at_hand_is_said() -> None:
+    source = (
+        b"static void helper(struct dev *d)\n{\n\telsewhere(d);\n}\n"
+        b"static bool cb(struct mmu_interval_notifier *mni,"
+        b" const struct mmu_notifier_range *range, unsigned long seq)\n"
+        b"{\n\tmutex_lock(&mni->m);\n\thelper(mni->d);\n\treturn true;\n}\n"
+    )
+    tree = context(source, "drivers/x.c", "6.12")
+    callback = tree.program.named("cb")[0]
+    assert tree.summary(callback).unseen == "elsewhere() (drivers/x.c:3)"
