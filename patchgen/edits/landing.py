@@ -20,7 +20,7 @@ from patchgen.model.code import Decl, Expr, Function, If, Unknown
 from patchgen.model.plan import Change, Edit, Landing, Meant
 from patchgen.source.c.body import parse_function
 from patchgen.source.c.branches import Group, around, groups, left_out, reaching, texts
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import Tokens, lexed
 from patchgen.source.c.outline import Outline, matching, outline
 from patchgen.source.c.walk import plain
 
@@ -56,7 +56,7 @@ class Places:
 
     def __init__(self, path: str, source: bytes, changes: Iterable[Change]) -> None:
         self.path = path
-        self.tokens = Tokens(source)
+        self.tokens = lexed(source)
         self.behind_notes: set[int] = set()
         if b"\r\n" in source:
             raise self.wrong(source.index(b"\r\n"), "lines end in CRLF")
@@ -131,7 +131,7 @@ class _File:
         self.path = places.path
         self.wrong = places.wrong
         self.edits = edits
-        self.old, self.new = places.tokens, Tokens(new)
+        self.old, self.new = places.tokens, lexed(new)
         for edit in edits:
             begins = new[edit.new.start : edit.new.start + 1]
             if edit.old.start in places.behind_notes and begins != b"\n":

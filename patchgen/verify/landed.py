@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from patchgen.model.base import Evidence, Place
 from patchgen.model.outcome import Failed
 from patchgen.model.plan import Landing
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import lexed
 from patchgen.source.clang.trees import Node, Tree
 from patchgen.source.config.arch import SYMBOLS, arches_of
 from patchgen.source.facts.conditions import switches
@@ -47,7 +47,7 @@ def _jobs(state: TreeState, landings: Sequence[Landing]) -> Iterator[Job]:
         if state.is_built(path):
             continue
         offsets = sorted({o for one in here for o in (one.offset, *one.inner)})
-        for on, off in switches(Tokens(state.read(path) or b""), offsets):
+        for on, off in switches(lexed(state.read(path) or b""), offsets):
             yield from _turned(path, arches, on, off)
 
 
@@ -66,7 +66,7 @@ def _turned(
 def _wrong(state: TreeState, landings: Sequence[Landing], jobs: list[Job]) -> Iterator[Evidence]:
     outcomes = list(zip(jobs, state.taken(jobs), strict=True))
     for landing in landings:
-        tokens = Tokens(state.read(landing.path) or b"")
+        tokens = lexed(state.read(landing.path) or b"")
         line = tokens.line
         place = Place(landing.path, line(landing.offset))
         seen = False

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from patchgen.model.base import Value
 from patchgen.model.facts import Diagnostic
 from patchgen.model.outcome import Failed
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import lexed
 from patchgen.source.c.outline import outline
 from patchgen.source.facts.state import TreeState
 
@@ -89,7 +89,7 @@ def changed_names(old: bytes, new: bytes) -> frozenset[str]:
 
 def _declared(source: bytes) -> dict[str, list[str]]:
     """Each name that a header gives, with the texts that give it."""
-    tokens = Tokens(source)
+    tokens = lexed(source)
     found: dict[str, list[str]] = {}
     for directive in tokens.directives:
         match = _DEFINE.match(directive.text)

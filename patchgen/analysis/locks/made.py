@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from patchgen.model.base import Span
 from patchgen.model.code import Function
 from patchgen.source.c.body import parse_function
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import Tokens, lexed
 from patchgen.source.c.macros import Macro, TooLarge, expand
 from patchgen.source.c.outline import matching, outline
 from patchgen.source.c.placed import Placed
@@ -18,7 +18,7 @@ def made_functions(
     source: bytes, path: str, macros: Mapping[str, Macro | None]
 ) -> tuple[Function, ...]:
     """The functions that calls of the file's own macros define."""
-    tokens = Tokens(source)
+    tokens = lexed(source)
     texts = tokens.texts
     found: list[Function] = []
     at = 0

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from patchgen.proof.extract.vocabulary import ADDS, COUNTS, READS, WRITES
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import lexed
 
 _ASSIGNS = frozenset({"=", "+=", "-=", "|=", "&=", "^=", "*=", "/=", "%=", "<<=", ">>="})
 _BEGINS = frozenset({";", "{", "}", "else", "do", ":"})
@@ -22,7 +22,7 @@ def reads(data: bytes, name: str, member: bool) -> int:
     """
     if not re.search(rb"\b%s\b" % re.escape(name.encode()), data):
         return 0
-    tokens = Tokens(data)
+    tokens = lexed(data)
     for at in _mentions(tokens.texts, name, member):
         if not _stored(tokens.texts, at) and not _of_its_own(tokens.texts, at):
             return tokens.line(tokens.starts[at])

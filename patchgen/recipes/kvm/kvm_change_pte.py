@@ -37,7 +37,7 @@ from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_fact
 from patchgen.recipes.kvm.unsafe import unsafe_reasons
 from patchgen.source.c.body import parse_function
 from patchgen.source.c.branches import groups, left_out, texts
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import Tokens, lexed
 from patchgen.source.c.outline import outline
 from patchgen.source.c.walk import calls, expressions
 from patchgen.source.facts.kvm import KVM_MAIN, KvmFacts, kvm_facts
@@ -222,7 +222,7 @@ def _behind_declarations(function: Function, source: bytes, facts: FileFacts) ->
 
     Else what changes state before it, or shares a line with the last declaration.
     """
-    tokens = Tokens(source)
+    tokens = lexed(source)
     after = function.body.span.start + 1
     try:
         found = groups(tokens)

@@ -29,7 +29,7 @@ from patchgen.model.plan import AlreadyThere, Change, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult
 from patchgen.recipes.kvm.kvm_change_pte import guard_of
 from patchgen.recipes.wrapping import indent, line_prefix, wrap_arguments
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import lexed
 from patchgen.source.c.text import bare, every, statements, text
 from patchgen.source.facts.kvm import KVM_MAIN, KvmFacts, kvm_facts
 
@@ -166,7 +166,7 @@ def _function(state: State, path: str, name: str) -> Function | None:
 
 
 def _mentions(state: State, path: str, name: str) -> Place | None:
-    tokens = Tokens(state.read(path) or b"")
+    tokens = lexed(state.read(path) or b"")
     for word, start in zip(tokens.texts, tokens.starts, strict=True):
         if word == name:
             return Place(path, tokens.line(start))

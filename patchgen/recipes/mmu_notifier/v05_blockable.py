@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from patchgen.model.base import Evidence, Place, Span, Value
 from patchgen.model.code import Decl, Expr, Function
 from patchgen.recipes.base import State
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import lexed
 from patchgen.source.c.text import every, statements, text
 
 MEMBER = "blockable"
@@ -158,7 +158,7 @@ def _pointer(expr: Expr) -> str:
 
 def _unseen(path: str, source: bytes, seen: set[int]) -> Iterator[Evidence]:
     """Member accesses in macros, and in code that the statement trees do not show."""
-    tokens = Tokens(source)
+    tokens = lexed(source)
     for directive in tokens.directives:
         if _IN_MACRO.search(directive.text):
             yield Evidence(Place(path, directive.line), "the member is used in a macro's body")

@@ -14,7 +14,7 @@ from patchgen.model.base import Evidence, Place, Span, Value
 from patchgen.model.code import Function
 from patchgen.model.plan import AlreadyThere, Change, Refusal
 from patchgen.recipes.base import State
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import Tokens, lexed
 
 NAME = "mmu-notifier-v05"
 CORE = "mm/mmu_notifier.c"
@@ -84,7 +84,7 @@ def header(state: State) -> Header | Refusal:
     source = state.read(HEADER)
     if source is None:
         return _missing("the tree has no mmu notifier header", 1)
-    tokens = Tokens(source)
+    tokens = lexed(source)
     gates = [d for d in tokens.directives if _OPENS.match(d.text.strip())]
     if not gates:
         return _missing(f"nothing in the header depends on {OPTION}", 1)

@@ -27,7 +27,7 @@ from patchgen.recipes.mmu_notifier.v05_layout import (
     indent,
     lay_out,
 )
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import lexed
 from patchgen.source.c.text import bare, every, statements, text
 
 FLAG = "MMU_NOTIFIER_USE_CHANGE_PTE"
@@ -101,7 +101,7 @@ def _unconvertible(state: State, found: tuple[Site, ...]) -> tuple[Evidence, ...
     for path in state.paths_mentioning(INIT):
         if path == HEADER:
             continue
-        tokens = Tokens(state.read(path) or b"")
+        tokens = lexed(state.read(path) or b"")
         for directive in tokens.directives:
             if INIT in directive.text:
                 wrong.append(Evidence(Place(path, directive.line), "called in a macro's body"))

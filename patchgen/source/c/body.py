@@ -38,7 +38,7 @@ from patchgen.model.code import (
     While,
 )
 from patchgen.source.c.expressions import TYPE_WORDS, Expressions, NotUnderstood
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import Tokens, lexed
 from patchgen.source.c.outline import Outline, join, matching, outline, parameters, span_between
 
 #: Nesting of statements beyond which a body is not looked into.
@@ -64,7 +64,7 @@ def functions_in(
     ``skipped`` are the spans that the preprocessor leaves out.  Names that are
     defined twice (in exclusive branches, none skipped) appear twice.
     """
-    tokens = Tokens(source, skipped)
+    tokens = lexed(source).active(skipped)
     return tuple(
         parse_function(tokens, found, path)
         for found in outline(tokens)
@@ -74,7 +74,14 @@ def functions_in(
 
 
 def parse_function(tokens: Tokens, found: Outline, path: str) -> Function:
-    """The statement tree of one outlined function."""
+    """The statement tree of one outlined function; made once."""
+    known: Function | None = tokens.made.get((path, found))
+    if known is None:
+        known = tokens.made[path, found] = _parsed(tokens, found, path)
+    return known
+
+
+def _parsed(tokens: Tokens, found: Outline, path: str) -> Function:
     if sys.getrecursionlimit() < 20000:
         # Trees nest to NESTING_LIMIT; Python frames here do not use the C stack (3.11+).
         sys.setrecursionlimit(20000)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from patchgen.model.base import Place
 from patchgen.model.code import Function
 from patchgen.source.c.body import parse_function
-from patchgen.source.c.lexer import Directive, Tokens
+from patchgen.source.c.lexer import Directive, Tokens, lexed
 from patchgen.source.c.outline import Outline, outline
 
 _DEFINE = re.compile(r"\s*#\s*define\s+(\w+)(?:\([^()]*\))?")
@@ -51,7 +51,7 @@ class Definitions(Mapping[str, Function]):
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.tokens = {path: Tokens(data) for path, data in files.items()}
+        self.tokens = {path: lexed(data) for path, data in files.items()}
         self.asked: set[str] = set()
         self._defined: dict[str, _Defined] = {}
         self._others: dict[str, list[_Defined]] = {}

@@ -10,9 +10,11 @@ compiles.
 from __future__ import annotations
 
 import copy
+import functools
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -44,13 +46,15 @@ class Tokens:
 
     ``kinds[i]`` is name, number, string, char or punct; ``texts[i]`` the text,
     ``starts[i]``/``ends[i]`` byte offsets; tokens inside ``skipped`` spans are left
-    out.  ``directives`` are all preprocessor lines.
+    out.  ``directives`` are all preprocessor lines.  Nobody changes them, so that what
+    is made of them alone is kept beside them: ``made``, by what it is.
     """
 
-    __slots__ = ("_newlines", "directives", "ends", "kinds", "source", "starts", "texts")
+    __slots__ = ("_newlines", "directives", "ends", "kinds", "made", "source", "starts", "texts")
 
     def __init__(self, source: bytes, skipped: Sequence[Span] = ()) -> None:
         self.source = source
+        self.made: dict[object, Any] = {}
         self.kinds: list[str] = []
         self.texts: list[str] = []
         self.starts: list[int] = []
@@ -77,9 +81,11 @@ class Tokens:
 
     def active(self, skipped: Sequence[Span]) -> Tokens:
         """These tokens without those inside ``skipped``; lexed only once."""
+        if not skipped:
+            return self
         other = copy.copy(self)
-        if skipped:
-            other._drop(skipped)
+        other.made = {}
+        other._drop(skipped)
         return other
 
     def line(self, offset: int) -> int:
@@ -106,3 +112,13 @@ class Tokens:
         self.texts = [text for part in keep for text in self.texts[part]]
         self.starts = [start for part in keep for start in self.starts[part]]
         self.ends = [end for part in keep for end in self.ends[part]]
+
+
+#: Files whose tokens are kept: a series and what its proof reads, about 3 MB a large one.
+_KEPT = 32
+
+
+@functools.lru_cache(_KEPT)
+def lexed(source: bytes) -> Tokens:
+    """All tokens of a file, made once a content: plan, edits and proof ask for the same."""
+    return Tokens(source)

@@ -63,7 +63,14 @@ def matching(tokens: Tokens, index: int) -> int:
 
 
 def outline(tokens: Tokens) -> tuple[Outline, ...]:
-    """The function definitions of a file, in order."""
+    """The function definitions of a file, in order; found once."""
+    known: tuple[Outline, ...] | None = tokens.made.get("outline")
+    if known is None:
+        known = tokens.made["outline"] = tuple(_outline(tokens))
+    return known
+
+
+def _outline(tokens: Tokens) -> list[Outline]:
     found: list[Outline] = []
     texts, kinds = tokens.texts, tokens.kinds
     count = len(texts)
@@ -99,7 +106,7 @@ def outline(tokens: Tokens) -> tuple[Outline, ...]:
         elif text == "}":
             first, candidate, assigned = at + 1, [], False
         at += 1
-    return tuple(found)
+    return found
 
 
 def unclaimed(tokens: Tokens, outlines: Sequence[Outline]) -> list[int]:

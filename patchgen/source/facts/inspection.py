@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import functools
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -13,7 +12,7 @@ from patchgen import memo
 from patchgen.model.base import Value
 from patchgen.model.facts import Diagnostic, FileFacts, Mention
 from patchgen.model.outcome import Failed, UserError
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import Tokens, lexed
 from patchgen.source.clang.unit import HeaderUse
 from patchgen.source.config.arch import KVM_MAIN, SYMBOLS, arches_of
 from patchgen.source.facts.conditions import switches
@@ -125,9 +124,8 @@ class _Survey:
         """The facts of headers, as the parses of what includes them saw them."""
         for path in paths:
             source = self.state.read(path) or b""
-            lexed = functools.cache(functools.partial(Tokens, source))
             for use, arch, errors in self.uses.get(path, ()):
-                facts = _header_facts(source, lexed, path, use, arch, errors)
+                facts = _header_facts(source, path, use, arch, errors)
                 kind = self.unsound if errors else self.found
                 kind.setdefault(path, []).append(facts)
 
@@ -169,7 +167,7 @@ class _Survey:
         """
         jobs: list[Job] = []
         for path, offsets in inactive.items():
-            tokens = Tokens(self.state.read(path) or b"")
+            tokens = lexed(self.state.read(path) or b"")
             for on, off in switches(tokens, offsets):
                 asked = {SYMBOLS[name] for name in on if name in SYMBOLS}
                 refused = {SYMBOLS[name] for name in off if name in SYMBOLS}
@@ -241,7 +239,6 @@ def _foreign(arch: str) -> frozenset[str]:
 
 def _header_facts(
     source: bytes,
-    lexed: Callable[[], Tokens],
     path: str,
     use: HeaderUse,
     arch: str,
@@ -254,7 +251,7 @@ def _header_facts(
     known: FileFacts | None = memo.recall("facts", key, FileFacts)
     if known is not None:
         return known
-    facts = extract_header(lexed(), path, use, api_names(), arch, errors)
+    facts = extract_header(lexed(source), path, use, api_names(), arch, errors)
     memo.remember("facts", key, facts)
     return facts
 

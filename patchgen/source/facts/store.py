@@ -21,7 +21,7 @@ from patchgen.model.facts import FileFacts
 from patchgen.model.outcome import Done, Failed, UserError
 from patchgen.sandbox.confine import confine
 from patchgen.sandbox.reader import changed
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import Tokens, lexed
 from patchgen.source.clang import pool
 from patchgen.source.clang.looks import Looks, Seen
 from patchgen.source.clang.trees import Tree
@@ -171,14 +171,14 @@ def take(task: Task) -> Parsed:
         raise UserError("holds NUL bytes, so it is no C source", task.path)
 
     # clang holds no lock of the interpreter: the file's own tokens are made meanwhile.
-    lexed: list[Tokens] = []
-    lexer = threading.Thread(target=lambda: lexed.append(Tokens(source)))
+    tokens: list[Tokens] = []
+    lexer = threading.Thread(target=lambda: tokens.append(lexed(source)))
     lexer.start()
     shapes: list[Shape] = []
 
     def asked(skipped: Sequence[Span]) -> list[int]:
         lexer.join()
-        shapes.append(shape(lexed[0], skipped))
+        shapes.append(shape(tokens[0], skipped))
         return shapes[0].asked()
 
     def followed() -> list[tuple[str, int]]:
