@@ -15,6 +15,7 @@ import msgspec
 from patchgen.memo import digest
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.reader import read_given
 
 FORMAT = 2
 SHOWN, REFUTED, NOT_SHOWN, MEASURED = "shown", "refuted", "not shown", "measured"
@@ -141,13 +142,12 @@ class BootEvidence(Value, frozen=True):
 
 def load(path: str | Path) -> BootEvidence:
     """Read the JSON that ``patchgen boot`` wrote; UserError if it is none."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", str(path)) from error
+    data = read_given(Path(path))
+    if data is None:
+        raise UserError("no such file", str(path), "patchgen boot -o writes one")
     try:
         evidence = msgspec.json.decode(data, type=BootEvidence)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(
             f"is no result of patchgen boot: {error}", str(path), "patchgen boot -o writes one"
         ) from error

@@ -8,7 +8,7 @@ import sys
 import time
 from types import TracebackType
 
-from patchgen.terminal import rewrites
+from patchgen.terminal import rewrites, say, show
 
 
 class Progress:
@@ -36,10 +36,10 @@ class Progress:
             seconds = int(time.monotonic() - self._began)
             width = shutil.get_terminal_size().columns - 1
             line = f"{seconds // 60}:{seconds % 60:02} {text}"[:width]
-            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+            show(line)
             self._drawn = True
         elif step != self._step or (self._verbose and " objects" not in text):
-            print(text if self._verbose else step, file=sys.stderr, flush=True)
+            say(text if self._verbose else step, err=True)
         self._step = step
 
     def __enter__(self) -> Progress:
@@ -52,4 +52,4 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         if self._drawn:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            show("")

@@ -21,6 +21,7 @@ import click
 from patchgen import __version__, memo
 from patchgen.cli import streams
 from patchgen.model.outcome import Exit, UserError
+from patchgen.terminal import say, say_text
 
 COMMANDS = {
     "tree": "bring kernel trees into kernel-tree/, list them",
@@ -118,11 +119,11 @@ def _run(argv: list[str]) -> int | None:
             status: int | None = group.invoke(context)
             return status
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
+        say_text(error.format_message())
         return Exit.UNUSABLE
     except click.exceptions.Exit as error:
         return error.exit_code
 
 
 def _say(line: str) -> None:
-    print(f"patchgen: {line}", file=sys.stderr)
+    say(f"patchgen: {line}", err=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from patchgen.cli.options import open_state, progress, tree_options
+from patchgen.terminal import say, say_data
 
 
 @click.command()
@@ -67,13 +68,11 @@ def command(
     )
     if verbose:
         for note in mails.notes:
-            click.echo(note, err=True)
+            say(note, err=True)
     target, applied = am(state.root, mails, branch, check)
     tip = applied.patches[-1].sha
     (proof,) = proofs
     if as_json:
-        import msgspec
-
         from patchgen.report.verified import plain
 
         value = {
@@ -92,14 +91,14 @@ def command(
                 for one in applied.patches
             ],
         }
-        click.echo(msgspec.json.encode(value).decode())
+        say_data(value, None)
         return
     if quiet:
         return
     if proof is not None:
-        click.echo(f"proof   {proof.line()}")
+        say(f"proof   {proof.line()}")
     for one in applied.patches:
-        click.echo(f"{one.sha[:12]} {one.patch.subject}")
+        say(f"{one.sha[:12]} {one.patch.subject}")
     how = "moved" if target.old else "created"
     files = ", files updated" if target.work_tree else ""
-    click.echo(f"branch {target.branch} {how}: {target.base[:12]}..{tip[:12]}{files}")
+    say(f"branch {target.branch} {how}: {target.base[:12]}..{tip[:12]}{files}")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import click
 
 from patchgen.model.outcome import Exit
+from patchgen.terminal import say, say_data, say_json
 
 
 @click.group()
@@ -22,13 +23,11 @@ def list_generations(as_json: bool, quiet: bool) -> None:
 
     known = all_descriptors()
     if as_json:
-        import msgspec
-
         rows = [{"name": d.name, "summary": d.summary, "names": len(d.items)} for d in known]
-        click.echo(msgspec.json.encode(rows).decode())
+        say_data(rows, None)
         return
     for descriptor in known:
-        click.echo(descriptor.name if quiet else f"{descriptor.name:<17} {descriptor.summary}")
+        say(descriptor.name if quiet else f"{descriptor.name:<17} {descriptor.summary}")
 
 
 @command.command()
@@ -54,10 +53,10 @@ def check(spec: str, generation: str, as_json: bool, quiet: bool, verbose: bool)
     identity = identify(found)
     compared = compare(found, wanted or load(identity.generation))
     if as_json:
-        click.echo(to_json(tree.name, tree.version, identity, compared))
+        say_json(to_json(tree.name, tree.version, identity, compared))
     else:
         for line in as_lines(tree.version, identity, compared, quiet=quiet, verbose=verbose):
-            click.echo(line)
+            say(line)
     for problem in found.diagnostics:
-        click.echo(f"patchgen: {problem}", err=True)
+        say(f"patchgen: {problem}", err=True)
     return Exit.CLEAN if compared.conforms else Exit.FINDINGS

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from patchgen.model.outcome import Exit
+from patchgen.terminal import say, say_json
 
 
 @click.command()
@@ -66,13 +67,15 @@ def command(
     from patchgen.boot.progress import Progress
     from patchgen.boot.run import Plan, exit_status, run
     from patchgen.boot.table import lines, verdict_lines
-    from patchgen.memo import write_atomic
     from patchgen.model.outcome import UserError
     from patchgen.sandbox.reader import read_inside
+    from patchgen.sandbox.writer import check_given, write_given
     from patchgen.source.tree.registry import resolve
 
     if variants and series is None:
         raise UserError("--variants needs --series: the variants are made from it")
+    if out is not None:
+        check_given(out)
     tree = resolve(spec)
     files = series_files(series, tree.path) if series is not None else None
     root = str(tree.path)
@@ -81,12 +84,12 @@ def command(
     with Progress(quiet=quiet, verbose=verbose) as progress:
         evidence = run(tree, files, plan, progress.say)
     if out is not None:
-        write_atomic(out.absolute(), dump(evidence))
+        write_given(out, dump(evidence))
     if as_json:
-        click.echo(dump(evidence), nl=False)
+        say_json(dump(evidence))
     else:
         for line in verdict_lines(evidence) if quiet else lines(evidence):
-            click.echo(line)
+            say(line)
     return exit_status(evidence)
 
 

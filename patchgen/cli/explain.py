@@ -9,6 +9,7 @@ import re
 import click
 
 from patchgen.model.outcome import UserError
+from patchgen.terminal import say, say_data, say_text
 
 
 @click.command()
@@ -19,13 +20,11 @@ def command(name: str, as_json: bool, quiet: bool) -> None:
     """Explain a rule (MN020, or its name) or a recipe (kvm-change-pte)."""
     head, text = _explained(name)
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.encode({"name": name, "head": head, "text": text}).decode())
+        say_data({"name": name, "head": head, "text": text}, None)
     elif quiet:
-        click.echo(head)
+        say(head)
     else:
-        click.echo(f"{head}\n\n{text}")
+        say_text(f"{head}\n\n{text}")
 
 
 def _explained(name: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import click
 
 from patchgen.cli.options import open_state, progress, tree_options, unfenced
 from patchgen.model.outcome import Exit
+from patchgen.terminal import say, say_data
 
 if TYPE_CHECKING:
     from patchgen.commits.patchset import Series
@@ -168,9 +169,9 @@ def command(
             from patchgen.pipeline.inspect import tree_headline
 
             show("")
-            click.echo(tree_headline(state))
+            say(tree_headline(state))
             for line in plan_lines(plan):
-                click.echo(line)
+                say(line)
         done = generate(
             plan,
             lambda plan, series, checks: build_cover(plan, series, checks, supplied),
@@ -181,22 +182,20 @@ def command(
         )
     show("")
     if as_json:
-        import msgspec
-
         proof = done.proof and done.proof.data()
         data = {**plan_data(plan), "checks": done.checks, "files": _names(done), "proof": proof}
-        click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
+        say_data(data)
         return Exit.CLEAN
     for line in check_lines(done.checks) if not quiet else ():
-        click.echo(line)
+        say(line)
     if done.files is not None and not quiet and (done.proof or no_proof):
-        click.echo(f"proof   {done.proof.line() if done.proof else 'not made (--no-proof)'}")
+        say(f"proof   {done.proof.line() if done.proof else 'not made (--no-proof)'}")
     for note in (done.hint, *done.notes):
         if note:
-            click.echo(f"patchgen: {note}", err=True)
+            say(f"patchgen: {note}", err=True)
     if done.files is not None and not quiet:
         for line in _what_is_there(out, list(done.files.files), len(done.checks)):
-            click.echo(line)
+            say(line)
     return Exit.CLEAN
 
 

@@ -9,6 +9,7 @@ import click
 
 from patchgen.cli.options import open_state, progress, tree_options, verbose_option
 from patchgen.model.outcome import Exit
+from patchgen.terminal import say, say_data
 
 
 @click.command()
@@ -38,7 +39,6 @@ def command(
         inspection_data,
         inspection_lines,
         ledger_totals,
-        printable,
         totals_line,
     )
 
@@ -50,10 +50,8 @@ def command(
     show("")
     kvm = kvm_of(state)
     if as_json:
-        import msgspec
-
         data = inspection_data(state.tree.version, generation, kvm, found)
-        click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
+        say_data(data)
     else:
         lost_paths = {path for path, _ in found.failed}
         read = (facts.path for facts in found.files if facts.path not in lost_paths)
@@ -62,10 +60,10 @@ def command(
         head = headline(state.tree.version, idiom, generation)
         lines = inspection_lines(head, kvm, found, sources, verbose)
         for line in (head, totals_line(found)) if quiet else lines:
-            click.echo(line)
+            say(line)
     for facts in found.files:
         for diagnostic in facts.diagnostics:
             if verbose or diagnostic.severity != "warning":
-                click.echo(f"patchgen: {printable(str(diagnostic))}", err=True)
+                say(f"patchgen: {diagnostic}", err=True)
     lost = ledger_totals(found.mentions)["unparsed"] or found.failed or found.partly
     return Exit.FINDINGS if lost else Exit.CLEAN

@@ -11,6 +11,8 @@ import click
 
 from patchgen.cli.options import open_state, progress, tree_options, verbose_option
 from patchgen.model.outcome import Exit
+from patchgen.sandbox.writer import check_given
+from patchgen.terminal import say, say_data
 
 if TYPE_CHECKING:
     from patchgen.rules.run import LintResult
@@ -61,6 +63,8 @@ def command(
 
     Exit status 1 when there are findings, or files that could not be analysed.
     """
+    if write_baseline is not None:
+        check_given(write_baseline)
     state = open_state(spec, build_dir, arch)
     if not files and not revision:
         state.expect_search()  # while the rest is imported
@@ -83,7 +87,7 @@ def command(
         known.write_baseline(write_baseline, result.findings)
         _not_analysed(result)
         if not quiet:
-            click.echo(f"{write_baseline}: {len(result.findings)} findings", err=True)
+            say(f"{write_baseline}: {len(result.findings)} findings", err=True)
         return Exit.FINDINGS if result.unparsed or result.failed else Exit.CLEAN
     if baseline is not None:
         left = known.without_baseline(baseline, result.findings)
@@ -97,7 +101,6 @@ def command(
 
 
 def _print(result: LintResult, state: TreeState, style: str, quiet: bool, verbose: bool) -> None:
-    import msgspec
 
     from patchgen.report.findings import (
         gcc_lines,
@@ -111,7 +114,7 @@ def _print(result: LintResult, state: TreeState, style: str, quiet: bool, verbos
         from patchgen.report.sarif import sarif
 
         data = sarif(result) if style == "sarif" else lint_data(result)
-        click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
+        say_data(data)
         return
     lines: Iterable[str]
     if style == "gcc":
@@ -123,15 +126,15 @@ def _print(result: LintResult, state: TreeState, style: str, quiet: bool, verbos
     else:
         lines = text_lines(result, state.read, verbose)
     for line in lines:
-        click.echo(line)
+        say(line)
 
 
 def _not_analysed(result: LintResult) -> None:
     """What the findings do not speak for; said whatever the format, and not silenced."""
     for diagnostic in result.unparsed:
-        click.echo(f"patchgen: {diagnostic}", err=True)
+        say(f"patchgen: {diagnostic}", err=True)
     for path, error in result.failed:
-        click.echo(f"patchgen: {path}: {error}", err=True)
+        say(f"patchgen: {path}: {error}", err=True)
 
 
 def _fix(
@@ -147,7 +150,7 @@ def _fix(
     plan, left = plan_fixes(state, result.findings)
     if not as_json and not quiet:
         for line in plan_lines(plan) if plan.planned else ():
-            click.echo(line)
+            say(line)
     supplied = Supplied("Mend findings of patchgen lint")
     done = generate(
         plan,
@@ -157,21 +160,19 @@ def _fix(
     )
     names = list(done.files.files) if done.files is not None else []
     if as_json:
-        import msgspec
-
         data = {**plan_data(plan), "checks": done.checks, "files": names,
                 "left": findings_data(left)}  # fmt: skip
-        click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
+        say_data(data)
     else:
         for line in check_lines(done.checks) if not quiet else ():
-            click.echo(line)
+            say(line)
         for finding in left:
-            click.echo(f"left: {finding.place}: {finding.message} [{finding.rule}]")
+            say(f"left: {finding.place}: {finding.message} [{finding.rule}]")
         if names and not quiet:
-            click.echo(f"{out}/: cover letter and {len(done.checks)} patches")
+            say(f"{out}/: cover letter and {len(done.checks)} patches")
         elif not quiet:
-            click.echo(f"nothing is mended: {summary(result)}")
+            say(f"nothing is mended: {summary(result)}")
     if done.hint:
-        click.echo(f"patchgen: {done.hint}", err=True)
+        say(f"patchgen: {done.hint}", err=True)
     _not_analysed(result)
     return Exit.FINDINGS if left or result.unparsed or result.failed else Exit.CLEAN

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchgen.terminal import rewrites
+from patchgen.terminal import rewrites, show
 
 if TYPE_CHECKING:
     from patchgen.source.facts.state import TreeState
@@ -69,9 +69,5 @@ def progress(quiet: bool) -> Callable[[str], None]:
     """A progress line on stderr where a terminal can write it over, else nothing."""
     if quiet or not rewrites(sys.stderr):
         return lambda line: None
-
-    def show(line: str) -> None:
-        sys.stderr.write(f"\r\x1b[K{line}" if line else "\r\x1b[K")
-        sys.stderr.flush()
 
     return show

@@ -9,6 +9,7 @@ import click
 
 from patchgen.cli.options import open_state, tree_options, verbose_option
 from patchgen.model.outcome import Exit
+from patchgen.terminal import say, say_data
 
 
 @click.command()
@@ -44,14 +45,12 @@ def command(
     state = open_state(spec, build_dir, arch)
     plan = make_plan(state, recipes, Options(not no_overrides), Choice(only, skip, until))
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.format(msgspec.json.encode(plan_data(plan)).decode()))
+        say_data(plan_data(plan))
     else:
         if not quiet:
             from patchgen.pipeline.inspect import tree_headline
 
-            click.echo(tree_headline(state))
+            say(tree_headline(state))
         for line in plan_lines(plan):
-            click.echo(line)
+            say(line)
     return Exit.REFUSED if plan.refusals else Exit.CLEAN

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from patchgen.model.outcome import CheckFailed, Exit
+from patchgen.terminal import say, say_json
 
 if TYPE_CHECKING:
     from patchgen.proof.system.locate import Read
@@ -59,10 +60,13 @@ def command(
     from patchgen.proof.extract.protocol import Bounds
     from patchgen.proof.prove import check_cases, prove, shape, understand
     from patchgen.proof.show.answer import as_lines, to_json, verdict_line
+    from patchgen.sandbox.writer import check_given
     from patchgen.source.tree.registry import resolve
 
     tree = resolve(spec)
     check_cases(cases)
+    if html is not None:
+        check_given(html)
     bounds = Bounds(vcpus, invalidations)
     show = progress(quiet or as_json)
     good = True
@@ -81,13 +85,13 @@ def command(
             before = result
         elif result.new_since(before) or result.undecided:
             good = False
-            click.echo(f"{label}: {verdict_line(result)}", err=True)
+            say(f"{label}: {verdict_line(result)}", err=True)
     if with_spin:
         from patchgen.proof.show.check import compare
 
         for row in compare(read, bounds, result, cases):
             good &= row.same
-            click.echo(row.line(), err=as_json)
+            say(row.line(), err=as_json)
     if promela is not None:
         from patchgen.proof.show.check import write_models
 
@@ -97,10 +101,10 @@ def command(
 
         write_html(html, result, f"The mmu notifier protocol of Linux {tree.version}")
     if as_json:
-        click.echo(to_json(result))
+        say_json(to_json(result))
     else:
         for line in as_lines(result, verbose=verbose, quiet=quiet):
-            click.echo(line)
+            say(line)
     return result.exit if good else Exit.FINDINGS
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import click
 
+from patchgen.terminal import say, say_data
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="for machines")
@@ -15,15 +17,13 @@ def command(as_json: bool, quiet: bool) -> None:
 
     known = [load(name) for name in names()]
     if as_json:
-        import msgspec
-
         rows = [{"name": recipe.name, "summary": recipe.summary} for recipe in known]
-        click.echo(msgspec.json.encode(rows).decode())
+        say_data(rows, None)
         return
     if quiet:
         for recipe in known:
-            click.echo(recipe.name)
+            say(recipe.name)
         return
     width = max(len(recipe.name) for recipe in known)
     for recipe in known:
-        click.echo(f"{recipe.name:<{width}}  {recipe.summary}")
+        say(f"{recipe.name:<{width}}  {recipe.summary}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import click
 
+from patchgen.terminal import say, say_data
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="for machines")
@@ -15,19 +17,17 @@ def command(as_json: bool, quiet: bool) -> None:
 
     rules = [module.RULE for module in modules().values()]
     if as_json:
-        import msgspec
-
         rows = [
             {"id": r.id, "name": r.name, "severity": r.severity, "summary": r.summary,
              "applies_to": r.where}
             for r in rules
         ]  # fmt: skip
-        click.echo(msgspec.json.encode(rows).decode())
+        say_data(rows, None)
         return
     if quiet:
         for rule in rules:
-            click.echo(rule.id)
+            say(rule.id)
         return
     width = max((len(rule.name) for rule in rules), default=0)
     for rule in rules:
-        click.echo(f"{rule.id}  {rule.severity:<7}  {rule.name:<{width}}  {rule.summary}")
+        say(f"{rule.id}  {rule.severity:<7}  {rule.name:<{width}}  {rule.summary}")

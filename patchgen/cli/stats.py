@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from patchgen.terminal import say, say_data, say_text
+
 
 @click.command()
 @click.argument("before", type=click.Path(path_type=Path))
@@ -38,10 +40,8 @@ def command(before: Path, after: Path, as_json: bool, quiet: bool, verbose: bool
     rows = compare(before, after)
     if verbose:
         counts = f"{rows[0].before.runs} and {rows[0].after.runs} runs"
-        click.echo(f"{before}, {after}: {counts}, {len(rows)} quantities", err=True)
+        say(f"{before}, {after}: {counts}, {len(rows)} quantities", err=True)
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+        say_data(rows)
     elif not quiet:
-        click.echo(table(rows), nl=False)
+        say_text(table(rows))

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
-from patchgen.terminal import rewrites
+from patchgen.terminal import rewrites, say, say_data
 
 if TYPE_CHECKING:
     from patchgen.sandbox.child import Report
@@ -53,9 +52,9 @@ def add_command(
         if not as_json and not quiet:
             origin = fetch.origin(tree.path) if verbose else None
             detail = f" ({origin.detail})" if origin else ""
-            click.echo(f"{tree.name}: Linux {tree.version} in {tree.root}{detail}")
+            say(f"{tree.name}: Linux {tree.version} in {tree.root}{detail}")
     if as_json:
-        click.echo(msgspec.json.encode({"trees": trees}))
+        say_data({"trees": trees}, None)
 
 
 @command.command("list")
@@ -68,11 +67,11 @@ def list_command(as_json: bool, quiet: bool, verbose: bool) -> None:
 
     rows = listing()
     if as_json:
-        click.echo(msgspec.json.encode({"trees": rows}))
+        say_data({"trees": rows}, None)
     elif quiet:
         for row in rows:
             if row.present:
-                click.echo(row.name)
+                say(row.name)
     else:
         _print_table(rows, verbose)
 
@@ -88,7 +87,7 @@ def _print_table(rows: list[Row], verbose: bool) -> None:
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
     for line in lines:
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
-        click.echo("  ".join([*cells, line[4]]))
+        say("  ".join([*cells, line[4]]))
 
 
 def _source(row: Row, verbose: bool) -> str:
@@ -117,7 +116,7 @@ def _lines(name: str) -> Report:
     def report(stage: str, done: int, total: int) -> None:
         if stage not in said:
             said.add(stage)
-            click.echo(f"{name}: {stage}", err=True)
+            say(f"{name}: {stage}", err=True)
 
     return report
 

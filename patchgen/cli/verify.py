@@ -10,6 +10,7 @@ import click
 
 from patchgen.cli.options import open_state, progress, tree_options, unfenced, verbose_option
 from patchgen.model.outcome import Exit
+from patchgen.terminal import say, say_data
 
 
 @click.command()
@@ -82,19 +83,17 @@ def command(
         )  # fmt: skip
     show("")
     if as_json:
-        import msgspec
-
         proof = found.proof.data() if found.proof is not None else None
         data = verified_data(found.patches, found.total, found.base, proof, found.ok)
         data["caveats"] = list(found.caveats)
-        click.echo(msgspec.json.format(msgspec.json.encode(data).decode()))
+        say_data(data)
     elif as_b4:
         for line in b4_lines(found.patches, found.notes):
-            click.echo(line)
+            say(line)
     elif quiet:
         wrong = found.proof.line() if found.proof is not None and found.proof.fault else ""
         for line in fault_lines(found.patches, found.total, wrong):
-            click.echo(line)
+            say(line)
     else:
         proved = "not made (--no-proof)" if no_proof else ""
         if found.proof is not None:
@@ -102,9 +101,9 @@ def command(
         elif not no_proof and any(patch.check is None for patch in found.patches):
             proved = "not made: not every patch applies"
         for line in verified_lines(found.patches, found.total, proved, verbose):
-            click.echo(line)
+            say(line)
         for caveat in found.caveats:
-            click.echo(f"note    {caveat}")
+            say(f"note    {caveat}")
         for note in found.notes if verbose else ():
-            click.echo(note, err=True)
+            say(note, err=True)
     return Exit.CLEAN if found.ok else Exit.FINDINGS

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.reader import read_given
 from patchgen.source.config.flags_makefile import file_flags, object_of
 from patchgen.source.config.kconfig_eval import enablers
 from patchgen.source.config.overlay_config import read_kconfig
@@ -72,9 +73,9 @@ def wanted(inputs: Inputs, asked: Iterable[Goal], arch: str) -> frozenset[str]:
 
 def users(build_dir: Path) -> str:
     """The .config of the user's own build folder; UserError where there is none."""
-    try:
-        return (build_dir / ".config").read_text(errors="replace")
-    except OSError:
+    data = read_given(build_dir / ".config")
+    if data is None:
         raise UserError(
             "--build needs a configured build folder: no .config is here", str(build_dir)
-        ) from None
+        )
+    return data.decode(errors="replace")

@@ -36,7 +36,7 @@ def as_lines(
             yield f"present    {item.place}: {_what(item)}"
 
 
-def to_json(tree: str, version: str, identity: Identity, compared: Comparison) -> str:
+def to_json(tree: str, version: str, identity: Identity, compared: Comparison) -> bytes:
     """One JSON object; ``branch`` "on" is with CONFIG_MMU_NOTIFIER, "off" without."""
     value = {
         "tree": tree,
@@ -56,7 +56,7 @@ def to_json(tree: str, version: str, identity: Identity, compared: Comparison) -
         ],
         "extra": [_row(item) for item in compared.extra],
     }
-    return msgspec.json.encode(value).decode()
+    return msgspec.json.encode(value)
 
 
 def _row(item: Item) -> dict[str, str | int]:

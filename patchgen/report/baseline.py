@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from patchgen.memo import write_atomic
 from patchgen.model.findings import Finding
 from patchgen.model.outcome import UserError
 from patchgen.report.findings import fingerprints
 from patchgen.sandbox.reader import read_given
+from patchgen.sandbox.writer import write_given
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -36,14 +35,7 @@ def write_baseline(path: Path, findings: Sequence[Finding]) -> None:
         for f, name in zip(findings, fingerprints(findings), strict=True)
     ]
     data = msgspec.json.format(msgspec.json.encode(_Baseline(1, known)), indent=1) + b"\n"
-    try:
-        # A link stays one, and what is no file (a device, a FIFO) stays what it is.
-        real = Path(os.path.realpath(path))
-        if real.exists() and not real.is_file():
-            raise UserError("is no regular file", str(path), "name a file to write")
-        write_atomic(real, data)
-    except OSError as error:
-        raise UserError(f"cannot be written: {error.strerror}", str(path)) from None
+    write_given(path, data)
 
 
 def without_baseline(path: Path, findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from patchgen.memo import digest
 from patchgen.model.findings import Finding, Step
 from patchgen.rules.run import LintResult
+from patchgen.terminal import printable
 
 Read = Callable[[str], bytes | None]
 
@@ -37,14 +38,15 @@ def quiet_lines(result: LintResult) -> Iterator[str]:
 
 def text_lines(result: LintResult, read: Read, verbose: bool) -> Iterator[str]:
     """Each finding with its witness, source lines and carets; then the totals."""
+    sources = _Sources(read)
     for finding in result.findings:
         head = f"{finding.place}:{finding.column}: {finding.severity}: {finding.message}"
         yield f"{head} [{finding.rule}]"
-        yield from _caret(finding, read)
+        yield from sources.caret(finding)
         if len(finding.path_steps) > 1 or verbose:
             for number, step in enumerate(finding.path_steps, 1):
                 yield f"    {number}. {step.place}: {step.text}"
-                yield from _source_line(step, read)
+                yield from sources.step(step)
     if verbose:
         for place in result.undecided:
             yield f"{place.place}: undecided: {place.reason} [{place.rule}]"
@@ -92,28 +94,50 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _caret(finding: Finding, read: Read) -> Iterator[str]:
-    source = read(finding.place.path)
-    if source is None:
-        return
-    start = source.rfind(b"\n", 0, finding.span.start) + 1
-    end = source.find(b"\n", start)
-    line = source[start : end if end >= 0 else len(source)]
-    before = line[: finding.span.start - start].decode("utf-8", "replace")
-    under = source[finding.span.start : min(finding.span.end, start + len(line))]
-    width = max(1, len(under.decode("utf-8", "replace")))
-    yield "  " + line.decode("utf-8", "replace").expandtabs(8)
-    yield "  " + " " * len(before.expandtabs(8)) + "^" + "~" * (width - 1)
+class _Sources:
+    """Lines of sources as they are shown: printable, tabs expanded, of bounded length."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._files: dict[str, list[bytes] | None] = {}
+
+    def line(self, path: str, number: int) -> bytes | None:
+        """Line ``number`` of a file, from 1; None: there is none."""
+        if path not in self._files:
+            source = self._read(path)
+            self._files[path] = None if source is None else source.split(b"\n")
+        lines = self._files[path]
+        return None if lines is None or not 0 < number <= len(lines) else lines[number - 1]
+
+    def caret(self, finding: Finding) -> Iterator[str]:
+        """The finding's line, and marks under its extent there."""
+        line = self.line(finding.place.path, finding.place.line)
+        if line is None:
+            return
+        start = max(0, finding.column - 1)
+        end = min(len(line), start + max(1, finding.span.end - finding.span.start))
+        cut = start - _BEFORE if start > _WIDTH else 0
+        before, under = _shown(line[cut:start]), _shown(line[start : min(end, cut + _WIDTH)])
+        rest = _shown(line[max(start, min(end, cut + _WIDTH)) : cut + _WIDTH])
+        head = "..." if cut else ""
+        tail = "..." if cut + _WIDTH < len(line) else ""
+        yield f"  {head}{before}{under}{rest}{tail}"
+        yield "  " + " " * len(head + before) + "^" + "~" * (max(1, len(under)) - 1)
+
+    def step(self, step: Step) -> Iterator[str]:
+        """A step's line, without what indents it."""
+        line = self.line(step.place.path, step.place.line)
+        if line is not None:
+            line = line.strip()
+            yield f"       {_shown(line[:_WIDTH])}{'...' if len(line) > _WIDTH else ''}"
 
 
-def _source_line(step: Step, read: Read) -> Iterator[str]:
-    source = read(step.place.path)
-    if source is None:
-        return
-    lines = source.split(b"\n", step.place.line)
-    if len(lines) >= step.place.line:
-        shown = lines[step.place.line - 1].decode("utf-8", "replace").strip()
-        yield f"       {shown}"
+#: Bytes of a line that are shown at most, and of these before a finding far to the right.
+_WIDTH, _BEFORE = 240, 60
+
+
+def _shown(part: bytes) -> str:
+    return printable(part.decode("utf-8", "surrogateescape").replace("\t", " " * 8))
 
 
 def gcc_lines(result: LintResult) -> Iterator[str]:
@@ -135,9 +159,8 @@ def github_lines(result: LintResult) -> Iterator[str]:
             f"file={_property(finding.place.path)},line={finding.place.line},"
             f"col={finding.column},title={finding.rule}"
         )
-        steps = "".join(f"\n{s.place}: {s.text}" for s in finding.path_steps)
-        message = (finding.message + steps).replace("%", "%25")
-        message = message.replace("\r", "%0D").replace("\n", "%0A")
+        lines = (finding.message, *(f"{s.place}: {s.text}" for s in finding.path_steps))
+        message = "%0A".join(printable(line).replace("%", "%25") for line in lines)
         yield f"::{kinds[finding.severity]} {fields}::{message}"
 
 

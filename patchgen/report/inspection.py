@@ -12,6 +12,7 @@ from patchgen.source.c.walk import text_of
 from patchgen.source.facts.inspection import Inspection
 from patchgen.source.facts.kvm import KvmFacts
 from patchgen.source.facts.ops import WALK_OPS
+from patchgen.terminal import printable
 
 STATES = ("analysed", "macro", "inactive", "unparsed", "declaration")
 
@@ -102,17 +103,9 @@ def _notifier_tables(files: Sequence[FileFacts]) -> list[OpsTable]:
     return [table for facts in files for table in facts.ops if table.struct != WALK_OPS]
 
 
-def printable(text: str) -> str:
-    """Text on one line: control characters and bytes that are no UTF-8 as escapes."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in text
-    )
-
-
 def as_unicode(text: str) -> str:
     """Text as JSON can hold it: bytes of a name that are no UTF-8 as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def inspection_data(

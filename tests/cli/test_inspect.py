@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.report.inspection import STATES, printable
+from patchgen.report.inspection import STATES
+from patchgen.terminal import printable
 from tests.fingerprint import fingerprint
 from tests.pipeline.test_generate import one_line
 
@@ -109,7 +110,7 @@ EXPECTED = {
     "drivers/odd/huge.c": "larger than",
     "drivers/odd/nul.c": "NUL bytes",
     "drivers/odd/pipe.c": "not a regular file",
-    "drivers/odd/\\udcff.c": "no UTF-8",
+    "drivers/odd/\\xff.c": "no UTF-8",
 }
 
 
@@ -153,4 +154,4 @@ def test_a_hostile_tree_in_text(patchgen, hostile, tmp_path):
 
 
 def test_printable():
-    assert printable("a\nb\x1b[31m·é\udcff") == "a\\nb\\x1b[31m·é\\udcff"
+    assert printable("a\nb\x1b[31m·é\udcff") == "a\\nb\\x1b[31m·é\\xff"

@@ -156,7 +156,7 @@ def _short(step: RunStep) -> str:
     return str(step.place)
 
 
-def to_json(result: ProofResult) -> str:
+def to_json(result: ProofResult) -> bytes:
     """The answer for machines (issue "The proof": ``verdicts``), keys in a fixed order."""
     value = {
         "properties": {prop: result.answer(prop).value for prop in SAFETY},
@@ -168,7 +168,7 @@ def to_json(result: ProofResult) -> str:
         "explored": [msgspec.to_builtins(e) for e in result.explored],
         "exit": int(result.exit),
     }
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    return msgspec.json.format(msgspec.json.encode(value), indent=2)
 
 
 def _verdict(verdict: Verdict) -> dict[str, object]:

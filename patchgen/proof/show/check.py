@@ -15,6 +15,7 @@ from patchgen.proof.show.promela import SpinAnswer, promela, spin
 from patchgen.proof.system.cases import CASES, Case
 from patchgen.proof.system.locate import Read
 from patchgen.proof.system.system import System
+from patchgen.sandbox.writer import write_given
 
 
 def systems(
@@ -87,7 +88,7 @@ def write_models(read: Read, bounds: Bounds, folder: Path, keys: Sequence[str] =
                 name = case.key + ("-flagged" if case.flagged else "")
                 path = folder / f"{name}{f'-{number}' if number else ''}.pml"
                 flag = ", flagged" if case.flagged else ""
-                path.write_text(promela(system, f"{case.name}{flag}; {bounds}"), encoding="utf-8")
+                write_given(path, promela(system, f"{case.name}{flag}; {bounds}").encode())
                 written.append(path)
     except OSError as error:
         raise UserError(f"cannot be written: {error.strerror}", str(folder)) from error

@@ -3,26 +3,29 @@
 
 from __future__ import annotations
 
+import html
 import textwrap
-from html import escape
 from pathlib import Path
 
-from patchgen.model.outcome import UserError
 from patchgen.proof.result import ProofResult, Run, Verdict
 from patchgen.proof.show.answer import columns_of, shown, table_rows, verdict_line
 from patchgen.proof.system.properties import PROPERTIES
+from patchgen.sandbox.writer import write_given
+from patchgen.terminal import printable
 
 TEMPLATE = "proof/report.html.j2"
 
 _BOX, _GAP, _MARGIN, _LINE = 250, 14, 34, 15
 
 
+def escape(text: str) -> str:
+    """Text of the tree as a page may hold it: no markup, and nothing that is not seen."""
+    return html.escape(printable(text))
+
+
 def write_html(path: Path, result: ProofResult, title: str) -> None:
     """Write the page to ``path``.  UserError: it cannot be written."""
-    try:
-        path.write_text(to_html(result, title), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot be written: {error.strerror}", str(path)) from error
+    write_given(path, to_html(result, title).encode())
 
 
 def to_html(result: ProofResult, title: str) -> str:

@@ -13,6 +13,7 @@ import msgspec
 
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.reader import read_given
 from patchgen.series.read.bare import bare_patch
 from patchgen.series.read.quilt import listed
 
@@ -108,13 +109,13 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _read(path: Path) -> bytes:
-    if path.exists() and not path.is_file():
-        raise UserError("is no regular file", str(path), "use - to read from a pipe")
     try:
-        with path.open("rb") as stream:
-            return _capped(stream, str(path))
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", str(path)) from error
+        data = read_given(path, MAX_SERIES)
+    except UserError as error:
+        raise UserError(error.what, error.where, "use - to read from a pipe") from None
+    if data is None:
+        raise UserError("cannot be read: No such file or directory", str(path))
+    return data
 
 
 def _capped(stream: BinaryIO, where: str) -> bytes:

@@ -24,6 +24,7 @@ import re
 from pathlib import Path
 
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.reader import read_given
 
 Run = dict[str, float]
 RunSets = dict[str, list[Run]]
@@ -39,12 +40,9 @@ def read_runs(path: Path) -> RunSets:
     Raises UserError with ``file:line`` for a line that is no measurement, and for
     runs of one set that do not measure the same.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", str(path)) from error
-    if len(data) > _MAX:
-        raise UserError(f"has more than {_MAX >> 20} MiB", str(path))
+    data = read_given(path, _MAX)
+    if data is None:
+        raise UserError("cannot be read: no such file", str(path))
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

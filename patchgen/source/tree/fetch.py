@@ -22,6 +22,7 @@ import msgspec
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
 from patchgen.sandbox import child
+from patchgen.sandbox.reader import read_given
 from patchgen.source.tree import fetch_debian, fetch_git, fetch_path, link, registry, search, unpack
 from patchgen.source.tree.describe import Tree, describe
 
@@ -89,8 +90,9 @@ def add(
 def origin(root: Path) -> Origin | None:
     """The origin of the tree at ``root``, or None when it was not fetched."""
     try:
-        return msgspec.json.decode((root.resolve().parent / _ORIGIN).read_bytes(), type=Origin)
-    except (OSError, ValueError, RuntimeError, msgspec.ValidationError):
+        data = read_given(root.resolve().parent / _ORIGIN) or b""
+        return msgspec.json.decode(data, type=Origin)
+    except (OSError, ValueError, RuntimeError, UserError, msgspec.ValidationError):
         return None
 
 
