@@ -23,7 +23,9 @@ import msgspec
 
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.program import Program
-from patchgen.analysis.entries.flagged import Flagged, SectionFault, faults, flagged
+from patchgen.analysis.entries.covered import Coverage
+from patchgen.analysis.entries.flagged import flagged, judged
+from patchgen.analysis.entries.objection import UNCLEAR, Objection
 from patchgen.analysis.locks.counters import paired_counters
 from patchgen.analysis.locks.effects import Effects
 from patchgen.analysis.locks.source import Source
@@ -214,20 +216,33 @@ class Context:
         return self._definitions[path]
 
     @cached_property
-    def flagged(self) -> tuple[tuple[Flagged, tuple[SectionFault, ...]], ...]:
-        """The sections that change_pte() is said to cover, and what speaks against each.
-
-        Nothing of one that is unclear; in the order of :meth:`functions`.
-        """
+    def flagged(self) -> tuple[Coverage, ...]:
+        """The sections that change_pte() is said to cover, judged; as :meth:`functions`."""
         if not self.api.has_flag_use_change_pte:
             return ()
-        sections = (one for f in self.functions() for one in flagged(self.program, f))
-        return tuple((section, self._against(section)) for section in sections)
+        return tuple(
+            judged(section, self.program, self.definitions(function.path))
+            for function in self.functions()
+            for section in flagged(self.program, function)
+        )
 
-    def _against(self, section: Flagged) -> tuple[SectionFault, ...]:
-        if section.unclear:
-            return ()
-        return faults(section, self.program, self.definitions(section.function.path))
+    def against(self, rule: Rule, code: str, lead: str = "") -> Iterator[Finding | Undecided]:
+        """What of one kind speaks against flagged sections; doubts are undecided."""
+        for coverage in self.flagged:
+            for one in coverage.objections:
+                if one.code in (code, UNCLEAR):
+                    yield self.objection(rule, one, coverage.section.function, lead)
+
+    def objection(
+        self, rule: Rule, one: Objection, function: Function, lead: str = ""
+    ) -> Finding | Undecided:
+        """One objection as a rule's own: certain ones are findings."""
+        if not one.sure:
+            return undecided(rule, one.place, one.text)
+        assert one.where is not None, "what is certain was seen at an expression"
+        return self.finding(
+            rule, one.where, lead + one.text, one.steps, path=function.path, function=function.name
+        )
 
     def summary(self, function: Function) -> Summary:
         """What ``function`` leaves behind, called with nothing known."""

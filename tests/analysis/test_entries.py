@@ -6,8 +6,9 @@ from __future__ import annotations
 import pytest
 
 from patchgen.analysis.engine.program import Program
-from patchgen.analysis.entries.covered import section_coverage
-from patchgen.analysis.entries.flagged import FORBIDDEN, MISFIT, UNTOLD, faults, flagged
+from patchgen.analysis.entries.covered import coverage_of
+from patchgen.analysis.entries.flagged import flagged, judged
+from patchgen.analysis.entries.objection import FORBIDDEN, MISFIT, NO_PAGE, UNTOLD
 from patchgen.source.c.body import functions_in
 
 SECTION = """
@@ -52,13 +53,13 @@ FAULTS = {
     "another change": (
         "	err = 0;", "	set_pte_at(vma->vm_mm, addr, ptep, pte_mkwrite(orig));", UNTOLD,
         "set without"),
-    "two pages": ("addr + PAGE_SIZE", "addr + PMD_SIZE", MISFIT, "not one page"),
+    "two pages": ("addr + PAGE_SIZE", "addr + PMD_SIZE", MISFIT, "spans several pages"),
     "the next page": (
         "set_pte_at_notify(vma->vm_mm, addr,", "set_pte_at_notify(vma->vm_mm, addr + PAGE_SIZE,",
         MISFIT, "lies outside"),
     "not compared": ("if (!pte_same(*ptep, orig))", "if (!page)", FORBIDDEN, "may be writable"),
     "no page": (
-        "mk_pte(page, vma->vm_page_prot)", "swp_entry_to_pte(swap)", FORBIDDEN, "maps no page"),
+        "mk_pte(page, vma->vm_page_prot)", "swp_entry_to_pte(swap)", NO_PAGE, "maps no page"),
     "a careless caller": (
         "return replace(vma, addr, page, pte)", "return replace(vma, addr, page, pte_mkwrite(pte))",
         FORBIDDEN, "may be writable"),
@@ -70,17 +71,15 @@ def _faults(source: str) -> list[tuple[str, str, bool, int]]:
     program, known = Program(functions, ()), {one.name: one for one in functions}
     (section,) = flagged(program, known["replace"])
     assert not section.unclear
-    found = faults(section, program, known)
-    return [(one.kind, one.text, one.sure, len(one.steps)) for one in found]
+    found = judged(section, program, known).objections
+    return [(one.code, one.text, one.sure, len(one.steps)) for one in found]
 
 
 def _covered(source: str) -> bool:
     functions = functions_in(source.encode(), "mm/one.c")
     known = {one.name: one for one in functions}
     (section,) = flagged(Program(functions, ()), known["replace"])
-    assert section.start is not None and section.end is not None
-    bounds = (section.start, section.end)
-    return section_coverage(known["replace"], section.name, bounds, known).covered
+    return coverage_of(section, known).covered
 
 
 def test_a_covered_section_has_no_fault() -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from patchgen.analysis.entries.objection import MISFIT, UNTOLD, Objection
 from patchgen.kernel.knowledge import names
-from patchgen.model.base import Evidence, Place
+from patchgen.model.base import Place
 from patchgen.model.code import (
     Asm,
     Decl,
@@ -31,29 +32,35 @@ _GROUPS = ("clears", "sets", "notifies")
 _RANGE_CALLS = "mmu_notifier_"
 
 
-def beside(function: Function, range_name: str, init: Expr) -> Iterator[Evidence]:
+def beside(function: Function, range_name: str, init: Expr) -> Iterator[Objection]:
     """Why a section may change more than its walk saw, or something else than announced.
 
     ``init`` is the start argument of the range's initialisation.
     """
     yield from _stores(function)
     yield from _range_changed(function, range_name, init)
-    yield from _moved(function, init)
+    yield from moved(function, init)
 
 
-def _at(function: Function, line: int, reason: str) -> Evidence:
-    return Evidence(Place(function.path, line), reason)
+def _untold(function: Function, line: int, reason: str) -> Objection:
+    return Objection(UNTOLD, Place(function.path, line), reason)
 
 
-def _stores(function: Function) -> Iterator[Evidence]:
+def _misfit(function: Function, line: int, reason: str) -> Objection:
+    return Objection(MISFIT, Place(function.path, line), reason)
+
+
+def _stores(function: Function) -> Iterator[Objection]:
     entries = _pointers(function)
     for node in walk(function.body):
         if isinstance(node, Asm):
-            yield _at(function, node.line, "assembly, which may change entries")
+            yield _untold(function, node.line, "assembly, which may change entries")
         elif isinstance(node, ExprStmt) and node.expr.kind == "name":
-            yield _at(function, node.line, f"{node.expr.name} is a macro that may change entries")
+            yield _untold(
+                function, node.line, f"{node.expr.name} is a macro that may change entries"
+            )
         elif isinstance(node, Expr) and _changes(node) and _through(node.args[0], entries):
-            yield _at(function, node.line, "an entry is set without a notification")
+            yield _untold(function, node.line, "an entry is set without a notification")
 
 
 def _changes(expr: Expr) -> bool:
@@ -121,19 +128,22 @@ def stored_by(function: Function) -> int:
     return 0
 
 
-def _range_changed(function: Function, range_name: str, init: Expr) -> Iterator[Evidence]:
+def _range_changed(function: Function, range_name: str, init: Expr) -> Iterator[Objection]:
     for expr in expressions(function.body):
         if expr.span.start < init.span.end:
             continue
         if _changes(expr) and _base(expr.args[0]) == range_name:
-            yield _at(function, expr.line, "the range is changed after its initialisation")
+            yield _misfit(function, expr.line, "the range is changed after its initialisation")
         given = [text(bare(arg)) for arg in expr.args[1:]] if expr.kind == "call" else []
         if f"&{range_name}" in given and not expr.name.startswith(_RANGE_CALLS):
-            yield _at(function, expr.line, f"{expr.name}() is given the range")
+            yield _misfit(function, expr.line, f"{expr.name}() is given the range")
 
 
-def _moved(function: Function, init: Expr) -> Iterator[Evidence]:
-    """The address announced may be another one when a change of the entry is told."""
+def moved(function: Function, init: Expr) -> Iterator[Objection]:
+    """The address announced may be another one when a change of the entry is told.
+
+    ``init`` is the address as announced, or what that was set to.
+    """
     told = [c for c in calls(function.body) if c.name in names("entries", "notifies")]
     last = max((call.span.end for call in told), default=0)
     announced = text(bare(init))
@@ -144,11 +154,11 @@ def _moved(function: Function, init: Expr) -> Iterator[Evidence]:
         steps = _changes(expr) and text(bare(expr.args[0])) in (announced, base)
         taken = expr.kind == "unary" and expr.name == "&"
         if steps or (taken and text(bare(expr.args[0])) == announced):
-            yield _at(function, expr.line, f"{announced} may move within the section")
+            yield _misfit(function, expr.line, f"{announced} may move within the section")
     for loop in _loops(function.body):
         inside = [call for call in told if call.span.start in loop.span]
         if inside and init.span.start not in loop.span:
-            yield _at(function, inside[0].line, "several entries may be told of in a loop")
+            yield _misfit(function, inside[0].line, "several entries may be told of in a loop")
 
 
 def _loops(body: Stmt) -> Iterator[Stmt]:

@@ -16,7 +16,7 @@ from patchgen.analysis.engine.program import Program
 from patchgen.kernel.knowledge import load, names
 from patchgen.model.base import Place
 from patchgen.model.code import Expr, Function
-from patchgen.source.c.text import bare
+from patchgen.source.c.text import bare, text
 
 INIT, START, NONBLOCK, END = "init", "start", "nonblock", "end"
 
@@ -63,6 +63,12 @@ def range_of(call: Expr) -> Expr | None:
     if argument.kind == "unary" and argument.name == "&":
         return bare(argument.args[0])
     return Expr("unary", "*", (argument,), argument.span, argument.line)
+
+
+def name_of(call: Expr) -> str:
+    """The range that a call is about, as written without the address taken; "" for none."""
+    target = range_of(call)
+    return text(target).lstrip("*") if target is not None else ""
 
 
 def arguments(call: Expr) -> dict[str, Expr]:

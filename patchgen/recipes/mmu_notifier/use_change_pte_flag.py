@@ -23,7 +23,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from patchgen.analysis.entries.covered import Coverage, section_coverage
+from patchgen.analysis.entries.covered import Coverage, Section, coverage_of, section_of
+from patchgen.analysis.entries.objection import NO_PAGE, Objection
 from patchgen.analysis.told.dispatch import dispatch, notification
 from patchgen.analysis.told.flags import Values, polarity, taken
 from patchgen.model.base import Evidence, Place, Span
@@ -31,8 +32,8 @@ from patchgen.model.code import Expr, Function
 from patchgen.model.plan import AlreadyThere, Change, LeftAlone, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
 from patchgen.recipes.wrapping import argument_texts, line_prefix, wrap_arguments
-from patchgen.source.c.text import bare, text
 from patchgen.source.c.text import name as name_of
+from patchgen.source.c.text import text
 from patchgen.source.c.walk import calls
 
 NAME = "use-change-pte-flag"
@@ -96,7 +97,11 @@ def plan(state: State, options: Options) -> StepResult:
         message=f"{NAME}/message.j2",
         context={
             "sites": [
-                {"path": path, "function": found.function, "how": " or ".join(found.transitions)}
+                {
+                    "path": path,
+                    "function": found.section.function.name,
+                    "how": " or ".join(found.transitions),
+                }
                 for path, found in flagged
             ],
             "left": [{"where": str(alone.place), "why": alone.reason} for alone in left],
@@ -122,12 +127,10 @@ def _sites_of(state: State, path: str) -> list[LeftAlone | Change | Coverage | N
         inits = [call for call in calls(function.body) if call.name.startswith(INIT)]
         place = Place(path, notified[0].line)
         if not inits:
-            coverage = section_coverage(function, "", None, known)
-            reason = (
-                coverage.faults[0].text
-                if coverage.faults
-                else ("the section is opened by a caller, which this analysis does not follow")
-            )
+            against = coverage_of(Section(function), known).objections
+            reason = "the section is opened by a caller, which this analysis does not follow"
+            if against:
+                reason = _said(against[0])
             found.append(LeftAlone(place, reason))
             continue
         if len(inits) > 1 or inits[0].name != INIT or len(inits[0].args) < 8:
@@ -143,15 +146,17 @@ def _site(
     arguments = init.args[1:]
     if FLAG in text(arguments[2]):
         return [None]
-    range_name = text(bare(arguments[0])).lstrip("&")
-    coverage = section_coverage(function, range_name, (arguments[-2], arguments[-1]), known)
+    coverage = coverage_of(section_of(function, init), known)
     if not coverage.covered:
-        fault = coverage.faults[0]
-        near = fault.place.path == place.path and fault.place.line in range(
-            function.line, function.end_line + 1
-        )
-        return [LeftAlone(place, fault.text if near else f"{fault.place}: {fault.text}")]
+        return [LeftAlone(place, _said(coverage.objections[0]))]
     return [coverage, _flagged(function, init, source)]
+
+
+def _said(objection: Objection) -> str:
+    """An objection in the words of a mail: of entries without a page, those that there are."""
+    if objection.code == NO_PAGE:
+        return "the new entry may map no page (a device-private swap entry)"
+    return objection.text
 
 
 def _flagged(function: Function, init: Expr, source: bytes) -> Change:

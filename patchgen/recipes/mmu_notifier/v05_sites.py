@@ -288,7 +288,7 @@ def change_pte_flag(state: State, options: Options) -> StepResult:
         return refusal("absent", "the range has no flags", where)
     code = Code(state)
     found = [site for site in sites(state) if len(site.call.args) - 1 == NEW]
-    verdicts = [(site, verdict(site, code)) for site in found]
+    verdicts = [(site, verdict(site, code, state)) for site in found]
     flagged = [site for site, good in verdicts if good is True]
     bare_sites = [site for site in flagged if FLAG not in text(site.call.args[3])]
     changes = [*_flag_in_header(parts)]

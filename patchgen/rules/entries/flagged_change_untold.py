@@ -24,11 +24,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.analysis.entries.flagged import UNTOLD, never_told
+from patchgen.analysis.entries.objection import UNTOLD
 from patchgen.kernel.api.features import ApiFeatures
-from patchgen.model.base import Place
 from patchgen.model.findings import Finding, Undecided
-from patchgen.rules.base import ERROR, Context, Rule, undecided
+from patchgen.rules.base import ERROR, Context, Rule
 
 
 def _applies(api: ApiFeatures) -> bool:
@@ -47,21 +46,4 @@ RULE = Rule(
 
 def check(tree: Context) -> Iterator[Finding | Undecided]:
     """Changes in flagged sections of which change_pte() does not hear."""
-    for section, found in tree.flagged:
-        path, function = section.function.path, section.function.name
-        silent = never_told(section, tree.program) if section.unclear else None
-        if silent is not None:
-            message = f"in a flagged section, {silent.text}"
-            yield tree.finding(RULE, silent.where, message, path=path, function=function)
-        elif section.unclear:
-            yield undecided(RULE, Place(path, section.init.line), section.unclear)
-        for fault in found:
-            if fault.kind != UNTOLD:
-                continue
-            if not fault.sure:
-                yield undecided(RULE, Place(path, fault.where.line), fault.text)
-                continue
-            message = f"in a flagged section, {fault.text}"
-            yield tree.finding(
-                RULE, fault.where, message, fault.steps, path=path, function=function
-            )
+    yield from tree.against(RULE, UNTOLD, "in a flagged section, ")

@@ -21,11 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.analysis.entries.flagged import MISFIT
+from patchgen.analysis.entries.objection import MISFIT
 from patchgen.kernel.api.features import ApiFeatures
-from patchgen.model.base import Place
 from patchgen.model.findings import Finding, Undecided
-from patchgen.rules.base import ERROR, Context, Rule, undecided
+from patchgen.rules.base import ERROR, Context, Rule
 
 
 def _applies(api: ApiFeatures) -> bool:
@@ -44,16 +43,4 @@ RULE = Rule(
 
 def check(tree: Context) -> Iterator[Finding | Undecided]:
     """Flagged ranges of more or less than a page, and notified addresses outside."""
-    for section, found in tree.flagged:
-        path, function = section.function.path, section.function.name
-        if section.unclear:
-            yield undecided(RULE, Place(path, section.init.line), section.unclear)
-        for fault in found:
-            if fault.kind != MISFIT:
-                continue
-            if not fault.sure:
-                yield undecided(RULE, Place(path, fault.where.line), fault.text)
-                continue
-            yield tree.finding(
-                RULE, fault.where, fault.text, fault.steps, path=path, function=function
-            )
+    yield from tree.against(RULE, MISFIT)

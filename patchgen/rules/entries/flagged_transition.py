@@ -40,17 +40,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.analysis.entries.flagged import (
-    FORBIDDEN,
-    SectionFault,
-    notifies,
-    pageless,
-)
+from patchgen.analysis.entries.flagged import notifies, pageless
+from patchgen.analysis.entries.objection import FORBIDDEN, NO_PAGE
 from patchgen.kernel.api.features import ApiFeatures
-from patchgen.model.base import Place
-from patchgen.model.code import Function
 from patchgen.model.findings import Finding, Undecided
-from patchgen.rules.base import ERROR, Context, Rule, undecided
+from patchgen.rules.base import ERROR, Context, Rule
 
 
 def _applies(api: ApiFeatures) -> bool:
@@ -69,34 +63,15 @@ RULE = Rule(
 
 def check(tree: Context) -> Iterator[Finding | Undecided]:
     """Notified changes that are none of change_pte()'s."""
+    told = set()
+    for code in (FORBIDDEN, NO_PAGE):
+        for result in tree.against(RULE, code):
+            told.add(result.place)
+            yield result
     for function in tree.functions():
-        found: list[SectionFault] = []
-        for section, against in tree.flagged:
-            if section.function is function:
-                found += against
-                if section.unclear:
-                    place = Place(function.path, section.init.line)
-                    yield undecided(RULE, place, section.unclear)
         if notifies(tree.program, function):
-            told = {fault.where.line for fault in found if fault.kind == FORBIDDEN}
             # Functions of the file that are no facts may change anything: no harm here.
-            empty = pageless(
-                function, {one.name: one for one in tree.facts[function.path].functions}
-            )
-            found += (fault for fault in empty if fault.where.line not in told)
-        yield from _told(tree, function, found)
-
-
-def _told(
-    tree: Context, function: Function, found: list[SectionFault]
-) -> Iterator[Finding | Undecided]:
-    for fault in found:
-        if fault.kind != FORBIDDEN:
-            continue
-        if not fault.sure:
-            yield undecided(RULE, Place(function.path, fault.where.line), fault.text)
-            continue
-        yield tree.finding(
-            RULE, fault.where, fault.text, fault.steps,
-            path=function.path, function=function.name,
-        )  # fmt: skip
+            known = {one.name: one for one in tree.facts[function.path].functions}
+            for one in pageless(function, known):
+                if one.place not in told:
+                    yield tree.objection(RULE, one, function)
