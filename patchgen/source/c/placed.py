@@ -19,7 +19,7 @@ from patchgen.source.c.lexer import Tokens
 class Placed(Tokens):
     """Tokens that all stand at one place."""
 
-    __slots__ = ("_line",)
+    __slots__ = ("_line", "_next_column")
 
     def __init__(self, kinds: Sequence[str], texts: Sequence[str], span: Span, line: int) -> None:
         super().__init__(b"")
@@ -28,14 +28,19 @@ class Placed(Tokens):
         self.starts = [span.start] * len(self.texts)
         self.ends = [span.end] * len(self.texts)
         self._line = line
+        self._next_column = 1 << 30
 
     def line(self, offset: int) -> int:
         """The place's line."""
         return self._line
 
     def column(self, offset: int) -> int:
-        """No column: the text is not the file's."""
-        return 1
+        """No column of the file: each one that is asked for lies left of the one before.
+
+        So a statement behind a call without a semicolon is the body of a macro's loop.
+        """
+        self._next_column -= 1
+        return self._next_column
 
 
 def statements(tokens: Placed) -> tuple[Stmt, ...]:

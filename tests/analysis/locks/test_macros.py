@@ -25,6 +25,9 @@ FAULTS = {
                       "{ mutex_lock(&d->n); }\nTAKER(m)\n", "take_m(d);"),
     "loop": ("#define EACH(i, n) for (i = 0; i < (n); i++)\n",
              "int i; EACH(i, 4) { mutex_lock(&d->m); if (d->q) break; mutex_unlock(&d->m); }"),
+    "loop of a loop": ("#define WALK(i, d) each_one(i, d) if (!(i)) {} else\n",
+                       "int i; WALK(i, d) { mutex_lock(&d->m); if (d->q) break;"
+                       " mutex_unlock(&d->m); }"),
     "guard": ("#define LOCKED(d) guard(mutex)(&(d)->m)\n", "LOCKED(d); mutex_lock(&d->m);"),
     "expression": ("#define TRY(d) ({ mutex_trylock(&(d)->m); })\n", "if (TRY(d)) work(d);"),
     "without arguments": ("#define LOCK_D mutex_lock(&d->m)\n", "LOCK_D; work(d);"),
