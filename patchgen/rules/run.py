@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from patchgen import memo
 from patchgen.kernel.api.features import ApiFeatures, features_of
@@ -73,7 +73,7 @@ def lint(
         answer = (*run(tree, select), _unfollowed(tree, select))
         reads.remember(answer)
     findings, undecided, unfollowed = answer
-    findings = tuple(f for f in findings if f.place.path in facts)
+    findings = tuple(f for f in findings if concerns(f, facts))
     kept, suppressed = suppress(findings, state.read)
     errors = [error for one in found.files if (error := _error(one)) is not None]
     silent = tuple((p, why) for p in paths if p in sound and (why := _left_out(sound[p])))
@@ -95,6 +95,15 @@ def _beside(state: TreeState, facts: Mapping[str, FileFacts]) -> dict[str, bytes
         return {}
     paths = [p for p in state.paths_mentioning(RETRY) if p.endswith(".c") and p not in CORE]
     return {path: state.read(path) or b"" for path in paths if path not in facts}
+
+
+def concerns(finding: Finding, files: Container[str]) -> bool:
+    """Whether a finding is of one of the files: it lies there, or its path begins there.
+
+    What a callback does in an inline of a header is its own file's affair.
+    """
+    first = finding.path_steps[0].place.path if finding.path_steps else ""
+    return finding.place.path in files or first in files
 
 
 def _unfollowed(tree: Context, select: Callable[[Rule], bool]) -> tuple[tuple[Place, str], ...]:
