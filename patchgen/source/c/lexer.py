@@ -13,7 +13,7 @@ import copy
 import functools
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -50,7 +50,10 @@ class Tokens:
     is made of them alone is kept beside them: ``made``, by what it is.
     """
 
-    __slots__ = ("_newlines", "directives", "ends", "kinds", "made", "source", "starts", "texts")
+    __slots__ = (
+        "_newlines", "_skipped", "directives", "ends", "kinds", "made", "source", "starts",
+        "texts",
+    )  # fmt: skip
 
     def __init__(self, source: bytes, skipped: Sequence[Span] = ()) -> None:
         self.source = source
@@ -76,8 +79,16 @@ class Tokens:
         self.directives = tuple(
             Directive(Span(start, end), self.line(start), text) for start, end, text in directives
         )
+        self._skipped: tuple[Span, ...] = ()
         if skipped:
             self._drop(skipped)
+
+    def in_force(self) -> Iterator[str]:
+        """The texts of the directives that do not stand in what is skipped."""
+        for found in self.directives:
+            at = found.span.start
+            if not any(span.start <= at < span.end for span in self._skipped):
+                yield found.text
 
     def active(self, skipped: Sequence[Span]) -> Tokens:
         """These tokens without those inside ``skipped``; lexed only once."""
@@ -102,6 +113,7 @@ class Tokens:
         return self._newlines[line - 2] + 1 if line > 1 else 0
 
     def _drop(self, skipped: Sequence[Span]) -> None:
+        self._skipped = (*self._skipped, *skipped)
         keep: list[slice] = []
         at = 0
         for span in sorted(skipped):

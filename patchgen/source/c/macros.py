@@ -56,6 +56,16 @@ class Macros(Mapping[str, Macro | None]):
                 self.texts.setdefault(match[1], []).append(text)
         self._made: dict[str, Macro | None] = {}
 
+    @classmethod
+    def of(cls, directives: Iterable[str]) -> Macros:
+        """The macros that some directives define."""
+        made = cls(b"")
+        for text in directives:
+            match = _NAME.match(text)
+            if match is not None:
+                made.texts.setdefault(match[1], []).append(text)
+        return made
+
     def __getitem__(self, name: str) -> Macro | None:
         if name not in self._made:
             found = {_macro(text) for text in self.texts[name]}

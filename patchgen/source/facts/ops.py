@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from patchgen.model.base import Span
-from patchgen.model.code import Decl, Expr, Function
+from patchgen.model.code import Decl, Function
 from patchgen.model.facts import OpsEntry, OpsTable
-from patchgen.source.c.expressions import Expressions, NotUnderstood
 from patchgen.source.c.lexer import Tokens
-from patchgen.source.c.outline import matching
+from patchgen.source.c.tables import initialised
 from patchgen.source.c.walk import expressions, walk
 
 #: The structs whose members are mmu notifier callbacks, and structs through which
@@ -28,71 +27,16 @@ WALK_OPS = "mm_walk_ops"
 
 def tables(tokens: Tokens, path: str) -> tuple[OpsTable, ...]:
     """The tables that are initialised in the file, in order."""
-    found: list[OpsTable] = []
-    texts, kinds = tokens.texts, tokens.kinds
-    for at, text in enumerate(texts):
-        if (text not in OPS_STRUCTS and text != WALK_OPS) or at == 0 or texts[at - 1] != "struct":
-            continue
-        name_at = at + 1
-        while name_at < len(texts) and texts[name_at] in ("const", "__ro_after_init"):
-            name_at += 1
-        if name_at >= len(texts) or kinds[name_at] != "name":
-            continue
-        brace = name_at + 1
-        while brace < len(texts) and texts[brace] not in ("{", ";", ")", ","):
-            brace = matching(tokens, brace) + 1 if texts[brace] in ("[", "(") else brace + 1
-        if brace >= len(texts) or texts[brace] != "{":
-            continue
-        found += _initialised(tokens, path, text, name_at, brace)
-    return tuple(found)
+    return tuple(table for table, _ in initialised(tokens, path, _is_wanted))
 
 
-def _initialised(
-    tokens: Tokens, path: str, struct: str, name_at: int, brace: int
-) -> Iterator[OpsTable]:
-    name = tokens.texts[name_at]
-    line = tokens.line(tokens.starts[name_at])
-    parser = Expressions(tokens, brace, len(tokens.texts))
-    try:
-        init = parser.initialiser()
-    except NotUnderstood:
-        yield OpsTable(
-            struct, name, path, line, Span(tokens.starts[name_at], tokens.ends[brace]), ()
-        )
-        return
-    rows = [element for element in init.args if _row(element) is not None]
-    if rows:
-        for number, element in enumerate(rows):
-            row = _row(element)
-            assert row is not None
-            index = element.name if element.kind == "field" else f"[{number}]"
-            yield OpsTable(struct, name + index, path, element.line, row.span, _entries(row))
-    else:
-        yield OpsTable(struct, name, path, line, init.span, _entries(init))
+def unread(tokens: Tokens, path: str) -> tuple[OpsTable, ...]:
+    """Those of them whose initialiser is not understood: their callbacks are not known."""
+    return tuple(table for table, read in initialised(tokens, path, _is_wanted) if not read)
 
 
-def _row(element: Expr) -> Expr | None:
-    """An array element that is itself a table: ``{...}`` or ``[index] = {...}``."""
-    if element.kind == "init":
-        return element
-    if element.kind == "field" and element.name.startswith("[") and element.args[0].kind == "init":
-        return element.args[0]
-    return None
-
-
-def _entries(init: Expr) -> tuple[OpsEntry, ...]:
-    entries = []
-    for field in init.args:
-        if field.kind != "field":
-            continue
-        value = field.args[0]
-        while value.kind in ("cast", "unary") and value.args:
-            value = value.args[0]
-        if value.name in ("NULL", "0"):
-            continue  # no callback, as if the member were left out
-        name = value.name if value.kind == "name" else ""
-        entries.append(OpsEntry(field.name, name, field.line, field.span))
-    return tuple(entries)
+def _is_wanted(struct: str) -> bool:
+    return struct in OPS_STRUCTS or struct == WALK_OPS
 
 
 def filled_at_run_time(functions: Iterable[Function]) -> tuple[OpsTable, ...]:
