@@ -153,19 +153,19 @@ class _File:
             raise self.wrong(self.edits[0].old.start, "an edit would swallow code beside it")
 
     def _outside(self, tokens: Tokens, side: int) -> list[tuple[int, str]]:
-        words = [*zip(tokens.starts, tokens.ends, tokens.texts, strict=True),
-                 *((d.span.start, d.span.end, d.text) for d in tokens.directives)]  # fmt: skip
         spans = [edit.span(side) for edit in self.edits]
         meant = [edit.span(side) for edit in self.edits if edit.meant.macro]
-        starts = [span.start for span in spans]
-        found = []
-        for start, end, text in sorted(words):
-            at = bisect_left(starts, start + 1) - 1
-            inside = at >= 0 and start < spans[at].end and end <= spans[at].end
-            changed = any(start < span.start and span.end <= end for span in meant)
-            if not inside:
-                found.append((start, "" if changed else text))
-        return found
+        lines = tokens.directives
+        words = _beside(spans, tokens.starts, tokens.ends, tokens.texts)
+        words += _beside(spans, [d.span.start for d in lines], [d.span.end for d in lines],
+                         [d.text for d in lines])  # fmt: skip
+        words.sort()
+        if not meant:
+            return [(start, text) for start, _, text in words]
+        return [
+            (start, "" if any(start < s.start and s.end <= end for s in meant) else text)
+            for start, end, text in words
+        ]
 
     # -- functions -------------------------------------------------------------
     def landings(self) -> tuple[Landing, ...]:
@@ -287,16 +287,8 @@ class _File:
 
     def _cut(self, tokens: Tokens, side: int) -> Cut:
         spans = [edit.span(side) for edit in self.edits]
-        starts = [span.start for span in spans]
-        kept: list[int] = []
-        words: list[str] = []
-        for start, end, text in zip(tokens.starts, tokens.ends, tokens.texts, strict=True):
-            at = bisect_left(starts, start + 1) - 1
-            if at >= 0 and start < spans[at].end and end <= spans[at].end:
-                continue
-            kept.append(start)
-            words.append(text)
-        return Cut(kept, words)
+        words = _beside(spans, tokens.starts, tokens.ends, tokens.texts)
+        return Cut([start for start, _, _ in words], [text for _, _, text in words])
 
     def _hole(
         self, edit: Planned, function: Function, holes: list[Hole], old: list[Hole]
@@ -353,6 +345,23 @@ class _File:
         if plain(kept) != plain(was[0]) or tuple(added) != edit.meant.joined:
             raise self.wrong(edit.old.start, "the condition would mean something else")
         return mine[0].node.span.end, mine[0].node.args[1].span.start
+
+
+def _beside(
+    spans: Sequence[Span], starts: Sequence[int], ends: Sequence[int], texts: Sequence[str]
+) -> list[tuple[int, int, str]]:
+    """Start, end and text of what is not wholly within one of ``spans``; both are sorted."""
+    found: list[tuple[int, int, str]] = []
+    at = 0
+    for number, span in enumerate(spans):
+        first = bisect_left(starts, span.start)
+        until = span.end if number + 1 == len(spans) else min(span.end, spans[number + 1].start)
+        last = max(first, bisect_left(starts, until))
+        found += zip(starts[at:first], ends[at:first], texts[at:first], strict=True)
+        found += ((starts[i], ends[i], texts[i]) for i in range(first, last) if ends[i] > span.end)
+        at = last
+    found += zip(starts[at:], ends[at:], texts[at:], strict=True)
+    return found
 
 
 def _overlap(one: Span, other: Span) -> bool:

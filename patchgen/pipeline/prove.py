@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from patchgen import memo
 from patchgen.model.base import Evidence, Place, Value
 from patchgen.model.outcome import UserError
 from patchgen.pipeline.background import Background
-from patchgen.proof.prove import Look, look, prove, shape, undecided
+from patchgen.proof.prove import look, prove, shape, undecided
 from patchgen.proof.result import ProofResult
 from patchgen.proof.show.compared import Compared
 from patchgen.source.facts.kvm import KVM_MAIN
@@ -62,18 +61,34 @@ def touched(before: TreeState, after: TreeState) -> Touched | None:
     """
     if before.read(KVM_MAIN) is None and after.read(KVM_MAIN) is None:
         return None
-    old, new = (_look(state.snapshot.read) for state in (before, after))
-    same = old.reads == new.reads or (
-        old.found is not None and new.found is not None and shape(old.found) == shape(new.found)
-    )
+    old, new = (_look(state.snapshot) for state in (before, after))
+    same = old.reads == new.reads or (old.shape and old.shape == new.shape)
     return Touched(not same, old.unknown, new.unknown)
 
 
-def _look(read: Callable[[str], bytes | None]) -> Look:
+class _Looked(Value, frozen=True):
+    """What is asked of a :class:`patchgen.proof.prove.Look`; no ``shape``: nothing was found."""
+
+    shape: str
+    unknown: tuple[Evidence, ...]
+    reads: str
+
+
+def _look(snapshot: Snapshot) -> _Looked:
+    """What a state's code says, remembered by the contents that it was taken from."""
+    key = memo.digest("look", program("analysis", "proof"), snapshot.read(KVM_MAIN) or b"")
+    reads = Reads("proof", key, snapshot.read)
+    known: _Looked | None = reads.recall(_Looked)
+    if known is not None:
+        return known
     try:
-        return look(read)
+        found = look(reads.read)
+        said = "" if found.found is None else memo.digest(repr(shape(found.found)))
+        result = _Looked(said, found.unknown, found.reads)
     except UserError as error:
-        return Look(None, _absent(error).unknown, str(error))
+        result = _Looked("", _absent(error).unknown, str(error))
+    reads.remember(result)
+    return result
 
 
 class Proofs:

@@ -8,6 +8,7 @@ defined there is no such function.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,6 +73,29 @@ class Macro(NamedTuple):
     body: str
 
 
+#: Files whose names are kept: the folders have some seventy.
+_KEPT = 256
+
+
+@functools.lru_cache(_KEPT)
+def _heads(data: bytes) -> tuple[str, ...]:
+    """What may be defined in a file: a definition's name is in a line that is not indented."""
+    words = (word for line in _HEAD.findall(data) for word in _CALLED.findall(line))
+    return tuple(dict.fromkeys(word.decode() for word in words))
+
+
+@functools.lru_cache(_KEPT)
+def _macros(path: str, data: bytes) -> tuple[tuple[str, Macro], ...]:
+    """The macros that a file defines, by name, in order."""
+    found = []
+    for one in _DEFINE.finditer(data):
+        body = one[3].replace(b"\\\n", b" ").decode("utf-8", "replace")
+        place = Place(path, data.count(b"\n", 0, one.start()) + 1)
+        params = frozenset(_WORD.findall((one[2] or b"").decode("utf-8", "replace")))
+        found.append((one[1].decode(), Macro(place, params, " ".join(body.split()))))
+    return tuple(found)
+
+
 class Code:
     """Function definitions and macros of :data:`FOLDERS`, each looked up once."""
 
@@ -115,10 +139,8 @@ class Code:
         if self._heads is None:
             self._heads = {}
             for path in self.files:
-                # A definition's name stands in a line that is not indented.
-                for line in _HEAD.findall(self.text(path)):
-                    for word in _CALLED.findall(line):
-                        self._heads.setdefault(word.decode(), {})[path] = None
+                for word in _heads(self.text(path)):
+                    self._heads.setdefault(word, {})[path] = None
         found: list[Function] = []
         for path in sorted(self._heads.get(name, ()), key=lambda path: path != seen_from):
             known = self._sources.definitions(path)
@@ -138,13 +160,8 @@ class Code:
         if self._macros is None:
             self._macros = {}
             for path in self.files:
-                data = self.text(path)
-                for one in _DEFINE.finditer(data):
-                    body = one[3].replace(b"\\\n", b" ").decode("utf-8", "replace")
-                    place = Place(path, data.count(b"\n", 0, one.start()) + 1)
-                    params = frozenset(_WORD.findall((one[2] or b"").decode("utf-8", "replace")))
-                    made = Macro(place, params, " ".join(body.split()))
-                    self._macros[one[1].decode()] = (*self._macros.get(one[1].decode(), ()), made)
+                for word, made in _macros(path, self.text(path)):
+                    self._macros[word] = (*self._macros.get(word, ()), made)
         return self._macros.get(name, ())
 
     def plain(self, function: Function) -> Function:

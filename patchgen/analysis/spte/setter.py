@@ -8,6 +8,7 @@ the truth about the SPTE that it overwrites (:class:`patchgen.analysis.spte.run.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from patchgen.analysis.spte.code import (
@@ -49,6 +50,14 @@ class _Chain(NamedTuple):
     conditions: frozenset[str]
     walkers: frozenset[str]
     owners: tuple[Function, ...]
+
+
+def read_by(sources: Sources, main: str) -> Iterator[tuple[str, bytes]]:
+    """All that :func:`tdp_setter` reads: paths and contents, in order."""
+    code = Code(sources)
+    for path in code.files:
+        yield path, code.text(path)
+    yield main, sources.read(main) or b""
 
 
 def tdp_setter(sources: Sources, main: str, change: str, start: str) -> Setter:

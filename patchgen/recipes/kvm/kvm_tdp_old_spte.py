@@ -29,8 +29,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from patchgen.analysis.spte.code import OLD
-from patchgen.analysis.spte.setter import Setter, tdp_setter
+from patchgen import memo
+from patchgen.analysis.spte.code import OLD, Sources
+from patchgen.analysis.spte.setter import Setter, read_by, tdp_setter
 from patchgen.analysis.spte.state import Stale
 from patchgen.model.base import Evidence, Place, Span
 from patchgen.model.code import Block, ExprStmt
@@ -41,14 +42,14 @@ from patchgen.recipes.wrapping import line_prefix
 from patchgen.source.c.definitions import Definitions
 from patchgen.source.c.walk import walk
 from patchgen.source.facts.kvm import KVM_MAIN
+from patchgen.source.facts.store import program
 
 NAME = "kvm-tdp-old-spte"
 
 
 def setter_of(state: State) -> Setter:
     """The judgement on this tree's TDP MMU: none, right, stale or undecided."""
-    kvm = kvm_of(state)
-    return tdp_setter(state, KVM_MAIN, kvm.change_pte, kvm.start)
+    return _judged(state, *_names(state))
 
 
 def plan(state: State, options: Options) -> StepResult:
@@ -70,7 +71,7 @@ def plan(state: State, options: Options) -> StepResult:
         if isinstance(change, Evidence):
             return _refusal((change,))
         changes.append(change)
-    after = tdp_setter(_Patched(state, changes), KVM_MAIN, *_names(state))
+    after = _judged(_Patched(state, changes), *_names(state))
     if after.answer != "right":
         return _refusal(after.why or tuple(_at(stale) for stale in after.stale))
     functions = list(dict.fromkeys(stale.function for stale in setter.stale))
@@ -100,6 +101,17 @@ def exposed(before: State, after: State) -> tuple[Evidence, ...]:
         return ()
     setter = setter_of(after)
     return setter.why if setter.answer == "undecided" else tuple(map(_at, setter.stale))
+
+
+def _judged(sources: Sources, change: str, start: str) -> Setter:
+    """The judgement, remembered by the contents of all that it reads."""
+    parts = [part for pair in read_by(sources, KVM_MAIN) for part in pair]
+    key = memo.digest("tdp-setter", program("analysis"), change, start, *parts)
+    known: Setter | None = memo.recall("proof", key, Setter)
+    if known is None:
+        known = tdp_setter(sources, KVM_MAIN, change, start)
+        memo.remember("proof", key, known)
+    return known
 
 
 def _names(state: State) -> tuple[str, str]:
