@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``make tree-mutants``: all edits of the miniature kernel, and what the series makes of them.
+"""``make tree-mutants``: all edits of the miniature kernel and of 5.10, and what becomes of them.
 
 Exit status 0: nothing wrong was planned, and nothing that keeps the meaning was refused.
 """
@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.worlds import told
+from patchgen.source.tree import registry
+from tests.worlds import handlers, real, told
 from tests.worlds.edit import Answer, Edit, answer, stopped
 
-TABLES = (told,)
+TABLES = (told, handlers)
 MINI = Path(__file__).resolve().parents[2] / "kernel-tree" / "mini"
 
 
@@ -21,17 +22,29 @@ def refused(edit: Edit, found: Answer) -> str:
     return "" if found.planned else found.text
 
 
+def _of_linux(edit: Edit, name: str, root: Path) -> str:
+    """What the judges say of 5.10 with an edit that is not as it should be, or ""."""
+    found = real.faults(root, edit)
+    if name == "KEPT":
+        return "; ".join(found)
+    told = any(one.startswith((edit.path, edit.told_in or edit.path)) for one in found)
+    return "" if told else f"not seen there: {found}"
+
+
 def main() -> int:
     """Try all, print those that go wrong and the sums."""
-    bad = 0
+    root, bad = registry.location("5.10"), 0
+    if root is None:
+        print("5.10 is not here: its edits are left out (patchgen tree add 5.10)")
     for name, judged in (("WRONG", stopped), ("KEPT", refused)):
         edits = [edit for table in TABLES for edit in getattr(table, name)]
-        odd = 0
-        for edit in edits:
-            said = judged(edit, answer(MINI, edit))
-            if said:
-                odd += 1
-                print(f"{edit.path}: {edit.why}: {said}")
+        said = [(edit, judged(edit, answer(MINI, edit))) for edit in edits]
+        said += [(edit, _of_linux(edit, name, root)) for edit in getattr(real, name) if root]
+        edits += list(getattr(real, name)) if root else []
+        odd = sum(bool(text) for _, text in said)
+        for edit, text in said:
+            if text:
+                print(f"{edit.path}: {edit.why}: {text}")
         verb = "stopped" if name == "WRONG" else "planned"
         print(f"{name.lower()}: {len(edits) - odd} of {len(edits)} {verb}")
         bad += odd

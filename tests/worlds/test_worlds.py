@@ -5,10 +5,10 @@ from itertools import chain
 
 import pytest
 
-from tests.worlds import told
+from tests.worlds import handlers, real, told
 from tests.worlds.edit import answer, stopped
 
-TABLES = (told,)
+TABLES = (told, handlers)
 #: Planning one tree takes half a second; these parts of the tables come by every kind.
 WRONG_STEP, KEPT_STEP = 6, 4
 
@@ -27,3 +27,16 @@ def test_a_wrong_tree_is_refused_with_the_line(mini, edit):
 def test_a_tree_that_means_the_same_is_still_planned(mini, edit):
     found = answer(mini, edit)
     assert found.planned, found.text
+
+
+@pytest.mark.kernel("5.10")
+@pytest.mark.parametrize("edit", sample((real,), "WRONG", 8))
+def test_a_wrong_edit_of_linux_5_10_is_seen_where_it_is(kernel_tree, edit):
+    found = real.faults(kernel_tree("5.10"), edit)
+    assert any(one.startswith((edit.path, edit.told_in or edit.path)) for one in found), found
+
+
+@pytest.mark.kernel("5.10")
+@pytest.mark.parametrize("edit", sample((real,), "KEPT", 3))
+def test_linux_5_10_is_understood_as_it_is_and_with_harmless_edits(kernel_tree, edit):
+    assert real.faults(kernel_tree("5.10"), edit) == ()

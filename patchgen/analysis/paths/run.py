@@ -58,6 +58,7 @@ _WAYS, _JUMPS = 4000, 12
 
 _TRANSPARENT = names("paths", "calls", "transparent")
 _PURE = names("paths", "calls", "pure")
+_WRITES = names("paths", "calls", "writes")
 
 
 class _Exit(NamedTuple):
@@ -107,7 +108,7 @@ class _Run:
     def body(self, stmts: Sequence[Stmt], state: State) -> _Ways:
         """The ways through a function's statements, jumps to its labels included."""
         done: _Ways = []
-        todo = [(way, 0) for way in self.run(stmts, state)]
+        todo = [(way, tuple[str, ...]()) for way in self.run(stmts, state)]
         while todo:
             (state, exit_), jumps = todo.pop()
             if exit_.kind != "goto":
@@ -115,11 +116,17 @@ class _Run:
                 continue
             at = next((n for n, s in enumerate(stmts)
                        if isinstance(s, Label) and s.name == exit_.label), None)  # fmt: skip
-            if at is None or jumps > _JUMPS:
+            if at is None or len(jumps) > _JUMPS:
                 place = Place(state.path, stmts[0].line if stmts else 1)
                 done.append((state.happened(Odd(f"a jump to {exit_.label}", place)), _ON))
                 continue
-            todo += [(way, jumps + 1) for way in self.run(stmts[at + 1 :], state)]
+            if exit_.label in jumps:
+                # With nothing known of what is set behind the label: the same ways again.
+                behind = Block(named("").span, 0, tuple(stmts[at + 1 :]))
+                state = self._forgotten(behind, state)
+                if jumps.count(exit_.label) > 1:
+                    continue
+            todo += [(way, (*jumps, exit_.label)) for way in self.run(stmts[at + 1 :], state)]
         return done
 
     def run(self, stmts: Sequence[Stmt], state: State) -> _Ways:
@@ -239,6 +246,10 @@ class _Run:
             call = self._unfolded(stmt.call, state)
             macro = call.name
             args, start = self._headed(call, start)
+        elif isinstance(stmt, For):
+            args = self._counted(stmt, state, start)
+        elif isinstance(stmt, While):
+            args = (stmt.test,)
         begun = start._replace(events=(), conditions=())
         ways: _Ways = []
         test = None if isinstance(stmt, MacroLoop | DoWhile) else stmt.test
@@ -257,6 +268,19 @@ class _Run:
                 found.append((left, exit_))
         return found
 
+    def _counted(self, stmt: For, before: State, state: State) -> tuple[Expr, ...]:
+        """Where ``for (; x < y; x++)`` begins, what it asks and its step; () for others."""
+        test = bare(stmt.test) if stmt.test is not None else None
+        if test is None:
+            return (number(1),)
+        if test.kind != "binary" or stmt.step is None:
+            return ()
+        first = self.value(test.args[0], before)
+        last = self.value(test.args[1], state)
+        if len(first) != 1 or len(last) != 1:
+            return ()
+        return (first[0][0], _with(test, (test.args[0], last[0][0])), stmt.step)
+
     def _forgotten(self, stmt: Stmt, state: State) -> State:
         """Nothing known of the variables that a loop sets."""
         for expr in expressions(stmt):
@@ -273,6 +297,8 @@ class _Run:
         for _ in range(_DEPTH):
             known = self._bodies.macros(call.name)
             if not known:
+                return call
+            if known[0].tokens.texts[:1] == ["for"]:
                 return call
             inner = known[0].expression()
             if len(known) > 1 or inner is None or bare(inner).kind != "call":
@@ -504,6 +530,8 @@ class _Run:
             return found
         if name in _TRANSPARENT and len(expr.args) >= 2:
             return self.value(expr.args[1], state)
+        if name in _WRITES and len(expr.args) == 3:
+            return self._assigned(_assignment(expr), state)
         for args, then in self._all(expr.args[1:], state):
             if name in _PURE:
                 found.append((_with(expr, (callee, *args)), then))
@@ -555,6 +583,11 @@ class _Run:
 
 def _with(expr: Expr, args: tuple[Expr, ...]) -> Expr:
     return Expr(expr.kind, expr.name, args, expr.span, expr.line, expr.body)
+
+
+def _assignment(expr: Expr) -> Expr:
+    """``WRITE_ONCE(a, b)`` as ``a = b``."""
+    return Expr("assign", "=", expr.args[1:], expr.span, expr.line)
 
 
 def _address(place: Expr) -> Expr:

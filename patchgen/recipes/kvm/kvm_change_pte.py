@@ -27,6 +27,8 @@ After:
 
 from __future__ import annotations
 
+from patchgen.analysis.handlers.effects import Callbacks, effects
+from patchgen.analysis.handlers.setters import setters
 from patchgen.analysis.told.flags import Values, polarity
 from patchgen.model.base import Evidence, Place, Span
 from patchgen.model.code import Decl, Expr, Function, If, Return, Stmt
@@ -34,6 +36,7 @@ from patchgen.model.facts import FileFacts
 from patchgen.model.outcome import UserError
 from patchgen.model.plan import AlreadyThere, Change, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
+from patchgen.recipes.kvm.listing import listing
 from patchgen.recipes.kvm.unsafe import unsafe_reasons
 from patchgen.source.c.body import parse_function
 from patchgen.source.c.branches import groups, left_out, texts
@@ -116,7 +119,7 @@ def plan(state: State, options: Options) -> StepResult:
         return Refusal(
             NAME, "unsafe", "the guard cannot stand before every change of state", tuple(late)
         )
-    refusal = _unread(state)
+    refusal = _unread(state, kvm)
     if refusal is not None:
         return refusal
     return PatchPlan(
@@ -135,13 +138,22 @@ def plan(state: State, options: Options) -> StepResult:
     )
 
 
-def _unread(state: State) -> Refusal | None:
+def _unread(state: State, kvm: KvmFacts) -> Refusal | None:
     """The refusal where what the guard rests on is not as it has to be in this tree."""
     # Where it is missing the patch does not compile; the recipe before this one brings it.
     if HELPER.encode() in (state.read(HEADER) or b""):
         wrong = polarity(state.read, HELPER, FLAG, Values(state.read))
         if wrong is not None:
             return Refusal(NAME, "unsafe", f"{HELPER}() does not test {FLAG}", (wrong,))
+    known = Callbacks(KVM_MAIN, kvm.start, kvm.end, kvm.change_pte, kvm.count, kvm.sequence)
+    lost = effects(state.read, listing(state.root), known)
+    if lost:
+        reason = "more depends on the range callbacks than change_pte() makes good"
+        return Refusal(NAME, "unsafe", reason, lost)
+    left = setters(state.read, listing(state.root))
+    if left:
+        reason = "a setter is not seen to bring every mapping of the page up to date"
+        return Refusal(NAME, "unsafe", reason, left)
     return None
 
 

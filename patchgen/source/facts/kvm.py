@@ -140,7 +140,10 @@ def _stepped(
     """The struct member with one of the name endings that is stepped, and its line."""
     for function in functions:
         for expr in expressions(function.body):
-            if expr.kind in ("postfix", "unary") and expr.name == operator:
+            by_one = expr.kind in ("postfix", "unary") and expr.name == operator
+            if expr.kind == "assign" and expr.name == f"{operator[0]}=":
+                by_one = expr.args[1].name == "1"
+            if by_one:
                 target = expr.args[0]
                 named = target.kind in ("arrow", "member") and target.name.endswith(endings)
                 if named and target.name != but:
