@@ -79,6 +79,7 @@ def parse(
     looks: Looks | None = None,
     asked: Callable[[Sequence[Span]], Sequence[int]] = lambda skipped: (),
     followed: Callable[[], Sequence[tuple[str, int]]] = tuple,
+    watched: Sequence[str] = (),
 ) -> ParsedUnit:
     """Parse ``path`` of the tree at ``root``.
 
@@ -86,7 +87,7 @@ def parse(
     there; ``looks`` tells what was read and of which headers it matters what was skipped,
     ``asked`` at which bytes of the file a function may begin its name or its body,
     ``followed``, asked behind it, which functions' bodies are wanted whole and where each
-    begins.
+    begins, ``watched`` further headers of which it is told what was skipped.
     UserError: the file is not there, it includes one that is neither the tree's nor among
     what the configuration may read, a file changed meanwhile, or libclang could not make a
     translation unit at all.
@@ -116,6 +117,7 @@ def parse(
     diagnostics = _diagnostics(unit, real)
     nothing_denied(diagnostics, real, path)
     sight = None if looks is None else Sight(looks, cindex, unit, overrides)
+    headers = {*(sight.loud(read) if sight else ()), *(name for name in watched if name in read)}
     return ParsedUnit(
         path=path,
         arch=config.arch,
@@ -125,7 +127,7 @@ def parse(
         includes=tuple(sorted(name for name in read if name[:1] != "/")),
         headers=tuple(
             HeaderUse(name, _skipped(cindex, unit, cindex.File.from_name(unit, f"{real}/{name}")))
-            for name in (sight.loud(read) if sight else ())
+            for name in sorted(headers)
         ),
         bodies=bodies,
         functions=functions,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from patchgen import memo
@@ -64,12 +65,14 @@ def parse_config(
     on: frozenset[str] = frozenset(),
     off: frozenset[str] = frozenset(),
     build_dir: Path | None = None,
+    given: Mapping[str, bytes | None] | None = None,
 ) -> ParseConfig:
     """How to parse ``path`` (relative) of the tree at ``root``.
 
     ``arch`` defaults to the best of :func:`arches_of`; ``on`` and ``off`` are options
     (with or without CONFIG_) forced beside what the file's Makefile asks for.  Real
-    flags from ``build_dir``, or from a build in the tree, win over all of these.
+    flags from ``build_dir``, or from a build in the tree, win over all of these.  ``given``
+    are Makefiles and Kconfig files that a patch replaced.
     UserError: an architecture that is not known, or an unusable ``build_dir``.
     """
     if arch is None:
@@ -82,7 +85,7 @@ def parse_config(
     real = build_flags(root, path, build_dir)
     if real is not None:
         return _real(root, arch, real, build_dir or root)
-    return _synthesised(root, path, arch, _plain(on), _plain(off))
+    return _synthesised(Inputs(root, given), root, path, arch, _plain(on), _plain(off))
 
 
 def _plain(names: frozenset[str]) -> frozenset[str]:
@@ -104,15 +107,14 @@ def _real(root: Path, arch: str, flags: list[str], place: Path) -> ParseConfig:
 
 
 def _synthesised(
-    root: Path, path: str, arch: str, on: frozenset[str], off: frozenset[str]
+    inputs: Inputs, root: Path, path: str, arch: str, on: frozenset[str], off: frozenset[str]
 ) -> ParseConfig:
-    inputs = Inputs(root)
     special = SPECIAL.get((arch, path.rpartition("/")[2]), Special())
     base = START | ARCH_START.get(arch, frozenset())
     own = file_flags(inputs, path, arch, base | special.on)
     off |= special.off
     options = (frozenset(own.options) | on | special.on) - off
-    layers = overlay(root, arch, folders_of(path), options, off)
+    layers = overlay(root, arch, folders_of(path), options, off, inputs.given)
     top = inputs.root
     described = ARCHES[arch]
     args = (

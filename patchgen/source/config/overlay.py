@@ -50,15 +50,17 @@ def overlay(
     folders: frozenset[str] = frozenset(),
     on: frozenset[str] = frozenset(),
     off: frozenset[str] = frozenset(),
+    given: Mapping[str, bytes | None] | None = None,
 ) -> Overlay:
     """The overlay for ``arch`` with options ``on`` and ``off`` (without CONFIG_).
 
-    ``folders`` are those whose Kconfig files count beside the core's.  UserError: the
-    cache folder cannot be written.
+    ``folders`` are those whose Kconfig files count beside the core's, ``given`` the Makefiles
+    and Kconfig files that a patch replaced.  UserError: the cache folder cannot be written.
     """
-    base = _cached(root, ("base", arch), lambda inputs: _base(inputs, arch))
+    given = given or {}
+    base = _cached(root, ("base", arch), lambda inputs: _base(inputs, arch), given)
     names = ("config", arch, *sorted(folders), "+", *sorted(on), "-", *sorted(off))
-    config = _cached(root, names, lambda inputs: _config(inputs, arch, folders, on, off))
+    config = _cached(root, names, lambda inputs: _config(inputs, arch, folders, on, off), given)
     return Overlay(base, config)
 
 
@@ -100,15 +102,21 @@ def _generators() -> str:
     return " ".join(f"{m.name}:{(s := m.stat()).st_size}:{s.st_mtime_ns}" for m in modules)
 
 
-def _cached(root: Path, names: tuple[str, ...], build: Callable[[Inputs], dict[str, str]]) -> str:
+def _cached(
+    root: Path,
+    names: tuple[str, ...],
+    build: Callable[[Inputs], dict[str, str]],
+    given: Mapping[str, bytes | None],
+) -> str:
     """The folder that ``build`` filled, from the cache while the tree looks the same."""
-    index = memo.digest(_generators(), os.path.realpath(root), *names)
+    replaced = [repr((path, given[path])) for path in sorted(given)]
+    index = memo.digest(_generators(), os.path.realpath(root), *names, *replaced)
     known: _Entry | None = memo.recall("overlay-index", index, _Entry)
     if known is not None and unchanged(root, known.stamps):
         folder = overlays() / known.folder
         if _is_whole(folder):
             return str(folder)
-    inputs = Inputs(root)
+    inputs = Inputs(root, given)
     folder = _store(build(inputs))
     if inputs.settled():
         entry = _Entry(folder.name, list(inputs.stamps.values()))

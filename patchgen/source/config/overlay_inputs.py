@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from patchgen.model.outcome import UserError
@@ -23,11 +24,21 @@ _LIMIT = 16_000_000
 _READ: dict[tuple[str, str], tuple[Stamp, str | None]] = {}
 
 
-class Inputs:
-    """Files and folders of the tree at ``root``; nothing outside it is read."""
+def describes_build(path: str) -> bool:
+    """Whether a file tells how others are built: a Makefile or a Kconfig file."""
+    name = path.rpartition("/")[2]
+    return name == "Kbuild" or name.startswith(("Makefile", "Kconfig"))
 
-    def __init__(self, root: Path) -> None:
+
+class Inputs:
+    """Files and folders of the tree at ``root``; nothing outside it is read.
+
+    ``given`` are files that a patch replaced, None for one that is not there.
+    """
+
+    def __init__(self, root: Path, given: Mapping[str, bytes | None] | None = None) -> None:
         self.root = os.path.realpath(root)
+        self.given = given or {}
         self.stamps: dict[str, Stamp] = {}
         self._young = False
 
@@ -43,6 +54,9 @@ class Inputs:
 
     def read(self, path: str) -> str | None:
         """The file's text, or None: absent, outside the tree, no regular file, too large."""
+        if path in self.given:
+            data = self.given[path]
+            return None if data is None else data[:_LIMIT].decode("utf-8", "replace")
         now = self._look(path)
         known = _READ.get((self.root, path))
         if known is None or known[0] != now:
@@ -59,13 +73,16 @@ class Inputs:
     def names(self, path: str) -> frozenset[str]:
         """The names in a folder; empty if there is none."""
         self._look(path)
+        folder = f"{path}/"
+        inside = {name[len(folder) :] for name in self.given if name.startswith(folder)}
+        added = {name.partition("/")[0] for name in inside}
         full = os.path.realpath(Path(self.root, path))
         if not full.startswith(self.root + os.sep):
             return frozenset()
         try:
-            return frozenset(entry.name for entry in Path(full).iterdir())
+            return frozenset(entry.name for entry in Path(full).iterdir()) | added
         except OSError:
-            return frozenset()
+            return frozenset(added)
 
 
 def stamp(root: str, path: str) -> Stamp:

@@ -14,12 +14,12 @@ from patchgen.model.facts import Diagnostic, FileFacts, Mention
 from patchgen.model.outcome import Failed, UserError
 from patchgen.source.c.lexer import Tokens, lexed
 from patchgen.source.clang.unit import HeaderUse
-from patchgen.source.config.arch import KVM_MAIN, SYMBOLS, arches_of
-from patchgen.source.facts.conditions import switches
+from patchgen.source.config.arch import KVM_MAIN, arches_of
 from patchgen.source.facts.extract import extract_header
 from patchgen.source.facts.merge import merge
 from patchgen.source.facts.state import Job, TreeState, api_names, tried_as
 from patchgen.source.facts.store import Taken, program
+from patchgen.source.facts.turned import others, turned
 
 
 class Inspection(Value, frozen=True):
@@ -134,10 +134,10 @@ class _Survey:
         inactive = self._inactive(paths)
         self.take(self._turned(inactive, {p: self._tried(p)[:1] for p in inactive}), True)
         inactive = self._inactive([*inactive])
-        others = {path: _others(self.state, path) for path in inactive}
-        fresh = {p: [a for a in arches if a not in self._tried(p)] for p, arches in others.items()}
+        further = {path: others(self.state, path) for path in inactive}
+        fresh = {p: [a for a in arches if a not in self._tried(p)] for p, arches in further.items()}
         self.take([job for path, arches in fresh.items() for job in _plain(arches, path)], True)
-        self.take(self._turned(self._inactive([*inactive]), others), True)
+        self.take(self._turned(self._inactive([*inactive]), further), True)
 
     def _tried(self, path: str) -> tuple[str, ...]:
         """The architectures of a file's variants, in order."""
@@ -160,23 +160,11 @@ class _Survey:
     def _turned(
         self, inactive: dict[str, list[int]], arches: dict[str, tuple[str, ...]]
     ) -> list[Job]:
-        """Parses on ``arches`` with the options around the places turned.
-
-        The option of an architecture is turned on that architecture alone, where the
-        file may belong to it.
-        """
+        """Parses on ``arches`` with the options around the places turned."""
         jobs: list[Job] = []
         for path, offsets in inactive.items():
             tokens = lexed(self.state.read(path) or b"")
-            for on, off in switches(tokens, offsets):
-                asked = {SYMBOLS[name] for name in on if name in SYMBOLS}
-                refused = {SYMBOLS[name] for name in off if name in SYMBOLS}
-                possible = (*arches[path], *(_others(self.state, path) if asked else ()))
-                jobs += [
-                    (path, arch, on - _foreign(arch), off.difference(SYMBOLS))
-                    for arch in dict.fromkeys(possible)
-                    if arch not in refused and (not asked or arch in asked)
-                ]
+            jobs += turned(self.state, path, tokens, offsets, arches[path])
         return [*dict.fromkeys(jobs)]
 
     def result(self, wanted: Sequence[str], refused: tuple[tuple[str, str], ...]) -> Inspection:
@@ -223,18 +211,6 @@ def _built_for(state: TreeState, path: str, whole: bool = False) -> tuple[str, .
     # The rest of virt/kvm is for those that select it (HAVE_KVM_PFNCACHE, ...).
     every = whole and path == KVM_MAIN and not state.is_built(path)
     return arches if every else arches[:1]
-
-
-def _others(state: TreeState, path: str) -> tuple[str, ...]:
-    """Further architectures that may have what is inactive on the first."""
-    if state.arch or state.is_built(path):
-        return ()
-    return arches_of(state.root, path)[1:]
-
-
-def _foreign(arch: str) -> frozenset[str]:
-    """The options that mean another architecture."""
-    return frozenset(name for name, owner in SYMBOLS.items() if owner != arch)
 
 
 def _header_facts(

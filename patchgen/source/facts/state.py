@@ -23,6 +23,7 @@ from patchgen.source.c.body import functions_in
 from patchgen.source.c.definitions import Definitions
 from patchgen.source.config.arch import arches_of
 from patchgen.source.config.flags import ParseConfig, parse_config
+from patchgen.source.config.overlay_inputs import describes_build
 from patchgen.source.facts.digests import Digests
 from patchgen.source.facts.interface import surface_of
 from patchgen.source.facts.store import Taken, Task, facts_of, program
@@ -34,6 +35,7 @@ Job = tuple[str, str, frozenset[str], frozenset[str]]
 """A parse: path, architecture or "", options on, options off."""
 
 _ConfigKey = tuple[str, str | None, frozenset[str], frozenset[str]]
+_AnyConfigKey = tuple[str, str, str | None, frozenset[str], frozenset[str]]
 
 
 def tried_as(arch: str, on: frozenset[str], off: frozenset[str]) -> str:
@@ -77,13 +79,14 @@ class TreeState:
         self.arch = arch
         self.snapshot = snapshot or Snapshot(self.root)
         self._followed: dict[str, frozenset[str]] = {}
+        self._watched: tuple[str, ...] = ()
         self._functions: dict[str, tuple[Function, ...]] = {}
         self._taken: dict[_ConfigKey, Done[Taken] | Failed] = {}
         self._by_content: dict[str, tuple[Function, ...]] = {}
         self._definitions: dict[str, Definitions] = {}
         self._found: Found | None = None
         self._surface: Surface | None = None
-        self._configs: dict[_ConfigKey, ParseConfig] = {}
+        self._configs: dict[_AnyConfigKey, ParseConfig] = {}
 
     def after(
         self,
@@ -104,6 +107,13 @@ class TreeState:
         state._by_content = self._by_content
         state._definitions = self._definitions
         state._digests = self._digests.beside(state.snapshot)
+        state._watched = self._watched
+        return state
+
+    def watching(self, headers: Sequence[str]) -> TreeState:
+        """The same state; each parse of it also tells what it skipped of ``headers``."""
+        state = self.after({})
+        state._watched = tuple(sorted(headers))
         return state
 
     @functools.cached_property
@@ -200,13 +210,29 @@ class TreeState:
         on: frozenset[str] = frozenset(),
         off: frozenset[str] = frozenset(),
     ) -> ParseConfig:
-        """How a file is parsed; the same for every state of the tree."""
-        key = (path, arch or self.arch, on, off)
+        """How a file is parsed: by the Makefiles and Kconfig files of this state."""
+        given, identity = self._build_files
+        key = (identity, path, arch or self.arch, on, off)
         if key not in self._configs:
             self._configs[key] = parse_config(
-                self.root, path, arch or self.arch, on, off, self.build_dir
+                self.root, path, arch or self.arch, on, off, self.build_dir, given
             )
         return self._configs[key]
+
+    @functools.cached_property
+    def _build_files(self) -> tuple[dict[str, bytes | None], str]:
+        """What tells how files are built and is not as on the disk; its digest, "" for nothing."""
+        given = {
+            path: data
+            for path, data in self.snapshot.overrides.items()
+            if describes_build(path) and data != self._on_disk(path)
+        }
+        parts = [repr((path, given[path])) for path in sorted(given)]
+        return given, memo.digest(*parts) if parts else ""
+
+    def _on_disk(self, path: str) -> bytes | None:
+        found = self.snapshot.file(path)
+        return None if found is None else found.data
 
     def is_built(self, path: str) -> bool:
         """Whether a build's own flags are known for the file: one architecture, then."""
@@ -260,5 +286,6 @@ class TreeState:
         tried = tried_as(config.arch, on, off)
         followed = tuple(sorted(self._followed.get(path, ())))
         return Task(
-            str(self.root), path, config, api_names(), self.snapshot.overrides, tried, followed
-        )
+            str(self.root), path, config, api_names(), self.snapshot.overrides, tried, followed,
+            self._watched,
+        )  # fmt: skip

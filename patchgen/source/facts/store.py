@@ -37,7 +37,8 @@ from patchgen.source.tree.snapshot import Snapshot
 class Task(Value, frozen=True):
     """One file to take facts of, under one configuration.
 
-    ``followed`` are functions whose bodies are wanted as the compiler sees them.
+    ``followed`` are functions whose bodies are wanted as the compiler sees them, ``watched``
+    headers of which it is wanted what was skipped, whether they mention the API or not.
     """
 
     root: str
@@ -47,15 +48,20 @@ class Task(Value, frozen=True):
     overrides: dict[str, bytes | None]
     tried: str = ""
     followed: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
 
 
 class Taken(Value, frozen=True):
-    """What one parse yields: the file's facts, and its headers that mention the API."""
+    """What one parse yields: the file's facts, and its headers that mention the API.
+
+    ``skipped`` is what the preprocessor left out of the file.
+    """
 
     facts: FileFacts
     headers: tuple[HeaderUse, ...]
     includes: tuple[str, ...]
     trees: tuple[Tree, ...] = ()
+    skipped: tuple[Span, ...] = ()
 
 
 class Parsed(Value, frozen=True):
@@ -116,7 +122,8 @@ def facts_of(
 
 def _key(task: Task, own: str) -> str:
     names = ",".join(sorted(task.names))
-    return memo.digest(program(), task.config.key, task.path, own, names, *task.followed)
+    parts = (*task.followed, "\0watched", *task.watched) if task.watched else task.followed
+    return memo.digest(program(), task.config.key, task.path, own, names, *parts)
 
 
 def _stored(parsed: Parsed, task: Task, own: str, digests: Digests) -> Taken:
@@ -189,10 +196,12 @@ def take(task: Task) -> Parsed:
     # clang is given the bytes that the tokens are of: the file may change in between.
     given = {**task.overrides, task.path: source}
     try:
-        unit = parse(Path(task.root), task.path, task.config, given, _LOOKS[-1], asked, followed)
+        unit = parse(Path(task.root), task.path, task.config, given, _LOOKS[-1], asked, followed,
+                     task.watched)  # fmt: skip
     finally:
         lexer.join()
     facts = extract(shapes[0], unit, task.names, memo.digest(source), task.tried)
     if unit.seen is None:
         raise AssertionError("somebody looked")
-    return Parsed(Taken(facts, unit.headers, unit.includes, unit.trees), unit.seen)
+    taken = Taken(facts, unit.headers, unit.includes, unit.trees, unit.skipped)
+    return Parsed(taken, unit.seen)
