@@ -29,7 +29,12 @@ from patchgen.terminal import say, say_data
 @click.option("--no-checkpatch", is_flag=True, help="do not run the tree's scripts/checkpatch.pl")
 @unfenced
 @click.option("--no-proof", is_flag=True, help="do not explore the protocol")
-@click.option("--allow-undecided", is_flag=True, help="take a proof that cannot decide")
+@click.option(
+    "--allow-undecided",
+    is_flag=True,
+    help="take a proof that cannot decide, and notifier code that was not analysed",
+)
+@click.option("--strict", is_flag=True, help="warnings and remarks make a patch fail, too")
 @click.option(
     "--build",
     is_flag=True,
@@ -51,14 +56,16 @@ def command(
     no_checkpatch: bool,
     no_proof: bool,
     allow_undecided: bool,
+    strict: bool,
     build: bool,
     as_b4: bool,
 ) -> Exit:
     """Verify SERIES: an mbox, a maildir, a folder, patch files, or - for stdin.
 
     Each patch is applied in isolation and checked at its own commit.  Exit status 1
-    when one does not apply or fails a check, or when the series changes the notifier
-    protocol and its proof fails or cannot decide.
+    when one does not apply or fails a check, when notifier code of it could not be
+    analysed, or when the series changes the notifier protocol and its proof fails or
+    cannot decide.
     """
     from patchgen.pipeline.verify import verify
     from patchgen.report.verified import b4_lines, fault_lines, verified_data, verified_lines
@@ -79,7 +86,7 @@ def command(
         found = verify(
             state, mails, engine=engine, checkpatch=not no_checkpatch,
             prove=not (no_proof or as_b4), build=build, allow_undecided=allow_undecided,
-            progress=show,
+            strict=strict, progress=show,
         )  # fmt: skip
     show("")
     if as_json:

@@ -80,10 +80,10 @@ def verify_applied(
     for number, patch in enumerate(applied.patches, 1):
         after = state.after(applied.contents(number))
         changed = tuple(sorted(patch.files))
-        jobs.append(Job(before, after, patch.patch.subject, changed))
+        jobs.append(Job(before, after, patch.patch.subject, changed, patch.renamed))
         before = after
     found = check_all(jobs)
-    require(found)
+    require(found, allow_undecided)
     proof = compared(first, before, allow=allow_undecided)
     if proof is not None and proof.fault:
         hint = "" if proof.violated else f"{ALLOW} applies it all the same"

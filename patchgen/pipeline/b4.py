@@ -85,7 +85,9 @@ def _alone(state: TreeState, series: Series, checkpatch: bool) -> Verified:
     faults = list(message_faults(patch.message))
     if checkpatch:
         style = check_style(state.root, patch.mail)
-        faults += [MessageFault(f"checkpatch: {complaint}") for complaint in style.complaints]
+        faults += [MessageFault(f"checkpatch: {text}") for text in style.failing(strict=False)]
+        shown = (*style.passing(strict=False), *style.off)
+        faults += [MessageFault(f"checkpatch: {text}", True) for text in shown]
     missing = "patch 1" if patch.number == 2 else f"patches 1 to {patch.number - 1}"
     note = (
         f"{missing} of {series.total} did not come before this one: whether it applies, parses"

@@ -12,8 +12,10 @@ from typing import NamedTuple
 from patchgen.model.outcome import CheckFailed
 from patchgen.pipeline.background import Background
 from patchgen.source.facts.state import TreeState
-from patchgen.verify.checked import PatchCheck
+from patchgen.verify.checked import PatchCheck, undecided_of
 from patchgen.verify.checkpatch import StyleCheck, StyleRun, styles
+from patchgen.verify.lines import Changed
+from patchgen.verify.links import Links, check_links
 from patchgen.verify.lint_delta import LintDelta, lint_delta
 from patchgen.verify.parses import ParseCheck, check_parses
 
@@ -24,33 +26,41 @@ AT_ONCE = 3
 class Job(NamedTuple):
     """A patch to check: the states around it, and what it changes.
 
-    Its result is the state ``after``: it was applied already.
+    Its result is the state ``after``: it was applied already.  ``renamed`` are new paths, each
+    with the old one.
     """
 
     before: TreeState
     after: TreeState
     subject: str
     changed: tuple[str, ...]
+    renamed: tuple[tuple[str, str], ...] = ()
 
 
 class _Looked(NamedTuple):
     """What was found out about a patch, its mail apart."""
 
     parses: ParseCheck
+    links: Links
     api: str
     api_faults: tuple[str, ...]
     lint: LintDelta
 
-    def check(self, subject: str, style: StyleCheck | None) -> PatchCheck:
+    def check(self, subject: str, style: StyleCheck | None, strict: bool) -> PatchCheck:
         said = "not run"
         introduced = [f"{f.place}: {f.message} [{f.rule}]" for f in self.lint.introduced]
-        faults = [*self.parses.new, *self.api_faults, *introduced]
+        faults = [*self.parses.new, *self.links.broken, *self.api_faults, *introduced]
+        remarks = [*self.parses.notes, *self.links.notes]
         if style is not None:
-            said = f"not run ({style.reason})" if style.state == "absent" else style.state
-            faults += [f"checkpatch: {complaint}" for complaint in style.complaints]
+            said = f"not run ({style.reason})" if style.state == "absent" else style.cell
+            faults += [f"checkpatch: {text}" for text in style.failing(strict)]
+            remarks += [f"checkpatch: {text}" for text in style.passing(strict)]
+            remarks += [f"checkpatch: {text}" for text in style.off]
         return PatchCheck(
-            subject, True, len(self.parses.files), self.parses.new, self.api, self.lint,
-            said, tuple(dict.fromkeys(faults)),
+            subject, True, self.parses.clean, self.parses.asked, self.parses.new, self.api,
+            self.lint, said, tuple(dict.fromkeys(faults)), self.parses.verdicts,
+            self.parses.users, undecided_of(self.parses.verdicts, self.lint),
+            tuple(dict.fromkeys(remarks)),
         )  # fmt: skip
 
 
@@ -102,14 +112,18 @@ class Checks:
         self,
         runs: Iterator[StyleRun] = iter(()),  # noqa: B008
         progress: Callable[[str], None] = lambda line: None,
+        strict: bool = True,
     ) -> list[PatchCheck]:
-        """The checks in the order of the patches, with what checkpatch said of their mails."""
+        """The checks in the order of the patches, with what checkpatch said of their mails.
+
+        ``strict``: all that it says is a fault, not its errors alone.
+        """
         found = []
         for number, begun in enumerate(self._begun, 1):
             progress(f"verify {number}/{len(self._begun)}: {begun.subject}")
             style = next(runs, None)
             looked = begun.work.result()
-            found.append(looked.check(begun.subject, style.result() if style else None))
+            found.append(looked.check(begun.subject, style.result() if style else None, strict))
         return found
 
 
@@ -117,22 +131,32 @@ def check_all(
     jobs: Sequence[Job],
     mails: Sequence[bytes] = (),
     progress: Callable[[str], None] = lambda line: None,
+    strict: bool = True,
 ) -> list[PatchCheck]:
     """Check all patches of a series; the tree's checkpatch runs where ``mails`` are given."""
     root = jobs[0].after.root if jobs else Path()
     with Checks() as checks, styles(root, mails) as runs:
         for job in jobs:
             checks.add(job)
-        return checks.results(runs, progress)
+        return checks.results(runs, progress, strict)
 
 
 def _look(job: Job, earlier: int, open_until_parsed: int) -> _Looked:
     if earlier >= 0:
         os.read(earlier, 1)
-    parses = check_parses(job.before, job.after, job.changed)
+    renamed = dict(job.renamed)
+    old = {path: job.before.read(path) for path in (*job.changed, *renamed.values())}
+    new = {path: job.after.read(path) for path in job.changed}
+    lines = Changed(
+        {path: data for path, data in old.items() if data is not None},
+        {path: data for path, data in new.items() if data is not None},
+        renamed,
+    )
+    parses = check_parses(job.before, job.after, job.changed, lines)
     api = _api(job.after, job.changed)
     os.close(open_until_parsed)
-    return _Looked(parses, *api, lint_delta(job.before, job.after, parses.files))
+    links = check_links(job.before, job.after, job.changed)
+    return _Looked(parses, links, *api, lint_delta(job.before, job.after, parses.sources, lines))
 
 
 def _api(after: TreeState, changed: Sequence[str]) -> tuple[str, tuple[str, ...]]:
@@ -145,11 +169,15 @@ def _api(after: TreeState, changed: Sequence[str]) -> tuple[str, tuple[str, ...]
     return ("ok" if not faults else "errors"), faults
 
 
-def require(checks: Sequence[PatchCheck]) -> None:
-    """CheckFailed with the first faults, where a patch must not ship."""
+def require(checks: Sequence[PatchCheck], allow_undecided: bool = False) -> None:
+    """CheckFailed with the first faults, where a patch must not ship.
+
+    Notifier code that was not analysed is one, unless ``allow_undecided``.
+    """
     for number, check in enumerate(checks, 1):
-        if check.faults:
-            shown = "\n".join(f"    {fault}" for fault in check.faults[:10])
+        faults = check.faults if allow_undecided else (*check.faults, *check.undecided)
+        if faults:
+            shown = "\n".join(f"    {fault}" for fault in faults[:10])
             raise CheckFailed(
                 f"patch {number}/{len(checks)} ({check.subject}) failed its checks:\n{shown}"
             )

@@ -90,7 +90,7 @@ def _verified(plan: SeriesPlan, checks: Sequence[PatchCheck]) -> tuple[str, ...]
     """One statement for each thing that `generate` stops at where it is not so."""
     if not checks:
         return ()
-    parsed = ", ".join(str(check.parsed) for check in checks)
+    parsed = ", ".join(str(check.asked) for check in checks)
     fixed = sum(len(check.lint.fixed) for check in checks)
     gone = f"; {fixed} {'is' if fixed == 1 else 'are'} gone" if fixed else ""
     said = [

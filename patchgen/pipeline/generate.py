@@ -281,7 +281,7 @@ def _checked(
         except UserError as error:  # what a patch broke is better said by its own checks
             failure = error
         found = checks.results(runs, progress)
-    require(found)
+    require(found, request.allow_undecided)
     if fault:
         raise CheckFailed(fault)
     if failure is not None:

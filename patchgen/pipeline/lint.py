@@ -13,6 +13,7 @@ from patchgen.pipeline.named import Named
 from patchgen.rules.base import Rule, modules
 from patchgen.rules.run import LintResult, lint
 from patchgen.source.facts.state import TreeState
+from patchgen.verify.lines import Changed
 from patchgen.verify.lint_delta import delta
 
 
@@ -62,7 +63,9 @@ def lint_since(
         return LintResult((), (), (), (), (), chosen.refused, unasked=unasked)
     new = lint(state, now, wanted, chosen.refused)
     old = lint(before, then, wanted).findings if then else ()
-    introduced = delta(old, new.findings).introduced
+    were = {path: data for path in sources if (data := before.read(path)) is not None}
+    are = {path: data for path in sources if (data := state.read(path)) is not None}
+    introduced = delta(old, new.findings, Changed(were, are)).introduced
     return msgspec.structs.replace(new, findings=introduced, unasked=unasked)
 
 

@@ -29,7 +29,8 @@ class VerifiedPatch(Value, frozen=True):
     ``paths`` are all that it reads or writes (of a rename or copy both).  ``check`` is
     None for a patch that was not tried or does not apply, ``built`` also where no build
     was asked for.  ``exposes`` are faults of code that it does not touch, and that it leaves
-    ranges to.
+    ranges to.  ``strict``: what is only remarked makes it fail, too; ``allowed``: notifier
+    code that was not analysed does not.
     """
 
     number: int
@@ -42,6 +43,20 @@ class VerifiedPatch(Value, frozen=True):
     built: Built | None = None
     paths: tuple[str, ...] = ()
     exposes: tuple[str, ...] = ()
+    strict: bool = False
+    allowed: bool = False
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Notifier code of the patch that was not analysed."""
+        return () if self.check is None else self.check.undecided
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What does not make this patch fail, and is shown."""
+        found = [] if self.check is None else [*self.check.remarks]
+        found += [fault.text for fault in self.message if fault.note]
+        return () if self.strict else tuple(found)
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -51,10 +66,12 @@ class VerifiedPatch(Value, frozen=True):
             found.append("not tried: a patch before it does not apply")
         if self.check is not None:
             found += self.check.faults
+            found += () if self.allowed else self.check.undecided
+            found += self.check.remarks if self.strict else ()
         if self.built is not None:
             found += [f"build: {error}" for error in self.built.errors]
         found += self.exposes
-        found += [fault.text for fault in self.message if not fault.note]
+        found += [fault.text for fault in self.message if self.strict or not fault.note]
         return tuple(found)
 
 
@@ -87,13 +104,15 @@ def verify(
     prove: bool = True,
     build: bool = False,
     allow_undecided: bool = False,
+    strict: bool = False,
     at: str = "",
     known: int = 0,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Verified:
     """Verify every patch of ``series`` at its own commit; the tree is only read.
 
-    ``allow_undecided`` takes a proof that decides nothing behind the series.
+    ``allow_undecided`` takes a proof that decides nothing behind the series, and notifier
+    code that was not analysed; ``strict`` makes remarks faults.
     ``build`` has gcc compile what each patch touches (see :func:`_builds`).  ``state`` is
     the tree at the commit ``at`` (default: as it is).  The first ``known`` patches are
     applied, and not checked.
@@ -108,11 +127,11 @@ def verify(
             after = state.after(applied.contents(number))
             changed = tuple(sorted(patch.files))
             if number > known:
-                jobs.append(Job(last, after, patch.patch.subject, changed))
+                jobs.append(Job(last, after, patch.patch.subject, changed, patch.renamed))
             last = after
     asked = applied.patches[known:]
     mails = [patch.patch.mail for patch in asked if patch.ok]
-    checks = check_all(jobs, mails if checkpatch else (), progress)
+    checks = check_all(jobs, mails if checkpatch else (), progress, strict=strict)
     looked = iter([(check, _exposed(job, check)) for job, check in zip(jobs, checks, strict=True)])
     found = [_verified(patch, *(next(looked) if patch.ok else (None, ()))) for patch in asked]
     if build and jobs:
@@ -130,6 +149,9 @@ def verify(
                               None, message_faults(patch_read.message),
                               paths=patch_read.paths)
             )  # fmt: skip
+    found = [
+        msgspec.structs.replace(patch, strict=strict, allowed=allow_undecided) for patch in found
+    ]
     proof = None
     if prove and all(patch.check is not None for patch in found):
         progress("prove")
@@ -151,7 +173,7 @@ def _verified(
 
 def _exposed(job: Job, check: PatchCheck) -> tuple[str, ...]:
     """Faults of x86's TDP MMU that are reached once ranges are left to change_pte()."""
-    if KVM_MAIN not in job.changed or check.parse_faults:
+    if KVM_MAIN not in job.changed or check.parse_faults or check.lint.lost:
         return ()
     try:
         return tuple(str(evidence) for evidence in exposed(job.before, job.after))

@@ -56,7 +56,7 @@ def check_lines(checks: Sequence[PatchCheck]) -> Iterator[str]:
     """The verification table."""
     if not checks:
         return
-    parses = [f"{check.parsed - len(check.parse_faults)}/{check.parsed}" for check in checks]
+    parses = [check.parse_cell for check in checks]
     wide = max(6, *(len(cell) for cell in parses))
     api = [check.api if len(check.api) <= 40 else check.api[:37] + "..." for check in checks]
     rows = [("verify", "applies", "parses".ljust(wide), "lint", "checkpatch", "API")]
@@ -64,16 +64,11 @@ def check_lines(checks: Sequence[PatchCheck]) -> Iterator[str]:
     for number, check in enumerate(checks, 1):
         rows.append(
             (f"  {number}/{total}", "yes" if check.applies else "no",
-             parses[number - 1].ljust(wide), _lint(check), check.style, api[number - 1])
+             parses[number - 1].ljust(wide), check.lint_cell, check.style, api[number - 1])
         )  # fmt: skip
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _lint(check: PatchCheck) -> str:
-    fixed = f", {len(check.lint.fixed)} fixed" if check.lint.fixed else ""
-    return f"{len(check.lint.introduced)} new{fixed}"
 
 
 def plan_data(plan: SeriesPlan) -> dict[str, Any]:

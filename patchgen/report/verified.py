@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from patchgen.kbuild.built import Built
 from patchgen.verify.checked import PatchCheck
+from patchgen.verify.coverage import NOT_ANALYSED, STATES
 from patchgen.verify.message import MessageFault
 
 
@@ -34,6 +35,12 @@ class VerifiedPatch(Protocol):
     def built(self) -> Built | None: ...
     @property
     def faults(self) -> tuple[str, ...]: ...
+    @property
+    def undecided(self) -> tuple[str, ...]: ...
+    @property
+    def remarks(self) -> tuple[str, ...]: ...
+    @property
+    def allowed(self) -> bool: ...
 
 
 def verified_lines(
@@ -54,16 +61,66 @@ def verified_lines(
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
     if proof:
         yield f"proof   {proof}"
+    if covered := coverage_line(patches):
+        yield covered
     for patch in patches:
-        if patch.faults or verbose:
+        allowed = patch.undecided if patch.allowed else ()
+        shown = [text for text in patch.remarks if verbose or text != _UNSIGNED]
+        others = _not_looked_at(patch)
+        if patch.faults or shown or allowed or others or verbose:
             yield f"{patch.number}/{total}  {patch.subject}"
         yield from (f"     {fault}" for fault in patch.faults)
+        yield from (f"     {text} (taken all the same)" for text in allowed)
+        yield from (f"     note: {text}" for text in (*others, *shown))
         if verbose:
-            yield from (f"     note: {fault.text}" for fault in patch.message if fault.note)
+            files = patch.check.files if patch.check is not None else ()
+            yield from (f"     {verdict}" for verdict in files)
+            if patch.check is not None and patch.check.users:
+                yield f"     users of changed names: {', '.join(patch.check.users)}"
             if patch.check is not None:
                 yield from (f"     fixed: {f.place}: {f.message}" for f in patch.check.lint.fixed)
             if patch.built is not None:
                 yield from (f"     not built: {why}" for why in patch.built.left_out)
+
+
+#: An author signs off when the series is sent; a person looks for it with -v.
+_UNSIGNED = "no Signed-off-by"
+
+
+def _not_looked_at(patch: VerifiedPatch) -> list[str]:
+    """Files of a patch that were not analysed, and are no reason to fail."""
+    files = patch.check.files if patch.check is not None else ()
+    told = {*patch.undecided, *patch.faults}
+    return [
+        str(verdict)
+        for verdict in files
+        if verdict.state == NOT_ANALYSED and str(verdict) not in told
+    ]
+
+
+def coverage(patches: Sequence[VerifiedPatch]) -> dict[str, int]:
+    """How much was looked at: files by verdict, and mentions of the API in changed code."""
+    found = dict.fromkeys(STATES, 0)
+    mentions = lost = 0
+    for patch in patches:
+        if patch.check is None:
+            continue
+        for verdict in patch.check.files:
+            found[verdict.state] += 1
+        mentions += patch.check.lint.mentions
+        lost += len(patch.check.lint.off)
+    return {**found, "mentions": mentions, "mentions not analysed": lost}
+
+
+def coverage_line(patches: Sequence[VerifiedPatch]) -> str:
+    """What the table speaks for, in one line; "" where nothing was checked."""
+    if not any(patch.check for patch in patches):
+        return ""
+    found = coverage(patches)
+    files = ", ".join(f"{found[state]} {state}" for state in STATES if found[state])
+    mentions, lost = found["mentions"], found["mentions not analysed"]
+    code = f"{mentions - lost} of {mentions} mentions of the API in changed code analysed"
+    return f"covers  files: {files or 'none'}; {code if mentions else 'no notifier code in C'}"
 
 
 def fault_lines(patches: Sequence[VerifiedPatch], total: int, proof: str) -> Iterator[str]:
@@ -80,11 +137,7 @@ def _cells(patch: VerifiedPatch) -> tuple[str, ...]:
     check = patch.check
     if check is None:
         return ("no" if patch.tried else "not tried", "-", "-", "-", "-", message)
-    parsed = f"{check.parsed - len(check.parse_faults)}/{check.parsed}"
-    lint = f"{len(check.lint.introduced)} new"
-    if check.lint.fixed:
-        lint += f", {len(check.lint.fixed)} fixed"
-    return ("yes", parsed, check.api, lint, check.style, message)
+    return ("yes", check.parse_cell, check.api, check.lint_cell, check.style, message)
 
 
 def _build(patch: VerifiedPatch) -> str:
@@ -101,7 +154,9 @@ def b4_lines(patches: Sequence[VerifiedPatch], notes: Sequence[str] = ()) -> Ite
     yield from (f"-:WARNING: {' '.join(note.split())}" for note in notes)
     for patch in patches:
         yield from (f"-:ERROR: {' '.join(fault.split())}" for fault in patch.faults)
-        yield from (f"-:WARNING: {fault.text}" for fault in patch.message if fault.note)
+        taken = patch.undecided if patch.allowed else ()
+        said = (*taken, *_not_looked_at(patch), *patch.remarks)
+        yield from (f"-:WARNING: {' '.join(text.split())}" for text in said)
 
 
 def verified_data(
@@ -116,6 +171,7 @@ def verified_data(
         "ok": ok,
         "base": base,
         "proof": proof,
+        "coverage": coverage(patches),
         "patches": [
             {
                 "number": patch.number,
@@ -127,7 +183,8 @@ def verified_data(
                 "misfits": list(patch.misfits),
                 "check": patch.check,
                 "build": patch.built,
-                "notes": [fault.text for fault in patch.message if fault.note],
+                "notes": list(patch.remarks),
+                "undecided": list(patch.undecided),
                 "faults": list(patch.faults),
             }
             for patch in patches

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from patchgen import memo
 from patchgen.kernel.api.features import ApiFeatures, features_of
 from patchgen.model.base import Place, Value
-from patchgen.model.facts import Diagnostic, FileFacts
+from patchgen.model.facts import Diagnostic, FileFacts, Mention
 from patchgen.model.findings import Finding, Undecided
 from patchgen.rules.base import CORE, INTERVAL, RETRY, Context, Rule, modules, run
 from patchgen.rules.suppress import Suppressed, suppress
@@ -26,7 +26,8 @@ class LintResult(Value, frozen=True):
     files with no facts at all, or none of one of their architectures, and why: in
     neither of them silence means anything.  ``analysed`` are the files that the findings
     speak for; ``unasked`` what was named and needed no analysis, and why.  ``inactive`` are
-    the mentions in named files that no configuration makes active, of how many.
+    the mentions in named files that no configuration makes active, of how many;
+    ``mentions`` all of the files that were named, of unparsed ones too.
     ``unfollowed`` are callbacks that call code which is not at hand, and the first such call.
     """
 
@@ -40,6 +41,7 @@ class LintResult(Value, frozen=True):
     unasked: tuple[tuple[str, str], ...] = ()
     inactive: tuple[int, int] = (0, 0)
     unfollowed: tuple[tuple[Place, str], ...] = ()
+    mentions: tuple[Mention, ...] = ()
 
 
 def lint(
@@ -86,6 +88,7 @@ def lint(
     return LintResult(
         kept, undecided, suppressed, tuple(facts), tuple(errors), failed, analysed,
         inactive=(states.count("inactive"), len(states)), unfollowed=unfollowed,
+        mentions=tuple(m for path in paths if path in facts for m in facts[path].mentions),
     )  # fmt: skip
 
 

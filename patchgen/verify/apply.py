@@ -46,6 +46,15 @@ class AppliedPatch(Value, frozen=True):
     def ok(self) -> bool:
         return bool(self.sha)
 
+    @property
+    def renamed(self) -> tuple[tuple[str, str], ...]:
+        """The new path of each file that the patch renames, with the old one."""
+        return tuple(
+            (change.new, change.old)
+            for change in self.patch.changes
+            if change.old and change.new and change.old != change.new
+        )
+
 
 class AppliedSeries(Value, frozen=True):
     """A series on a tree: its patches in order, up to the first that does not fit.

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Commit-message rules of the kernel (Documentation/process/submitting-patches.rst)."""
+"""Commit-message rules of the kernel (Documentation/process/submitting-patches.rst).
+
+What that document says must be so makes a patch fail; what it recommends (widths, the
+subject's form) is shown, since maintainers take patches without it.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +34,12 @@ def _faults(message: str) -> Iterator[MessageFault]:
     lines = message.split("\n")
     subject = lines[0]
     if len(subject) > SUBJECT_LIMIT:
-        yield MessageFault(f"the subject has {len(subject)} columns, more than {SUBJECT_LIMIT}")
+        text = f"the subject has {len(subject)} columns, more than {SUBJECT_LIMIT}"
+        yield MessageFault(text, True)
     if not re.match(r"[^\s:][^:]*: \S", subject):
-        yield MessageFault('the subject names no subsystem ("subsystem: summary")')
+        yield MessageFault('the subject names no subsystem ("subsystem: summary")', True)
     if subject.endswith("."):
-        yield MessageFault("the subject ends in a full stop")
+        yield MessageFault("the subject ends in a full stop", True)
     if len(lines) > 1 and lines[1]:
         yield MessageFault("no blank line behind the subject")
     body = [line for line in lines[2:] if line.strip() and not _TAG.match(line)]
@@ -43,7 +48,8 @@ def _faults(message: str) -> Iterator[MessageFault]:
     for number, line in enumerate(lines[2:], 3):
         exempt = _TAG.match(line) or line[:1].isspace() or "://" in line or line.startswith(">")
         if len(line) > BODY_LIMIT and not exempt and " " in line.strip():
-            yield MessageFault(f"line {number} has {len(line)} columns, more than {BODY_LIMIT}")
+            text = f"line {number} has {len(line)} columns, more than {BODY_LIMIT}"
+            yield MessageFault(text, True)
     yield from _trailers(lines)
 
 
@@ -53,7 +59,7 @@ def _trailers(lines: list[str]) -> Iterator[MessageFault]:
         yield MessageFault("no Signed-off-by", note=True)
     for number, tag in enumerate(tags):
         if tag.startswith("Fixes: ") and not _FIXES.match(tag):
-            yield MessageFault(f'not `Fixes: <12 digits> ("subject")`: {tag}')
+            yield MessageFault(f'not `Fixes: <12 digits> ("subject")`: {tag}', True)
         if tag.startswith("Reported-by: ") and not (
             number + 1 < len(tags) and tags[number + 1].startswith(("Closes: ", "Link: "))
         ):

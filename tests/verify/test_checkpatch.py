@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
+from patchgen.commits.source import TreeSource
 from patchgen.sandbox import landlock
 from patchgen.verify import checkpatch
 from patchgen.verify.checkpatch import AHEAD, StyleCheck, check_style, styles
+from tests.series.conftest import plain_git
 
 pytestmark = pytest.mark.needs("perl")
 
@@ -44,9 +47,9 @@ def test_no_more_than_a_few_run_at_once(tree: Path, monkeypatch: pytest.MonkeyPa
     begun: list[bytes] = []
 
     class Counted(checkpatch.StyleRun):
-        def __init__(self, root: Path, mail: bytes) -> None:
+        def __init__(self, root: Path, mail: bytes, source: TreeSource | None = None) -> None:
             begun.append(mail)
-            super().__init__(root, mail)
+            super().__init__(root, mail, source)
 
     monkeypatch.setattr(checkpatch, "StyleRun", Counted)
     mails = [b"%d\n" % number for number in range(9)]
@@ -121,3 +124,71 @@ def test_without_a_fence_it_runs_only_when_told_to(
     assert said.state == "absent" and "--unfenced-checkpatch" in said.reason
     monkeypatch.setattr(checkpatch.Fencing, "required", False)
     assert check_style(tree, b"bad\n").complaints == ("BAD: found bad",)
+
+
+#: As the kernel's own does it: a commit is looked up where there is a repository.
+LOOKS_UP = """\
+#!/usr/bin/perl
+use strict;
+my $wrong = 0;
+foreach (<STDIN>) {
+	next unless /Fixes: ([0-9a-f]+)/;
+	my $said = -e ".git" ? `git log -1 --format=%s $1 2>&1` : "";
+	next if $? == 0 && $said =~ /^the base/;
+	next if "@ARGV" =~ /UNKNOWN_COMMIT_ID/;
+	print "-:1: WARNING:UNKNOWN_COMMIT_ID: unknown $1\n";
+	$wrong = 1;
+}
+exit($wrong);
+"""
+
+
+@pytest.fixture
+def repository(tree: Path) -> Path:
+    (tree / "scripts/checkpatch.pl").write_text(LOOKS_UP)
+    plain_git(tree, "init", "-q")
+    plain_git(tree, "add", ".")
+    plain_git(tree, "commit", "-q", "-m", "the base")
+    return tree
+
+
+def test_commits_are_looked_up_in_the_history_of_the_tree(repository: Path, tmp_path: Path) -> None:
+    head = plain_git(repository, "rev-parse", "HEAD").strip()
+    known = f"Fixes: {head[:12]}\n".encode()
+    assert check_style(repository, known) == StyleCheck("clean")
+    unknown = check_style(repository, b"Fixes: 0123456789ab\n")
+    assert unknown.complaints and unknown.levels == ("WARNING",) and not unknown.off
+    assert unknown.failing(strict=False) == () and unknown.failing(strict=True)
+    borrows = tmp_path / "borrows"
+    plain_git(tmp_path, "clone", "-q", "--shared", str(repository), str(borrows))
+    assert check_style(borrows, known) == StyleCheck("clean")
+    assert not (repository / ".git/patchgen").exists()
+
+
+@pytest.mark.parametrize("kind", ["plain", "shallow"])
+def test_without_a_history_it_says_that_commits_are_not_looked_up(
+    repository: Path, tmp_path: Path, kind: str
+) -> None:
+    if kind == "plain":
+        shutil.rmtree(repository / ".git")
+        root = repository
+    else:
+        root = tmp_path / "shallow"
+        plain_git(repository, "commit", "-q", "--allow-empty", "-m", "another")
+        plain_git(tmp_path, "clone", "-q", "--depth=1", f"file://{repository}", str(root))
+    said = check_style(root, b"Fixes: 0123456789ab\n")
+    assert said.state == "clean" and "not looked up" in said.off[0] and kind in said.off[0]
+    assert check_style(root, b"nothing of that kind\n").off == ()
+
+
+@pytest.mark.parametrize(
+    ("level", "fails"), [("ERROR", True), ("WARNING", False), ("CHECK", False)]
+)
+def test_errors_alone_fail_unless_all_are_asked_for(tree: Path, level: str, fails: bool) -> None:
+    script = f'print "-:1: {level}:SOME_TYPE: some text\\n"; exit(1);\n'
+    (tree / "scripts/checkpatch.pl").write_text(script)
+    said = check_style(tree, b"x\n")
+    assert bool(said.failing(strict=False)) is fails
+    assert bool(said.passing(strict=False)) is not fails
+    assert said.failing(strict=True) == ("SOME_TYPE: some text",)
+    assert said.passing(strict=True) == ()

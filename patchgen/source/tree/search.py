@@ -73,6 +73,8 @@ def search(root: Path, needles: tuple[str, ...] = NEEDLES) -> Found:
     UserError: the tree cannot be listed, or a file of it cannot be read.
     """
     stamps, refused = _stamps(root)
+    _LISTED.clear()
+    _LISTED[os.path.realpath(root)] = stamps
     return Found(_hits(root, stamps, needles), tuple(sorted(refused.items())))
 
 
@@ -82,9 +84,26 @@ def index(root: Path) -> None:
     UserError: as :func:`search`.
     """
     stamps, _ = _stamps(root)
-    hits = sorted(_grep(root, list(stamps), NEEDLES))
+    hits = sorted(grep(root, list(stamps), NEEDLES))
     memory = msgspec.msgpack.encode(_Memory(stamps, hits))
     memo.write_sealed(root.parent / _FIRST, _FIRST, memory)
+
+
+#: The sources of the tree that this process listed last.
+_LISTED: dict[str, dict[str, str]] = {}
+
+
+def listed(root: Path) -> dict[str, str]:
+    """The sources of a tree with their stamps, as this process listed them last.
+
+    UserError: the tree cannot be listed.
+    """
+    real = os.path.realpath(root)
+    if real not in _LISTED:
+        stamps, _ = _stamps(root)
+        _LISTED.clear()
+        _LISTED[real] = stamps
+    return _LISTED[real]
 
 
 def is_indexed(root: Path) -> bool:
@@ -99,7 +118,7 @@ def _hits(root: Path, stamps: dict[str, str], needles: tuple[str, ...]) -> tuple
         return tuple(before.hits)
     changed = [path for path, stamp in stamps.items() if before.stamps.get(path) != stamp]
     kept = {path for path in before.hits if before.stamps.get(path) == stamps.get(path)}
-    hits = sorted(kept | _grep(root, changed, needles))
+    hits = sorted(kept | grep(root, changed, needles))
     memo.remember("search", key, _Memory(stamps, hits))
     return tuple(hits)
 
@@ -210,7 +229,11 @@ def _refusal(real: str, kind: str, path: str, size: int) -> str:
     return ""
 
 
-def _grep(root: Path, paths: list[str], needles: tuple[str, ...]) -> set[str]:
+def grep(root: Path, paths: list[str], needles: tuple[str, ...]) -> set[str]:
+    """Which of some files of the tree contain one of the strings.
+
+    UserError: one of them cannot be read.
+    """
     if not paths:
         return set()
     patterns = [word for needle in needles for word in ("-e", needle)]
