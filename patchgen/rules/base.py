@@ -196,6 +196,34 @@ class Context:
             if facts.path not in CORE:
                 yield from facts.functions
 
+    def readable(self) -> Iterator[Function]:
+        """As :meth:`functions`, and those of files with errors: what is told from names alone."""
+        yield from self.functions()
+        for facts in self.broken.values():
+            yield from facts.functions
+
+    @cached_property
+    def declared(self) -> frozenset[str]:
+        """Macros and functions of all files but the API's own, with errors or without."""
+        files = [f for f in (*self.facts.values(), *self.broken.values()) if f.path not in CORE]
+        return frozenset(
+            name
+            for facts in files
+            for name in (*facts.macros, *(function.name for function in facts.functions))
+        )
+
+    def from_names(
+        self, rule: Rule, where: Expr | OpsEntry, message: str, path: str, function: str = ""
+    ) -> Finding | Undecided:
+        """A finding that rests on names alone; undecided where a header is missing.
+
+        That header may declare the name, or decide about the branch that it stands in.
+        """
+        for error in self.broken[path].diagnostics if path in self.broken else ():
+            if error.severity != "warning" and error.text.endswith("file not found"):
+                return undecided(rule, Place(path, where.line), f"{message}, but {error.text}")
+        return self.finding(rule, where, message, path=path, function=function)
+
     @cached_property
     def beside(self) -> tuple[Function, ...]:
         """All functions of the files beside the facts."""

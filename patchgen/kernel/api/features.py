@@ -19,7 +19,8 @@ class ApiFeatures(Value, frozen=True):
     ``idiom`` is KVM's: "direct", "hva-range", "none" (no change_pte callback) or
     "" where the tree has no KVM or it was not looked at.
     ``owner_field`` is the range's member for the initiator, "" if it has none.
-    ``names`` are all names that the header declares, members apart.
+    ``names`` are all names that the header declares, members apart; ``members`` those,
+    as ``mmu_notifier_ops.release``.
     """
 
     has_flag_use_change_pte: bool = False
@@ -42,6 +43,7 @@ class ApiFeatures(Value, frozen=True):
     init_variants: tuple[tuple[str, int], ...] = ()
     idiom: str = ""
     names: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
 
 
 def features_of(items: Iterable[Item], idiom: str = "") -> ApiFeatures:
@@ -71,6 +73,7 @@ def features_of(items: Iterable[Item], idiom: str = "") -> ApiFeatures:
         init_variants=tuple(_variants(known)),
         idiom=idiom,
         names=tuple(sorted(name for name in known if "." not in name)),
+        members=tuple(sorted(name for name in known if "." in name)),
     )
 
 

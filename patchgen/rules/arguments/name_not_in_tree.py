@@ -15,8 +15,10 @@ Good (there)::
     mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0,
                             vma, mm, address, address + PAGE_SIZE);
 
-The tree's own header decides.  Files that do not parse are looked at, too: such a
-name may be why.  Initialisers of ranges are init-unlike-tree's.
+The tree's own header decides, also about members of its tables.  Files that do not
+compile are looked at, too: such a name may be why.  Where a header that the file includes
+is not there, it may declare the name, and the rule does not decide.  Initialisers of
+ranges are init-unlike-tree's.
 """
 
 from __future__ import annotations
@@ -60,23 +62,32 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
     known = frozenset(tree.api.names)
     if not known:
         return
-    files = [*tree.facts.values(), *tree.broken.values()]
-    elsewhere = {macro for facts in files for macro in facts.macros}
-    defined = {function.name for facts in tree.broken.values() for function in facts.functions}
-    for function in (one for facts in files for one in facts.functions):
+    for function in tree.readable():
         if function.path in CORE:
             continue
         own = {param.name for param in function.params}
         for expr in every(function.body):
             name = expr.name
-            if expr.kind != "name" or name in known or name in own or name in elsewhere:
+            if expr.kind != "name" or name in known or name in own or name in tree.declared:
                 continue
             if not _of_the_api(name) or tree.program.named(name, function.path):
                 continue
-            if name in defined:
-                continue
             message = f"this tree's API has no {name}{_instead(expr, known)}"
-            yield tree.finding(RULE, expr, message, path=function.path, function=function.name)
+            yield tree.from_names(RULE, expr, message, function.path, function.name)
+    yield from _members(tree)
+
+
+def _members(tree: Context) -> Iterator[Finding | Undecided]:
+    """Callbacks that the tree's tables do not have; with one, the file does not compile."""
+    known = frozenset(tree.api.members)
+    ever = {item.name for one in all_descriptors() for item in one.items}
+    for facts in tree.broken.values():
+        for table in facts.ops:
+            for entry in table.entries:
+                member = f"{table.struct}.{entry.member}"
+                if member in ever and member not in known:
+                    message = f"this tree's struct {table.struct} has no {entry.member}"
+                    yield tree.from_names(RULE, entry, message, facts.path, entry.function)
 
 
 def _of_the_api(name: str) -> bool:

@@ -49,14 +49,14 @@ RULE = Rule(
 
 def check(tree: Context) -> Iterator[Finding | Undecided]:
     """Every expression on a range, outside the API's own code."""
-    for function in tree.functions():
+    for function in tree.readable():
         types = tree.effects.naming(function).types
         if not any("mmu_notifier_range" in written for written in types.values()):
             continue
         for part in every(function.body):
             message = _fault(tree, types, part)
             if message:
-                yield tree.finding(RULE, part, message, path=function.path, function=function.name)
+                yield tree.from_names(RULE, part, message, function.path, function.name)
 
 
 def _range_member(types: dict[str, str], expr: Expr) -> str:

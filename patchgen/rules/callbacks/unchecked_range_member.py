@@ -51,14 +51,15 @@ RULE = Rule(
 
 def check(tree: Context) -> Iterator[Finding | Undecided]:
     """Callbacks and what they hand a range to."""
+    if not tree.api.range_has_vma:
+        for function in tree.readable():
+            yield from _absent(tree, function, tree.effects.naming(function))
     for function in tree.functions():
         naming = tree.effects.naming(function)
         if not any(_is_range(written) for written in naming.types.values()):
             continue
         if not any(_member_of_range(naming, p) in ("vma", *_OWNERS) for p in every(function.body)):
             continue
-        if not tree.api.range_has_vma:
-            yield from _absent(tree, function, naming)
         checker = _Checker(tree, naming)
         result = walk(function, checker)
         for event, message, steps in checker.found.values():
@@ -80,11 +81,11 @@ def _member_of_range(naming: Naming, expr: Expr) -> str:
     return ""
 
 
-def _absent(tree: Context, function: Function, naming: Naming) -> Iterator[Finding]:
+def _absent(tree: Context, function: Function, naming: Naming) -> Iterator[Finding | Undecided]:
     for part in every(function.body):
         if _member_of_range(naming, part) == "vma":
             message = "ranges have no vma in this tree"
-            yield tree.finding(RULE, part, message, path=function.path, function=function.name)
+            yield tree.from_names(RULE, part, message, function.path, function.name)
 
 
 class _Checker(Checker[int]):
