@@ -9,13 +9,9 @@ patchgen is none, whatever happened to it.  The folder is the user's own, or it 
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import hashlib
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,12 +58,17 @@ def _trusted(folder: Path) -> Path:
     if not reason:
         return folder
     warn(f"{folder}: the cache is not used: {reason} (mend that, or set PATCHGEN_CACHE)")
+    import atexit
+    import tempfile
+
     aside = Path(tempfile.mkdtemp(prefix="patchgen-cache-"))
     atexit.register(_remove, aside, os.getpid())
     return aside
 
 
 def _remove(folder: Path, owner: int) -> None:
+    import shutil
+
     if os.getpid() == owner:  # a fork that ends leaves it to the process that made it
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -90,6 +91,8 @@ def home_dir() -> Path:
 
 def digest(*parts: bytes | str) -> str:
     """Hex digest (BLAKE2b, 20 bytes) of the parts; their borders count."""
+    import hashlib  # with all of OpenSSL: not for `patchgen --version`
+
     state = hashlib.blake2b(digest_size=20)
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -162,6 +165,8 @@ _SEAL = 20
 
 
 def _seal(name: str, data: bytes) -> bytes:
+    import hashlib
+
     state = hashlib.blake2b(f"{VERSION} {name}\0".encode(), digest_size=_SEAL)
     state.update(data)
     return state.digest()
@@ -169,6 +174,8 @@ def _seal(name: str, data: bytes) -> bytes:
 
 def write_atomic(target: Path, data: bytes) -> None:
     """Write aside in the same folder, then rename over ``target``."""
+    import tempfile
+
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
     try:
