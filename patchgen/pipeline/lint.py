@@ -10,8 +10,8 @@ import msgspec
 from patchgen.commits.revision import changed_since
 from patchgen.model.outcome import UserError
 from patchgen.pipeline.named import Named
-from patchgen.rules.base import Rule, modules
-from patchgen.rules.run import LintResult, lint
+from patchgen.rules.base import Rule
+from patchgen.rules.run import LintResult, lint, listed
 from patchgen.source.facts.state import TreeState
 from patchgen.verify.lines import Changed
 from patchgen.verify.lint_delta import delta
@@ -19,7 +19,7 @@ from patchgen.verify.lint_delta import delta
 
 def selection(select: Sequence[str], ignore: Sequence[str]) -> Callable[[Rule], bool]:
     """A test for rules by ID, name or prefix (``MN02``); UserError for none such."""
-    known = [module.RULE for module in modules().values()]
+    known = listed()
     select, ignore = _words(select), _words(ignore)
     for word in (*select, *ignore):
         if not any(_named(rule, word) for rule in known):

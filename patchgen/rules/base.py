@@ -17,21 +17,11 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
-from patchgen.analysis.cfg.events import Event
-from patchgen.analysis.engine.program import Program
-from patchgen.analysis.entries.covered import Coverage
-from patchgen.analysis.entries.flagged import flagged, judged
-from patchgen.analysis.entries.objection import UNCLEAR, Objection
-from patchgen.analysis.locks.counters import paired_counters
-from patchgen.analysis.locks.effects import Effects
-from patchgen.analysis.locks.source import Source
-from patchgen.analysis.locks.state import Summary
 from patchgen.kernel.api.features import ApiFeatures
-from patchgen.kernel.knowledge import names
 from patchgen.model.base import Place, Span, Value
 from patchgen.model.code import Declarator, Expr, Function
 from patchgen.model.facts import FileFacts, OpsEntry, OpsTable
@@ -39,6 +29,15 @@ from patchgen.model.findings import Finding, Step, Undecided
 from patchgen.model.outcome import UserError
 from patchgen.source.c.body import functions_in
 from patchgen.source.c.definitions import Definitions
+
+if TYPE_CHECKING:  # a run whose answers are known imports no analysis
+    from patchgen.analysis.cfg.events import Event
+    from patchgen.analysis.engine.program import Program
+    from patchgen.analysis.entries.covered import Coverage
+    from patchgen.analysis.entries.objection import Objection
+    from patchgen.analysis.locks.effects import Effects
+    from patchgen.analysis.locks.source import Source
+    from patchgen.analysis.locks.state import Summary
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 
@@ -125,6 +124,8 @@ class Context:
     @cached_property
     def program(self) -> Program:
         """All functions of the facts, with calls resolved across files."""
+        from patchgen.analysis.engine.program import Program
+
         return Program(
             (function for facts in self.facts.values() for function in self._functions(facts)),
             (table for facts in self.facts.values() for table in facts.ops),
@@ -134,6 +135,8 @@ class Context:
     @cached_property
     def source(self) -> Source:
         """The macros and headers of the files."""
+        from patchgen.analysis.locks.source import Source
+
         return Source(self.read)
 
     def _functions(self, facts: FileFacts) -> Iterator[Function]:
@@ -147,6 +150,10 @@ class Context:
     @cached_property
     def effects(self) -> Effects:
         """Locks, counters, sleeps and results, across calls."""
+        from patchgen.analysis.locks.counters import paired_counters
+        from patchgen.analysis.locks.effects import Effects
+        from patchgen.kernel.knowledge import names
+
         reached = self.program.reachable
         starts = reached((h.function for h in self.handlers(START)), 4)
         ends = reached((h.function for h in self.handlers(END)), 4)
@@ -248,6 +255,8 @@ class Context:
         """The sections that change_pte() is said to cover, judged; as :meth:`functions`."""
         if not self.api.has_flag_use_change_pte:
             return ()
+        from patchgen.analysis.entries.flagged import flagged, judged
+
         return tuple(
             judged(section, self.program, self.definitions(function.path))
             for function in self.functions()
@@ -256,6 +265,8 @@ class Context:
 
     def against(self, rule: Rule, code: str, lead: str = "") -> Iterator[Finding | Undecided]:
         """What of one kind speaks against flagged sections; doubts are undecided."""
+        from patchgen.analysis.entries.objection import UNCLEAR
+
         for coverage in self.flagged:
             for one in coverage.objections:
                 if one.code in (code, UNCLEAR):

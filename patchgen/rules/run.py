@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Container, Mapping, Sequence
 
 from patchgen import memo
@@ -44,6 +45,21 @@ class LintResult(Value, frozen=True):
     mentions: tuple[Mention, ...] = ()
 
 
+@functools.cache
+def listed() -> tuple[Rule, ...]:
+    """What the rules are called, in order; where each applies its module alone says.
+
+    Known from an earlier run of the same code: then no rule is imported.
+    """
+    key = memo.digest("rules", program("analysis", "rules"))
+    known: _Names | None = memo.recall("lint", key, _Names)
+    if known is None:
+        rules = (module.RULE for module in modules().values())
+        known = tuple((one.id, one.name, one.severity, one.summary) for one in rules)
+        memo.remember("lint", key, known)
+    return tuple(Rule(*names) for names in known)
+
+
 def lint(
     state: TreeState,
     paths: Sequence[str] = (),
@@ -62,7 +78,7 @@ def lint(
     broken = {path: one for path, one in facts.items() if path not in sound}
     features = api_features(state)
     beside = _beside(state, sound)
-    chosen = ",".join(rule for rule, module in modules().items() if select(module.RULE))
+    chosen = ",".join(rule.id for rule in listed() if select(rule))
     key = memo.digest(
         program("analysis", "rules"), chosen, repr(features),
         *sorted(f"{path} {one.digest} {path in sound}" for path, one in facts.items()),
@@ -121,6 +137,7 @@ def _unfollowed(tree: Context, select: Callable[[Rule], bool]) -> tuple[tuple[Pl
                                for place, name, unseen in found if unseen))  # fmt: skip
 
 
+_Names = tuple[tuple[str, str, str, str], ...]
 _Answer = tuple[tuple[Finding, ...], tuple[Undecided, ...], tuple[tuple[Place, str], ...]]
 
 
