@@ -196,7 +196,8 @@ class Expressions:
         subjects = self.graph.subjects
         other = subjects.all[source.subject].expr if source.subject >= 0 else None
         sets: list[Setting] = []
-        for number, known in enumerate(tuple(subjects.all)):
+        for number in subjects.starting(left.name):
+            known = subjects.all[number]
             through = known.text.startswith((f"{left.name}->", f"*{left.name}"))
             if known.expr is None or not (through or known.text.startswith(f"{left.name}.")):
                 continue

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TypeVar, cast
 
+from patchgen.analysis.values.kept import Kept
 from patchgen.kernel.knowledge import names
 from patchgen.model.code import Decl, Expr, Function, Stmt
 from patchgen.model.facts import OpsTable
@@ -169,13 +170,18 @@ def leaves(value: Expr) -> Iterable[Expr]:
 
 def declared_type(function: Function, variable: str) -> str:
     """The type, as written, of a parameter or local variable; "" if unknown."""
+    return _types(function).get(variable, "")
+
+
+def _types_in(function: Function) -> dict[str, str]:
+    found: dict[str, str] = {}
     for param in function.params:
-        if param.name == variable:
-            return param.type
+        found.setdefault(param.name, param.type)
     stmt: Stmt
     for stmt in statements(function.body):
-        if isinstance(stmt, Decl):
-            for declared in stmt.variables:
-                if declared.name == variable:
-                    return declared.type
-    return ""
+        for declared in stmt.variables if isinstance(stmt, Decl) else ():
+            found.setdefault(declared.name, declared.type)
+    return found
+
+
+_types = Kept(_types_in)

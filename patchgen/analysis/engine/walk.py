@@ -58,6 +58,9 @@ CROWD = 200
 #: Rounds of a loop that are followed with what a counter is exactly.
 ROUNDS = 3
 
+#: Facts beside those that are asked for later, from which on these are looked through.
+_ROOM = 32
+
 
 _graphs: dict[int, tuple[Function, Graph]] = {}
 
@@ -145,7 +148,7 @@ class _Walk(Transfer[S]):
         """One walk over all paths: steps so far, and where it gave up."""
         nodes, queue = self.graph.nodes, self.queue
         queue.append((self.graph.entry, state, self.given, None))
-        limit = self.limit
+        limit, room = self.limit, _ROOM
         while queue:
             number, state, facts, path = queue.popleft()
             while True:
@@ -179,6 +182,11 @@ class _Walk(Transfer[S]):
                     break
                 else:
                     break
+                if len(facts) > room:
+                    # Where no paths meet, too: what nobody asks for any more is forgotten.
+                    after = [(to, told, prune(known, nodes[to].live | self.kept), way)
+                             for to, told, known, way in after]  # fmt: skip
+                    room = 2 * max((len(one[2]) for one in after), default=0) + _ROOM
                 if len(after) != 1:
                     queue.extend(after)
                     break
@@ -384,12 +392,19 @@ class _Walk(Transfer[S]):
         assert node.condition is not None
         bit = node.condition.subject
         rest: Known | None = lookup(self.graph, facts, bit)
+        # Of what cases took before: not taken off the rest before somebody asks for that.
+        gone: set[Constant] = set()
         after: list[tuple[int, S, Facts, Path]] = []
         for constant, event, target in node.cases:
+            if gone and not isinstance(constant, int):
+                rest, gone = values.without(rest, gone) if rest is not None else None, set()
             if rest is None:
                 break
             taken: Known | None = rest
-            if constant or constant == 0:
+            if isinstance(constant, int):
+                taken = None if constant in gone else values.refine(rest, "==", constant, True)
+                gone.add(constant)
+            elif constant:
                 taken = values.refine(rest, "==", constant, True)
                 rest = values.refine(rest, "==", constant, False)
             if taken is None:

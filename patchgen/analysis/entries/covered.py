@@ -35,7 +35,7 @@ from patchgen.analysis.entries.objection import (
     UNTOLD,
     Objection,
 )
-from patchgen.analysis.extent.bounds import Bounds
+from patchgen.analysis.extent.bounds import bounds_of
 from patchgen.analysis.sections.sites import END, INIT, NONBLOCK, START, arguments, name_of, role
 from patchgen.kernel.knowledge import load
 from patchgen.model.base import Evidence, Place
@@ -168,7 +168,7 @@ class _Judge:
         if init is None or start is None or end is None:
             return
         yield from beside(self.function, section.name, start)
-        bounds = Bounds(self.function)
+        bounds = bounds_of(self.function)
         if bounds.resolved(start) is not start:
             yield from moved(self.function, _unmasked(bounds.resolved(start)))
         page = int(load("ranges")["sizes"]["PAGE_SIZE"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.analysis.extent.addresses import is_known, linear
-from patchgen.analysis.extent.bounds import Bounds, Sum
+from patchgen.analysis.extent.bounds import Sum, bounds_of
 from patchgen.analysis.extent.reach import Reached, reaches_of
 from patchgen.analysis.extent.rounds import Reach
 from patchgen.analysis.extent.walks import is_walk
@@ -167,7 +167,7 @@ class Beyond:
             return False
         found = []
         for caller in self.ranges.all_callers(self.function):
-            sums = Bounds(caller)
+            sums = bounds_of(caller)
             for call in self.program.calls(caller):
                 if call.name == self.function.name and len(call.args) > len(params):
                     total = Sum((), length.size)

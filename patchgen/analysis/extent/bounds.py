@@ -8,9 +8,11 @@ Local variables that are set once stand for their value where nothing in it chan
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 
 import msgspec
 
+from patchgen.analysis.values.kept import Kept
 from patchgen.analysis.values.subjects import constant_of
 from patchgen.kernel.knowledge import load
 from patchgen.model.code import Decl, Expr, Function
@@ -114,10 +116,22 @@ class Bounds:
 
     def tested(self, variable: str, before: int) -> bool:
         """Whether a condition above the offset ``before`` asks about the variable."""
+        return self._tests.get(variable, before) < before
+
+    @cached_property
+    def _tests(self) -> dict[str, int]:
+        """Variable → offset of the first condition that asks about it."""
+        found: dict[str, int] = {}
         for stmt in statements(self.function.body):
-            test = getattr(stmt, "test", None)
-            if test is not None and test.span.start < before:
-                for part in subexpressions(test):
-                    if part.kind == "name" and part.name == variable:
-                        return True
-        return False
+            test: Expr | None = getattr(stmt, "test", None)
+            if test is None:
+                continue
+            at = test.span.start
+            for part in subexpressions(test):
+                if part.kind == "name":
+                    found[part.name] = min(at, found.get(part.name, at))
+        return found
+
+
+#: The sums of one function's expressions.
+bounds_of = Kept(Bounds)

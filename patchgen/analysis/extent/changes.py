@@ -9,7 +9,7 @@ import msgspec
 
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.engine.summaries import Node, Summaries
-from patchgen.analysis.extent.bounds import Bounds
+from patchgen.analysis.extent.bounds import bounds_of
 from patchgen.analysis.sections.sites import role
 from patchgen.kernel.knowledge import load, names
 from patchgen.model.code import Expr, Function
@@ -85,7 +85,7 @@ class ChangesOf:
         calls = self.program.calls(function)
         if any(role(call) for call in calls):
             return Changes()
-        bounds = Bounds(function)
+        bounds = bounds_of(function)
         usable = {param.name for param in function.params} | _CONSTANTS
         found: dict[tuple[int, str, str], Change] = {}
         why = ""

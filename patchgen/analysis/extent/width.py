@@ -10,7 +10,7 @@ import msgspec
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.walk import Here
 from patchgen.analysis.extent.beyond import Beyond
-from patchgen.analysis.extent.bounds import Bounds, Sum
+from patchgen.analysis.extent.bounds import Sum, bounds_of
 from patchgen.analysis.extent.changes import Change, change_of, changes_of
 from patchgen.analysis.extent.reach import Reached
 from patchgen.analysis.sections.paths import Observer
@@ -43,7 +43,7 @@ class Widths(Observer):
         self.program = ranges.program
         self.ranges = ranges
         self.function = function
-        self.bounds = Bounds(function)
+        self.bounds = bounds_of(function)
         self.naming = ranges.naming(function)
         self.beyond = Beyond(ranges, function)
         self.inits: dict[int, Expr] = {}
@@ -226,7 +226,7 @@ class Widths(Observer):
             return False
         position = params.index(resolved.name) + 1
         found = [
-            "PUD_" in text(Bounds(caller).resolved(call.args[position]))
+            "PUD_" in text(bounds_of(caller).resolved(call.args[position]))
             for caller in self.ranges.callers(self.function.name)
             for call in self.program.calls(caller)
             if call.name == self.function.name and position < len(call.args)

@@ -7,6 +7,7 @@ the result of one call (``f(x)@offset``), which lives until it is used.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from patchgen.analysis.values.value import Constant
@@ -69,12 +70,17 @@ OPEN = Operand()
 UNFOLLOWED = Formula("?", OPEN, OPEN)
 
 
+#: A variable that a subject's text begins with, maybe behind one ``*``.
+_START = re.compile(r"\*?([A-Za-z_]\w*)")
+
+
 class Subjects:
     """The subjects of one function, numbered in order of appearance."""
 
     def __init__(self) -> None:
         self.all: list[Subject] = []
         self._by_text: dict[str, int] = {}
+        self._starting: dict[str, list[int]] = {}
         self._operands: dict[int, tuple[Expr, Operand]] = {}
         #: What the constants that are addresses (``&x``) are of.
         self.addresses: dict[str, Expr] = {}
@@ -178,7 +184,14 @@ class Subjects:
         number = self._by_text.setdefault(subject.text, len(self.all))
         if number == len(self.all):
             self.all.append(subject)
+            start = _START.match(subject.text)
+            if start is not None:
+                self._starting.setdefault(start[1], []).append(number)
         return number
+
+    def starting(self, variable: str) -> tuple[int, ...]:
+        """The subjects that begin with this variable: ``v``, ``v->a``, ``v.a``, ``*v``."""
+        return tuple(self._starting.get(variable, ()))
 
     def condition(self, expr: Expr) -> Condition:
         """``expr``, free of ``&& || ?:``, as a comparison."""

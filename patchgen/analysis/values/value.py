@@ -7,6 +7,7 @@ kernel's IS_ERR() has it: one range serves integers and pointers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 #: A constant: its number, or the name of an enumerator or macro.
@@ -102,6 +103,11 @@ def refine(value: Known, operator: str, other: Constant, holds: bool) -> Known |
     else:
         lo, hi = (lo, min(hi, other)) if holds else (max(lo, other + 1), hi)
     return _normal(lo, hi, symbol, excluded)
+
+
+def without(value: Known, gone: Iterable[Constant]) -> Known | None:
+    """``value`` where it is none of some constants; None if nothing is left."""
+    return _normal(value.lo, value.hi, value.symbol, value.not_.union(gone))
 
 
 def _normal(lo: int, hi: int, symbol: str, excluded: frozenset[Constant]) -> Known | None:

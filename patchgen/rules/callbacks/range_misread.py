@@ -80,6 +80,8 @@ def _fault(tree: Context, types: dict[str, str], part: Expr) -> str:
 
 def _comparison(tree: Context, types: dict[str, str], part: Expr) -> str:
     sides = [_range_member(types, arg) for arg in part.args]
+    if "event" not in sides and "flags" not in sides:
+        return ""
     mentioned = {sub.name for sub in subexpressions(part) if sub.kind == "name"}
     events = {name for name in mentioned if name.startswith("MMU_NOTIFY_")}
     flags = mentioned & set(_FLAG_HELPERS)

@@ -36,7 +36,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from patchgen.analysis.extent.bounds import Bounds, Sum
+from patchgen.analysis.extent.bounds import Bounds, Sum, bounds_of
 from patchgen.analysis.sections.ranges import ranges_of
 from patchgen.analysis.sections.sites import RangeInit, inits
 from patchgen.kernel.knowledge import names
@@ -62,7 +62,7 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
         if "start" not in site.arguments:
             continue  # MN010
         function = site.function
-        bounds = Bounds(function)
+        bounds = bounds_of(function)
         start, end = site.arguments["start"], site.arguments["end"]
         first, last = (_address(bounds.sum(bound)) for bound in (start, end))
         length = last.minus(first)
@@ -118,7 +118,7 @@ def _rounded_inward(site: RangeInit, bounds: Bounds, tree: Context) -> str:
         return ""
     places = [params.index(bound.name) + 1 for bound in pair]
     for caller in _callers(site.function, tree):
-        above = Bounds(caller)
+        above = bounds_of(caller)
         for call in tree.program.calls(caller):
             if call.name == site.function.name and len(call.args) > max(places):
                 given = (call.args[places[0]], call.args[places[1]])
