@@ -48,7 +48,7 @@ def unfenced(function: Callable[..., Any]) -> Callable[..., Any]:
 
     return click.option(
         "--unfenced-checkpatch", is_flag=True, expose_value=False, callback=allow,
-        help="run it where this machine cannot fence it in, too",
+        help="run checkpatch where this machine cannot fence it in, too",
     )(function)  # fmt: skip
 
 

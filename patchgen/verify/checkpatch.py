@@ -96,7 +96,9 @@ class StyleRun:
         elif not script.is_file() or script.is_symlink():
             self._absent = f"the tree has no {SCRIPT}"
         elif Fencing.required and not landlock.version():
-            self._absent = "no fence for the tree's program: --unfenced-checkpatch runs it"
+            self._absent = (
+                "no fence here to run the tree's program in (--help says how to do without)"
+            )
         if perl is None or self._absent:
             return
         source = source or describe(root)
