@@ -130,6 +130,7 @@ class Context:
             (function for facts in self.facts.values() for function in self._functions(facts)),
             (table for facts in self.facts.values() for table in facts.ops),
             self.whole,
+            self.read,
         )
 
     @cached_property

@@ -102,3 +102,31 @@ static void rounds_inward(struct vm_area_struct *vma)
 	if (start < end)
 		tables_checked_above(vma, start, end);
 }
+
+void one_section_a_step(struct vm_area_struct *vma, unsigned long addr, unsigned long end, pmd_t *pmd)
+{
+	struct mmu_notifier_range range;
+	unsigned long next;
+
+	for (; addr < end; pmd++, addr = next) {
+		next = pmd_addr_end(addr, end);
+		mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, vma, vma->vm_mm, addr, next);
+		mmu_notifier_invalidate_range_start(&range);
+		zap_huge_pmd(vma, pmd, addr);
+		mmu_notifier_invalidate_range_end(&range);
+	}
+}
+
+void one_section_a_round(struct vm_area_struct *vma, unsigned long addr, unsigned long end, pmd_t *pmd)
+{
+	struct mmu_notifier_range range;
+	unsigned long next;
+
+	do {
+		next = pmd_addr_end(addr, end);
+		mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, vma, vma->vm_mm, addr, next);
+		mmu_notifier_invalidate_range_start(&range);
+		zap_huge_pmd(vma, pmd, addr);
+		mmu_notifier_invalidate_range_end(&range);
+	} while (pmd++, addr = next, addr != end);
+}

@@ -29,8 +29,10 @@ class Program:
         functions: Iterable[Function],
         tables: Iterable[OpsTable] = (),
         whole: Callable[[str], Iterable[Function]] = lambda path: (),
+        read: Callable[[str], bytes | None] = lambda path: None,
     ) -> None:
-        """``whole`` gives all functions of a file, whatever the configuration."""
+        """``whole`` gives all functions of a file, of every configuration; ``read`` its bytes."""
+        self.read = read
         self._whole = whole
         self._files: dict[str, tuple[Function, ...]] = {}
         # What is found must not depend on the order in which files were given.

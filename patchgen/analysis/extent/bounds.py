@@ -53,6 +53,8 @@ class Bounds:
         self.function = function
         self._stores: Counter[str] = Counter()
         self._values: dict[str, Expr] = {}
+        # A parameter is set by the caller: one that is assigned is set twice.
+        self._stores.update(param.name for param in function.params)
         for part in every(function.body):
             if part.kind == "assign":
                 self._store(part.args[0], part.args[1] if part.name == "=" else None)
@@ -73,11 +75,8 @@ class Bounds:
 
     def steady(self, expr: Expr) -> bool:
         """Whether the variables in ``expr`` have one value throughout."""
-        params = {param.name for param in self.function.params}
         return all(
-            self._stores[part.name] <= (0 if part.name in params else 1)
-            for part in subexpressions(expr)
-            if part.kind == "name"
+            self._stores[part.name] <= 1 for part in subexpressions(expr) if part.kind == "name"
         )
 
     def sum(self, expr: Expr, depth: int = 0) -> Sum:

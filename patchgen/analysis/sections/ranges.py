@@ -18,6 +18,7 @@ from patchgen.analysis.engine.summaries import Node, Summaries
 from patchgen.analysis.engine.walk import walk
 from patchgen.analysis.sections.calls import Given, entered
 from patchgen.analysis.sections.paths import Observer, RangeSummary
+from patchgen.analysis.sections.predicates import Predicates
 from patchgen.analysis.sections.sites import initialisers, role
 from patchgen.analysis.sections.walk import RangeWalk
 from patchgen.analysis.values.naming import Naming
@@ -90,7 +91,7 @@ class Ranges:
         """Walk ``function`` for an observer; why the walk is incomplete, or ""."""
         node: Node[Given] = Node(function, frozenset())
         checker = RangeWalk(self.program, self.naming, self._summaries.of, node, observer)
-        return checker.summary(walk(function, checker, limit=STEPS)).incomplete
+        return checker.summary(walk(self._shown(function), checker, limit=STEPS)).incomplete
 
     def naming(self, function: Function) -> Naming:
         """How expressions of ``function`` read in terms of its parameters."""
@@ -118,7 +119,10 @@ class Ranges:
     ) -> RangeSummary:
         """Walk the function."""
         checker = RangeWalk(self.program, self.naming, ask, node)
-        return checker.summary(walk(node.function, checker, limit=STEPS))
+        return checker.summary(walk(self._shown(node.function), checker, limit=STEPS))
+
+    def _shown(self, function: Function) -> Function:
+        return self.program.once(Predicates).written_out(function)
 
     def same(self, before: RangeSummary, after: RangeSummary) -> bool:
         """Whether two summaries say the same, witnesses apart."""
