@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 from patchgen.source.tree import registry
-from tests.worlds import handlers, real, told
+from tests.worlds import handlers, real, sites, told
 from tests.worlds.edit import Answer, Edit, answer, stopped
 
-TABLES = (told, handlers)
+TABLES = (told, handlers, sites)
 MINI = Path(__file__).resolve().parents[2] / "kernel-tree" / "mini"
 
 

@@ -5,10 +5,10 @@ from itertools import chain
 
 import pytest
 
-from tests.worlds import handlers, real, told
+from tests.worlds import handlers, real, sites, told
 from tests.worlds.edit import answer, stopped
 
-TABLES = (told, handlers)
+TABLES = (told, handlers, sites)
 #: Planning one tree takes half a second; these parts of the tables come by every kind.
 WRONG_STEP, KEPT_STEP = 6, 4
 

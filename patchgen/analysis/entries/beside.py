@@ -7,7 +7,8 @@ the entry is one, however it is written, and what was announced must stay as ann
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from patchgen.analysis.entries.objection import MISFIT, UNTOLD, Objection
 from patchgen.kernel.knowledge import names
@@ -30,6 +31,7 @@ from patchgen.source.c.walk import calls, expressions, walk
 _GROUPS = ("clears", "sets", "notifies")
 #: What may be given the range: the section's own calls (include/linux/mmu_notifier.h).
 _RANGE_CALLS = "mmu_notifier_"
+_WORD = re.compile(r"\b[A-Za-z_]\w*\b")
 
 
 def beside(function: Function, range_name: str, init: Expr) -> Iterator[Objection]:
@@ -129,14 +131,45 @@ def stored_by(function: Function) -> int:
 
 
 def _range_changed(function: Function, range_name: str, init: Expr) -> Iterator[Objection]:
+    """Every mention of the range behind its initialisation, but reads and the section's calls."""
     for expr in expressions(function.body):
         if expr.span.start < init.span.end:
             continue
         if _changes(expr) and _base(expr.args[0]) == range_name:
             yield _misfit(function, expr.line, "the range is changed after its initialisation")
-        given = [text(bare(arg)) for arg in expr.args[1:]] if expr.kind == "call" else []
-        if f"&{range_name}" in given and not expr.name.startswith(_RANGE_CALLS):
-            yield _misfit(function, expr.line, f"{expr.name}() is given the range")
+        for arg in map(bare, expr.args[1:] if expr.kind == "call" else ()):
+            taken = arg.kind == "unary" and arg.name == "&" and _base(arg.args[0]) == range_name
+            whole = arg.kind == "name" and arg.name == range_name
+            own = taken and expr.name.startswith(_RANGE_CALLS)
+            if (taken or whole) and not own:
+                yield _misfit(function, expr.line, f"{expr.name}() is given the range")
+    for name, value in _given(function):
+        if value.kind == "unary" and value.name == "&" and _base(value.args[0]) == range_name:
+            yield _misfit(function, value.line, f"{name} is another name for the range")
+
+
+def _given(function: Function) -> Iterator[tuple[str, Expr]]:
+    for node in walk(function.body):
+        if isinstance(node, Decl):
+            yield from ((v.name, bare(v.init)) for v in node.variables if v.init)
+        elif isinstance(node, Expr) and node.kind == "assign":
+            yield text(node.args[0]), bare(node.args[1])
+
+
+def hidden(
+    function: Function, range_name: str, macros: Mapping[str, Sequence[str]]
+) -> Iterator[Objection]:
+    """Macros of the file that the function uses and that name its range, or its entries.
+
+    ``macros`` are their bodies by name; what they do is not seen at the place of use.
+    """
+    local = {word for word in (range_name, *_pointers(function)) if word.isidentifier()}
+    for expr in expressions(function.body):
+        if expr.kind in ("name", "call") and expr.name in macros:
+            words = {word for body in macros[expr.name] for word in _WORD.findall(body)}
+            if words & local:
+                reason = f"{expr.name} is a macro that may change the range or an entry"
+                yield _misfit(function, expr.line, reason)
 
 
 def moved(function: Function, init: Expr) -> Iterator[Objection]:
@@ -166,7 +199,14 @@ def _loops(body: Stmt) -> Iterator[Stmt]:
 
 
 def _base(expr: Expr) -> str:
+    """The variable that a place is in: also ``range`` of ``*(&range.flags)``."""
     expr = bare(expr)
-    while expr.kind in ("member", "arrow", "index", "cast") and expr.args:
-        expr = bare(expr.args[0])
+    while expr.args:
+        inner = bare(expr.args[0])
+        again = expr.kind == "unary" and expr.name in ("*", "&") and inner.kind == "unary"
+        if expr.kind in ("arrow", "unary") and inner.kind == "unary" and inner.name == "&":
+            inner = bare(inner.args[0])
+        elif expr.kind not in ("member", "arrow", "index", "cast") and not again:
+            break
+        expr = inner
     return expr.name if expr.kind == "name" else ""

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from patchgen.analysis.engine.walk import walk
-from patchgen.analysis.entries.beside import beside, moved
+from patchgen.analysis.entries.beside import beside, hidden, moved
 from patchgen.analysis.entries.entries import (
     MAYBE,
     OLD,
@@ -41,6 +41,7 @@ from patchgen.kernel.knowledge import load
 from patchgen.model.base import Evidence, Place
 from patchgen.model.code import Expr, Function
 from patchgen.model.findings import Step
+from patchgen.source.c.definitions import Definitions
 from patchgen.source.c.text import bare, text
 from patchgen.source.c.walk import calls
 
@@ -168,6 +169,8 @@ class _Judge:
         if init is None or start is None or end is None:
             return
         yield from beside(self.function, section.name, start)
+        if isinstance(self.known, Definitions):
+            yield from hidden(self.function, section.name, self.known.macros)
         bounds = bounds_of(self.function)
         if bounds.resolved(start) is not start:
             yield from moved(self.function, _unmasked(bounds.resolved(start)))

@@ -9,6 +9,7 @@ What the primitives do is data: ``knowledge/entries.toml``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -16,8 +17,9 @@ import msgspec
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.walk import Checker, Here, Outcome, walk
 from patchgen.analysis.entries.beside import stored_by
+from patchgen.analysis.entries.reached import aliased, taken_elsewhere
 from patchgen.analysis.values.subjects import constant_of
-from patchgen.analysis.values.value import NONZERO, ZERO
+from patchgen.analysis.values.value import NONZERO, ZERO, truth
 from patchgen.kernel.knowledge import load, names
 from patchgen.model.base import Evidence, Place, Value
 from patchgen.model.code import Expr, Function
@@ -141,6 +143,8 @@ class EntryWalk(Checker[_State]):
         self._here = here
         returned = here.value(event.expr) if event.expr is not None else None
         kind = "zero" if returned == ZERO else "other"
+        if returned is not None and truth(returned) is True:
+            kind = "failed"
         self.exits.append((state, event, kind))
         if not self.range_name:
             self._close(state, event)
@@ -340,7 +344,9 @@ def call_fault(call: Expr, known: Mapping[str, Function], seen: frozenset[str]) 
     if name in seen:
         return ""
     function = known.get(name)  # a definition in the file is what is called, whatever its name
-    if function is None and name in _harmless():
+    if function is None and isinstance(known, Definitions) and name in known.macros:
+        return _macro_fault(call, known, seen | {name})
+    if function is None and (name in _harmless() or name.startswith(_SAYING)):
         return ""
     if function is None:
         return f"calls {name}(), which is not known to leave page-table entries alone"
@@ -374,6 +380,28 @@ def changes_untold(name: str, known: Mapping[str, Function]) -> bool:
     return bool(reached & changes) and not reached & names("entries", "notifies")
 
 
+_CALLED = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
+#: Words of a macro's body that store, or hide what they do.
+_STORES = re.compile(r"(?<![=!<>])=(?!=)|\+\+|--|\basm\b|\b__asm__\b|##")
+
+
+def _macro_fault(call: Expr, known: Definitions, seen: frozenset[str]) -> str:
+    """Why a macro of the file may change entries, by what each of its bodies calls; or ""."""
+    for body in known.macros[call.name]:
+        if _STORES.search(body):
+            return f"calls {call.name}(), a macro that stores something"
+        for name in _CALLED.findall(body):
+            inner = Expr("call", name, call.args[:1], call.span, call.line)
+            fault = call_fault(inner, known, seen)
+            if fault:
+                return fault
+    return ""
+
+
+#: Traces and counters of events.
+_SAYING = tuple(sorted(names("paths", "calls", "neutral_prefixes")))
+
+
 def _harmless() -> frozenset[str]:
     table = load("entries")
     groups = ("same", "read_only", "writable", "maybe_writable", "fresh", "no_page", "loads",
@@ -387,11 +415,10 @@ def returns_read_only(function: Function, parameter: str, known: Mapping[str, Fu
     """Whether ``*parameter`` holds a read-only entry whenever the function returns 0."""
     checker = EntryWalk(known, range_name="-")
     result = walk(function, checker)
-    zero = [state for state, _, kind in checker.exits if kind == "zero"]
-    unsure = [state for state, _, kind in checker.exits if kind == "other"]
+    # A result that is not known may be 0.
+    zero = [state for state, _, kind in checker.exits if kind != "failed"]
     if not result.complete or not zero:
         return False
-    del unsure  # exits with another value are not asked about
     for state in zero:
         value = _lookup(state, f"*{parameter}")
         if not _is_read_only(state, value):
@@ -417,12 +444,20 @@ def read_only_at_callers(
         return Evidence(place, f"{function.name}() may be called from other files")
     if function.name in seen:
         return None
+    elsewhere = taken_elsewhere(function, known) or aliased(function, need)
+    if elsewhere is not None:
+        return elsewhere
     found = False
     callers = known.mentioning(function.name) if isinstance(known, Definitions) else known.values()
     for caller in callers:
-        if not any(calls(caller.body, function.name)):
+        made = [*calls(caller.body, function.name)]
+        if not made:
             continue
         found = True
+        wanted = (_substituted(need, function, call) for call in made)
+        alias = next((one for w in wanted if (one := aliased(caller, w)) is not None), None)
+        if alias is not None:
+            return alias
         fault = _fault_at(caller, function, need, known, seen | {function.name})
         if fault is not None:
             return fault

@@ -25,13 +25,15 @@ from collections.abc import Iterator, Mapping
 
 from patchgen.analysis.entries.covered import Coverage, Section, coverage_of, section_of
 from patchgen.analysis.entries.objection import NO_PAGE, Objection
-from patchgen.analysis.told.dispatch import dispatch, notification
+from patchgen.analysis.paths.bodies import Bodies, NotUnderstood
+from patchgen.analysis.told.dispatch import CONFIGURED, dispatch, notification
 from patchgen.analysis.told.flags import Values, polarity, taken
 from patchgen.model.base import Evidence, Place, Span
 from patchgen.model.code import Expr, Function
 from patchgen.model.plan import AlreadyThere, Change, LeftAlone, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
 from patchgen.recipes.wrapping import argument_texts, line_prefix, wrap_arguments
+from patchgen.source.c.definitions import Definitions
 from patchgen.source.c.text import name as name_of
 from patchgen.source.c.text import text
 from patchgen.source.c.walk import calls
@@ -42,6 +44,10 @@ FLAG = "MMU_NOTIFIER_USE_CHANGE_PTE"
 HELPER = "mmu_notifier_range_use_change_pte"
 BLOCKABLE = "MMU_NOTIFIER_RANGE_BLOCKABLE"
 INIT = "mmu_notifier_range_init"
+#: What a section is made of; a macro of that name in its own file is something else.
+_NAMES = (INIT, "set_pte_at_notify", "mmu_notifier_invalidate_range_start",
+          "mmu_notifier_invalidate_range_end", "mmu_notifier_invalidate_range_only_end",
+          "ptep_clear_flush", "ptep_clear_flush_notify")  # fmt: skip
 #: Where BIT() is declared, which checkpatch wants instead of (1 << n).
 BITS = "include/linux/bits.h"
 
@@ -149,7 +155,45 @@ def _site(
     coverage = coverage_of(section_of(function, init), known)
     if not coverage.covered:
         return [LeftAlone(place, _said(coverage.objections[0]))]
+    other = _elsewhere(function, source, known)
+    if other is not None:
+        return [other]
     return [coverage, _flagged(function, init, source)]
+
+
+def _elsewhere(
+    function: Function, source: bytes, known: Mapping[str, Function]
+) -> LeftAlone | None:
+    """What speaks against a site in another configuration; None: nothing.
+
+    Each state of the conditionals within the function is a section of its own, and what
+    it calls in its file must be the same function in all of them.
+    """
+    path = function.path
+    try:
+        bodies = Bodies(lambda asked: source if asked == path else None, (path,), CONFIGURED)
+        variants = bodies.functions(function.name, path)
+    except NotUnderstood as error:
+        return LeftAlone(error.evidence.place, error.evidence.text)
+    for name in (*_NAMES, function.name):
+        for macro in bodies.macros(name):
+            return LeftAlone(Place(path, macro.line), f"{name} is a macro of the file")
+    for variant in variants:
+        inits = [call for call in calls(variant.body) if call.name == INIT]
+        if len(inits) != 1:
+            place = Place(path, variant.line)
+            return LeftAlone(place, "its range is initialised in some configurations only")
+        against = coverage_of(section_of(variant, inits[0]), known).objections
+        if against:
+            why = f"in another configuration: {_said(against[0])}"
+            return LeftAlone(against[0].place, why)
+    called = {call.name for variant in variants for call in calls(variant.body)}
+    if isinstance(known, Definitions):
+        for name in sorted(called & {*known}):
+            unsure = known.undetermined(name)
+            if unsure is not None:
+                return LeftAlone(unsure[0], f"{unsure[1]} in what {function.name}() calls")
+    return None
 
 
 def _said(objection: Objection) -> str:

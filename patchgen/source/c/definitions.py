@@ -62,6 +62,7 @@ class Definitions(Mapping[str, Function]):
                     self._others.setdefault(found.name, []).append(self._defined[found.name])
                 self._defined[found.name] = _Defined(path, tokens, found)
         self._parsed: dict[str, Function] = {}
+        self._bodies: dict[str, tuple[tuple[int, int], ...]] = {}
         self.macros: dict[str, tuple[str, ...]] = {}
         for tokens in self.tokens.values():
             for directive in tokens.directives:
@@ -95,6 +96,14 @@ class Definitions(Mapping[str, Function]):
                 line = other.tokens.line(other.tokens.starts[other.outline.name_at])
                 return Place(other.path, line), f"a second definition of {name}()"
         return None
+
+    def bodies(self, path: str) -> tuple[tuple[int, int], ...]:
+        """From and to which byte the functions' bodies go in a file."""
+        if path not in self._bodies:
+            tokens = self.tokens[path]
+            found = [(tokens.starts[o.body_at], tokens.ends[o.last]) for o in outline(tokens)]
+            self._bodies[path] = tuple(found)
+        return self._bodies[path]
 
     def is_static(self, name: str) -> bool:
         """Whether ``name`` is defined here as its file's own function."""
