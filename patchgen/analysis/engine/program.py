@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TypeVar, cast
 
+from patchgen.analysis.engine.pointers import Pointers, Store, takes
+from patchgen.analysis.engine.structs import Structs
 from patchgen.analysis.values.kept import Kept
-from patchgen.kernel.knowledge import names
 from patchgen.model.code import Decl, Expr, Function, Stmt
 from patchgen.model.facts import OpsTable
+from patchgen.source.c.definitions import Definitions
 from patchgen.source.c.text import bare, every, statements
 
 T = TypeVar("T")
@@ -34,6 +36,7 @@ class Program:
         """``whole`` gives all functions of a file, of every configuration; ``read`` its bytes."""
         self.read = read
         self._whole = whole
+        self._others: dict[str, Definitions] = {}
         self._files: dict[str, tuple[Function, ...]] = {}
         # What is found must not depend on the order in which files were given.
         self.functions = tuple(sorted(functions, key=lambda f: (f.path, f.span.start, f.name)))
@@ -43,6 +46,9 @@ class Program:
         for function in self.functions:
             self._by_name.setdefault(function.name, []).append(function)
         self._calls: dict[int, tuple[Expr, ...]] = {}
+        self._indirect: dict[
+            tuple[int, int], tuple[Expr, Function, tuple[tuple[Function, bool], ...]]
+        ] = {}
 
     def once(self, make: Callable[[Program], T]) -> T:
         """What ``make`` makes of this program: made once, and shared by everyone who asks."""
@@ -77,7 +83,10 @@ class Program:
         return found
 
     def targets(self, call: Expr, caller: Function) -> tuple[Function, ...]:
-        """The functions that ``call`` in ``caller`` may enter; () if unknown."""
+        """The functions that ``call`` in ``caller`` may enter; () if unknown.
+
+        Of a member's those that its structure's is set to (see :meth:`is_sure`).
+        """
         if call.name:
             found = self.named(call.name, caller.path)
             if found:
@@ -86,18 +95,55 @@ class Program:
                 if param.name == call.name:
                     return self._passed(caller, position)
             return ()
-        callee = bare(call.args[0])
-        if callee.kind == "unary" and callee.name == "*":
-            callee = bare(callee.args[0])
-        if callee.kind in ("arrow", "member"):
-            return self._pointees(callee.name, caller.path)
-        return ()
+        return tuple(function for function, _ in self._pointees(call, caller))
 
-    def _pointees(self, member: str, near: str) -> tuple[Function, ...]:
-        found: list[Function] = []
-        for name in self._pointers.get(member, ()):
-            found += self.named(name, near) or self._by_name.get(name, ())
-        return tuple(found)
+    def is_sure(self, call: Expr, caller: Function) -> bool:
+        """Whether the targets of ``call`` are those of its structure's member.
+
+        False where only the member's name, and the number of arguments, speak for one.
+        """
+        return bool(call.name) or all(sure for _, sure in self._pointees(call, caller))
+
+    def _pointees(self, call: Expr, caller: Function) -> tuple[tuple[Function, bool], ...]:
+        key = (id(call), id(caller))
+        if key not in self._indirect:
+            callee = bare(call.args[0])
+            if callee.kind == "unary" and callee.name == "*":
+                callee = bare(callee.args[0])
+            found: dict[int, tuple[Function, bool]] = {}
+            if callee.kind in ("arrow", "member"):
+                struct = self.structs.of(callee.args[0], caller)
+                for store in self._pointers.of(struct, callee.name):
+                    sure = bool(struct) and struct == store.struct
+                    for function in self._stored(store):
+                        if takes(function, len(call.args) - 1):
+                            before = found.get(id(function), (function, False))[1]
+                            found[id(function)] = (function, sure or before)
+            self._indirect[key] = (call, caller, tuple(found.values()))
+        return self._indirect[key][2]
+
+    def _stored(self, store: Store) -> tuple[Function, ...]:
+        """The function of a store: known ones, or any of its file."""
+        found = self.named(store.function, store.path)
+        if found:
+            return found
+        if store.path not in self._others:
+            self._others[store.path] = Definitions({store.path: self.read(store.path) or b""})
+        other = self._others[store.path].get(store.function)
+        return (other,) if other is not None else ()
+
+    @cached_property
+    def structs(self) -> Structs:
+        """The structures that expressions lead to."""
+        return Structs(self.read, lambda name, near: (f.result for f in self.named(name, near)))
+
+    @cached_property
+    def _pointers(self) -> Pointers:
+        """What members of structures are set to."""
+        return Pointers(
+            self.structs, self.functions, self.tables, self.read,
+            lambda name, near: bool(self.named(name, near)),
+        )  # fmt: skip
 
     def _passed(self, callee: Function, position: int) -> tuple[Function, ...]:
         found: dict[int, Function] = {}
@@ -112,25 +158,6 @@ class Program:
                             found[id(function)] = function
         return tuple(found.values())
 
-    @cached_property
-    def _pointers(self) -> dict[str, tuple[str, ...]]:
-        """Member to the functions it is ever set to."""
-        found: dict[str, dict[str, None]] = {}
-        for table in self.tables:
-            for entry in table.entries:
-                found.setdefault(entry.member, {})[entry.function] = None
-        for function in self.functions:
-            for part in every(function.body):
-                for member, value in _stores(part):
-                    self._note(found, member, value)
-        return {member: tuple(functions) for member, functions in found.items()}
-
-    def _note(self, found: dict[str, dict[str, None]], member: str, value: Expr) -> None:
-        idle = names("kvm", "null", "functions")
-        for leaf in leaves(value):
-            if leaf.kind == "name" and leaf.name in self._by_name and leaf.name not in idle:
-                found.setdefault(member, {})[leaf.name] = None
-
     def reachable(self, start: Iterable[Function], depth: int = 12) -> tuple[Function, ...]:
         """``start`` and what they reach by calls, breadth first."""
         seen: dict[int, Function] = {id(function): function for function in start}
@@ -139,6 +166,8 @@ class Program:
             following: list[Function] = []
             for function in layer:
                 for call in self.calls(function):
+                    if not self.is_sure(call, function):
+                        continue
                     for callee in self.targets(call, function):
                         if id(callee) not in seen:
                             seen[id(callee)] = callee
@@ -147,27 +176,6 @@ class Program:
             if not layer:
                 break
         return tuple(seen.values())
-
-
-def _stores(part: Expr) -> Iterable[tuple[str, Expr]]:
-    if part.kind == "field" and part.args:
-        yield part.name.rsplit(".", 1)[-1], part.args[0]
-    elif part.kind == "assign" and part.name == "=":
-        left = bare(part.args[0])
-        if left.kind in ("arrow", "member"):
-            yield left.name, part.args[1]
-
-
-def leaves(value: Expr) -> Iterable[Expr]:
-    """The values that a (nested) ``?:`` chooses from, addresses taken off."""
-    value = bare(value)
-    if value.kind == "cond":
-        yield from leaves(value.args[1])
-        yield from leaves(value.args[2])
-    elif value.kind == "unary" and value.name == "&":
-        yield from leaves(value.args[0])
-    else:
-        yield value
 
 
 def declared_type(function: Function, variable: str) -> str:

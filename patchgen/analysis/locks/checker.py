@@ -215,6 +215,8 @@ class LockChecker(Entering):
             return self._perhaps(state, event, given, targets, here)
         if not targets:
             return self._elsewhere(state, event, call)
+        if not self._is_sure(call):
+            state = doubted(state, f"{event.place}: which {text(call.args[0])}() is not known")
         return self._enter(state, event, targets, here)
 
     def _own(self, name: str) -> bool:

@@ -85,10 +85,7 @@ class Entering(Checker[State]):
         self.unseen = ""
 
     def _targets(self, call: Expr) -> tuple[Function, ...]:
-        callee = bare(call.args[0])
-        if callee.kind == "unary" and callee.name == "*":
-            callee = bare(callee.args[0])
-        bound = self.roles.get(text(callee), "") if self.roles else ""
+        bound = self.roles.get(text(_pointer(call)), "") if self.roles else ""
         program = self.summaries.program
         if bound.startswith("="):
             near = self.function.path
@@ -97,6 +94,14 @@ class Entering(Checker[State]):
         if not found and call.name and not is_known(call.name):
             found = self.summaries.source.inline(call.name, self.function.path)
         return found
+
+    def _is_sure(self, call: Expr) -> bool:
+        """Whether the targets of a call are known by more than a member's name."""
+        return (
+            call.name != ""
+            or self.roles.get(text(_pointer(call)), "").startswith("=")
+            or self.summaries.program.is_sure(call, self.function)
+        )
 
     def _noted(self, sleep: Sleep) -> None:
         key = (sleep.event.place, sleep.blockable, bool(sleep.held))
@@ -282,3 +287,11 @@ def _fewer(outcomes: Iterable[Outcome[State]]) -> dict[tuple[object, ...], Outco
 
 def _same(one: State, two: State) -> bool:
     return msgspec.structs.replace(one, idle=False) == msgspec.structs.replace(two, idle=False)
+
+
+def _pointer(call: Expr) -> Expr:
+    """What a call calls, without the ``*`` that may stand before it."""
+    callee = bare(call.args[0])
+    if callee.kind == "unary" and callee.name == "*":
+        return bare(callee.args[0])
+    return callee

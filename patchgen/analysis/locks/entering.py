@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from patchgen.analysis.engine.program import Program, leaves
+from patchgen.analysis.engine.pointers import leaves
+from patchgen.analysis.engine.program import Program
 from patchgen.analysis.engine.walk import Here
 from patchgen.analysis.values.naming import Naming, meaning
 from patchgen.analysis.values.subjects import constant_of

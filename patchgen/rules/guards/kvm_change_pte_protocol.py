@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from patchgen.analysis.callbacks.guard import NORMAL, guard_of
 from patchgen.analysis.cfg import events
 from patchgen.analysis.cfg.events import Event
-from patchgen.analysis.engine.program import leaves
+from patchgen.analysis.engine.pointers import leaves
 from patchgen.analysis.engine.walk import Checker, Here, walk
 from patchgen.analysis.locks.state import Exit
 from patchgen.kernel.knowledge import names
