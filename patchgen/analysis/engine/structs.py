@@ -171,9 +171,10 @@ class Structs:
             name = (quoted or angled).decode("utf-8", "replace")
             near = posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
             arch = path.split("/")[1] if path.startswith("arch/") else "x86"
-            tried = [near] if quoted and not near.startswith("..") else []
+            tried = [near] if quoted else []
             tried += [f"arch/{arch}/include/{name}"] if name.startswith("asm/") else []
-            tried += [f"include/{name}"]
+            tried += [posixpath.normpath(f"include/{name}")]
+            tried = [one for one in tried if not one.startswith("..")]
             yield from (one for one in tried[:2] if self._data(one))
 
 

@@ -8,6 +8,13 @@ import msgspec
 from patchgen.analysis.cfg import events
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.walk import Clobber, Here, Outcome, WalkResult, graph_of
+from patchgen.analysis.locks.allocating import (
+    ATOMIC,
+    BLOCKABLE,
+    INVERTED,
+    OPEN,
+    allocates,
+)
 from patchgen.analysis.locks.calls import (
     changes,
     handed,
@@ -200,7 +207,9 @@ class LockChecker(Entering):
         assert call is not None
         own = self._own(call.name)
         primitive = None if own else primitives().get(call.name)
-        if not own and (may_sleep(call) or (reschedules(call) and self._atomic(state))):
+        if not own and allocates(call):
+            self._allocated(state, event, call, here)
+        elif not own and (may_sleep(call) or (reschedules(call) and self._atomic(state))):
             self._slept(call.name, event, state, here.steps(event), self.function.name)
         if primitive is not None:
             return self._lock(state, event, call, primitive, here)
@@ -218,6 +227,17 @@ class LockChecker(Entering):
         if not self._is_sure(call):
             state = doubted(state, f"{event.place}: which {text(call.args[0])}() is not known")
         return self._enter(state, event, targets, here)
+
+    def _allocated(self, state: State, event: Event, call: Expr, here: Here) -> None:
+        """Note an allocation that may wait, by its flags."""
+        said = self.flags.of_call(call, here.value, state.blockable)
+        if said == ATOMIC or {BLOCKABLE: False, INVERTED: True}.get(said, state) is state.blockable:
+            return
+        if said in (BLOCKABLE, INVERTED):
+            state = msgspec.structs.replace(state, blockable=said == BLOCKABLE)
+        if said == OPEN:
+            state = doubted(state, f"{event.place}: whether {call.name}() may wait is not known")
+        self._slept(call.name, event, state, here.steps(event), self.function.name)
 
     def _own(self, name: str) -> bool:
         """Whether the file defines this function itself: then knowledge of it is none."""

@@ -11,6 +11,7 @@ import msgspec
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.engine.walk import Checker, Here, Outcome, graph_of
+from patchgen.analysis.locks.allocating import Flags
 from patchgen.analysis.locks.calls import (
     pointee,
 )
@@ -77,6 +78,7 @@ class Entering(Checker[State]):
         self.context = context
         self.roles = dict(context.roles)
         self.naming = summaries.naming(function)
+        self.flags = Flags(self.naming, self.roles)
         self.arguments = Arguments(summaries.program, function, self.naming, self.roles)
         self.sleeps: dict[tuple[Place, bool | None, bool], Sleep] = {}
         self.touches: dict[tuple[Place, tuple[str, ...]], Touch] = {}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from patchgen.analysis.engine.pointers import leaves
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.engine.walk import Here
+from patchgen.analysis.locks.allocating import Flags
 from patchgen.analysis.values.naming import Naming, meaning
 from patchgen.analysis.values.subjects import constant_of
 from patchgen.analysis.values.value import truth
@@ -25,6 +26,7 @@ class Arguments:
         self.program = program
         self.function = function
         self.naming = naming
+        self.flags = Flags(naming, roles)
         self.roles = roles
 
     def of(self, call: Expr, callee: Function, here: Here) -> tuple[tuple[str, str], ...]:
@@ -32,6 +34,8 @@ class Arguments:
         roles: list[tuple[str, str]] = []
         for param, argument in zip(callee.params, call.args[1:], strict=False):
             role = self._meaning(argument)
+            if "gfp_t" in param.type.split():
+                role = self.flags.of(argument, here.value, None) or role
             if "*" in param.type:
                 roles += self._members(param.name, bare(argument))
             if not role and "*" not in param.type:

@@ -96,7 +96,8 @@ class Source:
             return True  # what the file says of it wins
         if words & _ACTS or any(text in _STORES for _, text in macro.body):
             return True
-        if words & (primitives().keys() | names("sleep", "sleeps", "functions")):
+        sleeping = names("sleep", "sleeps", "functions") | names("sleep", "allocates", "functions")
+        if words & (primitives().keys() | sleeping):
             return True
         if any(kind == "name" and self._is_function(path, text) for kind, text in macro.body):
             return True
