@@ -167,7 +167,79 @@ static bool interval_says_done(struct mmu_interval_notifier *mni,
 	return true;
 }
 
+static bool try_unmap(struct dev *d, const struct mmu_notifier_range *range)
+{
+	if (!mmu_notifier_range_blockable(range))
+		return false;
+	unmap(d);
+	return true;
+}
+
+static bool told(struct dev *d, bool may_block)
+{
+	if (!may_block)
+		return false;
+	unmap(d);
+	return true;
+}
+
+static bool twice_removed(struct dev *d, const struct mmu_notifier_range *range)
+{
+	return try_unmap(d, range);
+}
+
+static bool drops(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		  unsigned long seq)
+{
+	twice_removed(container_of(mni, struct dev, mni), range);
+	return true; // EXPECT: MN029
+}
+
+static int drops_told(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dev *d = container_of(mn, struct dev, mn);
+	bool done = told(d, mmu_notifier_range_blockable(range));
+
+	pr_debug("%d", done);
+	return 0; // EXPECT: MN029
+}
+
+static bool hands_on(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		     unsigned long seq)
+{
+	return twice_removed(container_of(mni, struct dev, mni), range);
+}
+
+static int heeds(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	if (!try_unmap(container_of(mn, struct dev, mn), range))
+		return -EAGAIN;
+	return 0;
+}
+
+static bool does_it_later(struct mmu_interval_notifier *mni,
+			  const struct mmu_notifier_range *range, unsigned long seq)
+{
+	struct dev *d = container_of(mni, struct dev, mni);
+
+	if (!try_unmap(d, range))
+		zap_at_once(d);
+	return true;
+}
+
+static bool does_it_before(struct mmu_interval_notifier *mni,
+			   const struct mmu_notifier_range *range, unsigned long seq)
+{
+	struct dev *d = container_of(mni, struct dev, mni);
+
+	zap_at_once(d);
+	try_unmap(d, range);
+	return true;
+}
+
 static const struct mmu_notifier_ops ops[] = {
+	{ .invalidate_range_start = drops_told },
+	{ .invalidate_range_start = heeds },
 	{ .invalidate_range_start = says_done },
 	{ .invalidate_range_start = busy_is_done },
 	{ .invalidate_range_start = nothing_there },
@@ -181,4 +253,6 @@ static const struct mmu_notifier_ops ops[] = {
 };
 static const struct mmu_interval_notifier_ops iops[] = {
 	{ .invalidate = interval }, { .invalidate = interval_says_done },
+	{ .invalidate = drops }, { .invalidate = hands_on }, { .invalidate = does_it_later },
+	{ .invalidate = does_it_before },
 };

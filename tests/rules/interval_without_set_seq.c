@@ -184,7 +184,44 @@ static bool unread(struct mmu_interval_notifier *mni, const struct mmu_notifier_
 	return true;
 }
 
+static bool no_reader_left(struct mmu_interval_notifier *mni,
+			   const struct mmu_notifier_range *range, unsigned long seq)
+{
+	struct user *u = container_of(mni, struct user, notifier);
+	struct mm_struct *mm = mni->mm;
+
+	if (!mmget_not_zero(mm))
+		return true;
+	down_write(&u->sem);
+	mmu_interval_set_seq(mni, seq);
+	up_write(&u->sem);
+	mmput_async(mm);
+	return true;
+}
+
+static bool users_left(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		       unsigned long seq)
+{
+	if (mmget_not_zero(range->mm))
+		return true; // EXPECT: MN035
+	return true;
+}
+
+static bool whose_mm(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		     unsigned long seq)
+{
+	struct user *u = container_of(mni, struct user, notifier);
+
+	if (!mmget_not_zero(u->owner))
+		return true; // UNDECIDED: MN035
+	down_write(&u->sem);
+	mmu_interval_set_seq(mni, seq);
+	up_write(&u->sem);
+	return true;
+}
+
 static const struct mmu_interval_notifier_ops ops[] = {
+	{ .invalidate = no_reader_left }, { .invalidate = users_left }, { .invalidate = whose_mm },
 	{ .invalidate = forgets }, { .invalidate = outside }, { .invalidate = wrong_lock },
 	{ .invalidate = filters }, { .invalidate = half }, { .invalidate = good }, { .invalidate = unread },
 	{ .invalidate = too_early }, { .invalidate = too_late }, { .invalidate = by_helper },

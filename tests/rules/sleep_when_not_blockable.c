@@ -124,7 +124,48 @@ static bool interval(struct mmu_interval_notifier *mni, const struct mmu_notifie
 	return true;
 }
 
+static int refusing(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dev *d = container_of(mn, struct dev, mn);
+
+	if (!mmu_notifier_range_blockable(range))
+		return -EAGAIN;
+	mutex_lock(&d->lock);
+	mutex_unlock(&d->lock);
+	return 0;
+}
+
+static int trying(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dev *d = container_of(mn, struct dev, mn);
+
+	if (mmu_notifier_range_blockable(range))
+		mutex_lock(&d->lock);
+	else if (!mutex_trylock(&d->lock))
+		return -EAGAIN;
+	mutex_unlock(&d->lock);
+	return 0;
+}
+
+static void end_of_refusing(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dev *d = container_of(mn, struct dev, mn);
+
+	mutex_lock(&d->lock);
+	mutex_unlock(&d->lock);
+}
+
+static void end_of_trying(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dev *d = container_of(mn, struct dev, mn);
+
+	mutex_lock(&d->lock); // EXPECT: MN028
+	mutex_unlock(&d->lock);
+}
+
 static const struct mmu_notifier_ops ops[] = {
+	{ .invalidate_range_start = refusing, .invalidate_range_end = end_of_refusing },
+	{ .invalidate_range_start = trying, .invalidate_range_end = end_of_trying },
 	{ .invalidate_range_start = plain, .invalidate_range_end = end },
 	{ .invalidate_range_start = under_spinlock },
 	{ .invalidate_range_start = both_sides },

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
 import msgspec
 
 from patchgen.analysis.cfg import events
@@ -10,7 +13,7 @@ from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.walk import Checker, Here, Outcome, walk
 from patchgen.analysis.locks.state import Exit, Sleep, Summary
 from patchgen.analysis.values.naming import Naming, meaning
-from patchgen.analysis.values.value import NEGATIVE, NONZERO, ZERO, Known, truth
+from patchgen.analysis.values.value import ANY, NEGATIVE, NONZERO, ZERO, Known, truth
 from patchgen.kernel.knowledge import names
 from patchgen.kernel.locks import ALWAYS, IF_TRUE, primitives
 from patchgen.model.code import Expr, Function
@@ -65,13 +68,24 @@ class Idle(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
 
 
-def idle_successes(function: Function, interval: bool) -> tuple[Idle, ...]:
+#: What a call in a function may enter, as :meth:`Program.targets` says.
+Targets: TypeAlias = Callable[[Expr, Function], tuple[Function, ...]]
+
+#: Calls that are followed from a callback.
+_DEPTH = 4
+
+
+def idle_successes(
+    function: Function, interval: bool, targets: Targets = lambda call, caller: ()
+) -> tuple[Idle, ...]:
     """Ways out that say "invalidated" and did nothing, for no reason but "must not block".
+
+    A helper may refuse, and its answer be dropped: ``targets`` gives what calls enter.
 
     None unless the callback does something where it may block.  What the callback asks
     besides, after the test, may be a reason of its own: such ways out are left alone.
     """
-    checker = _Answers(function, interval)
+    checker = _Answers(function, interval, targets, {})
     result = walk(function, checker)
     return tuple(checker.idle) if checker.works and result.complete else ()
 
@@ -87,10 +101,22 @@ class _Way(msgspec.Struct, frozen=True):
 class _Answers(Checker[_Way]):
     kinds = frozenset({events.CALL, events.ASSIGN, events.BRANCH})
 
-    def __init__(self, function: Function, interval: bool) -> None:
+    def __init__(
+        self,
+        function: Function,
+        interval: bool,
+        targets: Targets,
+        roles: Mapping[str, str],
+        depth: int = 0,
+    ) -> None:
+        self.function = function
         self.interval = interval
         self.naming = Naming(function)
+        self.targets = targets
+        self.roles = roles
+        self.depth = depth
         self.idle: list[Idle] = []
+        self.ways: dict[tuple[_Way, Known], None] = {}
         self.works = False
 
     def initial(self, function: Function) -> _Way:
@@ -108,12 +134,39 @@ class _Answers(Checker[_Way]):
                 return state
             yes, no = (NONZERO, ZERO) if primitive.when == IF_TRUE else (ZERO, NEGATIVE)
             return (Outcome(state, yes), Outcome(state, no))
-        return state if is_idle(event.expr) else _acted(state)
+        if is_idle(event.expr) or event.expr.name == "container_of":
+            return state
+        return self._enter(state, event.expr)
+
+    def _enter(self, state: _Way, call: Expr) -> _Way | tuple[Outcome[_Way], ...]:
+        """What a helper does that asks whether it may block; any other one does something."""
+        entered = self.targets(call, self.function) if self.depth < _DEPTH else ()
+        if len(entered) != 1:
+            return _acted(state)
+        found: dict[tuple[_Way, Known], None] = {}
+        for way, value in self._ways_of(entered[0], call):
+            if way.blockable is None:
+                way = _Way(state.blockable, True, state.asked)
+            elif state.blockable is not None:
+                if way.blockable != state.blockable:
+                    continue
+                way = msgspec.structs.replace(way, asked=state.asked or way.asked)
+            found[_acted(way) if state.acted else way, value] = None
+        return tuple(Outcome(way, value) for way, value in found) or _acted(state)
+
+    def _ways_of(self, callee: Function, call: Expr) -> tuple[tuple[_Way, Known], ...]:
+        roles = {
+            param.name: what
+            for param, argument in zip(callee.params, call.args[1:], strict=False)
+            if (what := meaning(self.naming.plain(argument), self.roles))
+        }
+        inner = _Answers(callee, self.interval, self.targets, roles, self.depth + 1)
+        return tuple(inner.ways) if walk(callee, inner).complete else ()
 
     def _branch(
         self, state: _Way, test: Expr | None, holds: bool
     ) -> _Way | tuple[Outcome[_Way], ...]:
-        what = meaning(self.naming.plain(test), {}) if test is not None else ""
+        what = meaning(self.naming.plain(test), self.roles) if test is not None else ""
         if what.startswith("!"):
             what, holds = what[1:], not holds
         if what == "blockable":
@@ -132,6 +185,7 @@ class _Answers(Checker[_Way]):
         return target.kind == "name" and target.name in self.naming.types
 
     def at_exit(self, state: _Way, event: Event, here: Here) -> None:
+        self.ways[state, ANY if event.expr is None else here.value(event.expr)] = None
         if state.blockable is True:
             self.works = self.works or state.acted
         if event.expr is None or state.blockable is not False or state.acted or state.asked:

@@ -24,6 +24,11 @@ Bad (nothing is invalidated, and the caller frees the pages)::
     unmap(d);
     return 0;
 
+Bad (the helper refuses, and nobody looks)::
+
+    unmap_unless_blocking(d, range);        /* false where it must not block */
+    return true;
+
 Good: ``if (!mmu_notifier_range_blockable(range)) return -EAGAIN;``, and one
 variable for the result.
 """
@@ -59,7 +64,7 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
                 yield tree.finding(
                     RULE, leaving.event, message, leaving.steps, function=function.name
                 )
-            for idle in idle_successes(function, interval):
+            for idle in idle_successes(function, interval, tree.program.targets):
                 message = f"where it must not block, {function.name}() does nothing and says it did"
                 yield tree.finding(RULE, idle.event, message, idle.steps, function=function.name)
         for sleep in inverted_sleeps(summary):

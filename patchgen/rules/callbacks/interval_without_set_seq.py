@@ -35,7 +35,7 @@ from patchgen.analysis.sleeping.blocking import is_idle
 from patchgen.analysis.values.naming import Naming
 from patchgen.analysis.values.value import show, truth
 from patchgen.kernel.api.features import ApiFeatures
-from patchgen.kernel.locks import primitives
+from patchgen.kernel.locks import primitives, transferable
 from patchgen.model.code import Decl, Expr, Function
 from patchgen.model.findings import Finding, Step, Undecided
 from patchgen.rules.base import ERROR, INTERVAL, RETRY, Context, Handler, Rule, undecided
@@ -226,6 +226,7 @@ class _Checker(Checker[frozenset[str]]):
         self.tree = tree
         self.function = function
         self.sequence = function.params[2].name if len(function.params) > 2 else ""
+        self.naming = tree.effects.naming(function)
         self.objects = frozenset(_objects(function))
         self.held_at: dict[str, set[frozenset[str]]] = {}
         self.sets: list[tuple[Event, frozenset[str], tuple[Step, ...]]] = []
@@ -238,11 +239,14 @@ class _Checker(Checker[frozenset[str]]):
         call = event.expr
         assert call is not None
         if event.kind == events.BRANCH:
+            if not event.polarity and self._asks_for_mm(call):
+                own = self._is_own_mm(self.naming.plain(call))
+                return state | ({_DONE} if own else {_FILTERED})
             return state | {_FILTERED} if _filters(call) else state
         state -= {_FILTERED}  # it does something, so it does not just filter
         primitive = primitives().get(call.name)
         if primitive is not None:
-            if primitive.fixed and primitive.kind != "rcu":
+            if primitive.kind in transferable() or (primitive.fixed and primitive.kind != "rcu"):
                 return state
             lock = text(lock_of(call, primitive))
             return state | {lock} if primitive.acquires else state - {lock}
@@ -257,6 +261,20 @@ class _Checker(Checker[frozenset[str]]):
         if state <= _MARKS and self._may_lock(call, targets):
             state |= {_PERHAPS}
         return state
+
+    def _asks_for_mm(self, test: Expr) -> bool:
+        """Whether a condition takes a reference on an mm; without one its last user is gone.
+
+        Then nobody is left who reads its page tables, and maps what was there.
+        """
+        primitive = primitives().get(self.naming.plain(test).name)
+        return primitive is not None and primitive.kind in transferable()
+
+    def _is_own_mm(self, taking: Expr) -> bool:
+        """Whether that is the mm of the range, or of the notifier."""
+        mm = bare(self.naming.plain(taking.args[1])) if len(taking.args) > 1 else taking
+        given = {param.name for param in self.function.params[:2]}
+        return mm.kind == "arrow" and mm.name == "mm" and bare(mm.args[0]).name in given
 
     def _sets_inside(self, call: Expr, targets: tuple[Function, ...]) -> bool:
         """Whether a helper that is called here sets the sequence, or may: it is given it."""

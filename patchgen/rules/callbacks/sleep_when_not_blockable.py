@@ -21,10 +21,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.analysis.locks.state import Sleep
-from patchgen.analysis.sleeping.blocking import inverted_sleeps
+from patchgen.analysis.locks.state import Context as Entered
+from patchgen.analysis.locks.state import Sleep, Summary
+from patchgen.analysis.sleeping.blocking import inverted_sleeps, refuses
+from patchgen.model.code import Function
 from patchgen.model.findings import Finding, Undecided
-from patchgen.rules.base import ERROR, Context, Rule, undecided
+from patchgen.rules.base import END, ERROR, START, Context, Handler, Rule, undecided
 from patchgen.source.c.text import text
 
 RULE = Rule(
@@ -39,7 +41,7 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
     """Sleeping calls that start, end and interval callbacks reach."""
     for handler in tree.invalidations():
         name = handler.function.name
-        summary = tree.summary(handler.function)
+        summary = _summary(tree, handler)
         swapped = inverted_sleeps(summary)  # MN029
         told: set[tuple[int, bool]] = set()
         for sleep in summary.sleeps:
@@ -60,6 +62,29 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
                 yield undecided(RULE, sleep.event.place, sleep.doubt)
                 continue
             yield tree.finding(RULE, sleep.event, message, sleep.steps, function=sleep.function)
+
+
+def _summary(tree: Context, handler: Handler) -> Summary:
+    """What a callback does; one of range_end with what its table's start leaves to it.
+
+    Where start refuses each range that is not blockable, end never gets one: the core
+    ends no section whose start has failed (mm/mmu_notifier.c).
+    """
+    if handler.entry.member == END:
+        tables = [h.table for h in tree.handlers(END) if h.function is handler.function]
+        if all(_refuses_all(tree, tree.callback(table, START)) for table in tables):
+            return tree.effects.of(handler.function, Entered(blockable=True))
+    return tree.summary(handler.function)
+
+
+def _refuses_all(tree: Context, start: Function | None) -> bool:
+    """Whether a range_start lets no range pass that is not blockable."""
+    if start is None:
+        return False
+    summary = tree.summary(start)
+    ways = [one for one in summary.exits if one.state.blockable is not True]
+    refused = all(refuses(one, interval=False) and not one.state.doubt for one in ways)
+    return bool(summary.exits) and refused and not summary.incomplete
 
 
 def _spinning(sleep: Sleep) -> str:
