@@ -111,8 +111,8 @@ def _drift(
         at = first + offset
         have = lines[at] if 0 <= at < len(lines) else None
         if have != want:
-            has = "the file ends there" if have is None else f"the file has {_shown(have)}"
-            text = f"hunk {number} {where}, but for {_shown(want)} {has}"
+            wanted, found = _both(want, have)
+            text = f"hunk {number} {where}, but for {wanted} {found}"
             return Misfit("drifted", path, max(at, 0) + 1, text)
     return Misfit("drifted", path, first + 1, f"hunk {number} {where}")
 
@@ -164,6 +164,27 @@ def _blobs(scratch: Scratch, patch: ReadPatch, paths: set[str]) -> list[Misfit]:
                 text = f"the patch was made on blob {change.old_blob}, which is not in the tree"
                 found.append(Misfit("blob", change.old, 0, text))
     return found
+
+
+def _both(want: bytes, have: bytes | None) -> tuple[str, str]:
+    """Two lines that differ, so that it can be seen how."""
+    if have is None:
+        return _shown(want), "the file ends there"
+    one, other = _shown(want), _shown(have)
+    if one == other:
+        at = next(
+            (n for n, (a, b) in enumerate(zip(want, have, strict=False)) if a != b),
+            min(len(want), len(have)),
+        )
+        start = max(0, at - 10)
+        one, other = (ascii(_bytes(line, start)) for line in (want, have))
+        if one == other:
+            one, other = f"{one} ({len(want)} bytes)", f"{other} ({len(have)} bytes)"
+    return one, f"the file has {other}"
+
+
+def _bytes(line: bytes, start: int) -> str:
+    return line[start : start + _SHOWN].decode(errors="backslashreplace")
 
 
 def _shown(line: bytes) -> str:

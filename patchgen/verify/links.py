@@ -158,6 +158,8 @@ def _unexported(after: TreeState, change: NameChange) -> str:
     for path in holders:
         if any(g.kind == "export" and g.name == change.name for g in _given(after, path)):
             return ""
+        if path.endswith(".h") and _look(after.read(path) or b"", path, change.name) is None:
+            return ""  # a macro or an inline by now
     home = _module(after, change.place.path)
     for path in holders:
         if not path.endswith(".c") or path == change.place.path:

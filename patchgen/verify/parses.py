@@ -255,7 +255,7 @@ class _Parses:
         fresh, inherited = self._fresh(job, diagnostics)
         told = label if speculative else ""
         for diagnostic in fresh:
-            if not speculative or self._certain(diagnostic):
+            if not speculative or self._unchanged(path, job) or self._certain(diagnostic):
                 self._problem(str(diagnostic), diagnostic.place.path, about, told)
         errors = [d for d in (*fresh, *inherited) if d.severity != "warning"]
         if errors:
@@ -301,6 +301,13 @@ class _Parses:
             else:
                 fresh.append(diagnostic)
         return fresh, inherited
+
+    def _unchanged(self, path: str, job: Job) -> bool:
+        """Whether the patch leaves a file as it is, and it was sound in this configuration."""
+        if path in self.changed:
+            return False
+        was = self.before.taken([job])[0]
+        return not isinstance(was, Failed) and not was.value.facts.diagnostics
 
     def _certain(self, diagnostic: Diagnostic) -> bool:
         """Whether an error is one whatever else is configured: no option declares the name."""

@@ -13,6 +13,7 @@ from patchgen.series.write.cover import Cover, Section
 from patchgen.series.write.headers import MailOptions
 from patchgen.series.write.write import write_series
 from patchgen.verify.apply import apply_series
+from patchgen.verify.apply_reason import _both
 from tests.series.conftest import AUTHOR, OLD, committed, plain_git, tree
 
 __all__ = ["tree"]
@@ -192,3 +193,17 @@ def test_whitespace_faults_are_reported_and_kept(tree: Path, mails: Path) -> Non
     result = apply_series(tree, read_series(mails))
     assert result.ok and result.patches[1].files["mm/new.h"] == b"#define NEW 1  \n"
     assert any("trailing whitespace" in warning for warning in result.patches[1].warnings)
+
+
+@pytest.mark.parametrize(
+    ("have", "wanted", "found"),
+    [
+        (b"    int v0;", '"int v0;"', "'    int v0;'"),
+        (b"\tint v0; ", "", "'\\tint v0; '"),
+        (b"\tint" + b" x" * 60 + b" other", "", "other'"),
+    ],
+)
+def test_two_lines_that_differ_are_never_shown_alike(have: bytes, wanted: str, found: str) -> None:
+    want = b"\tint" + b" x" * 60 + b" here" if b" x" in have else b"\tint v0;"
+    one, other = _both(want, have)
+    assert one != other.removeprefix("the file has ") and found in other
