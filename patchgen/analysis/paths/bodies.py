@@ -15,7 +15,7 @@ from patchgen.model.base import Evidence, Place
 from patchgen.model.code import Expr, Function, Stmt
 from patchgen.source.c.body import parse_function
 from patchgen.source.c.branches import Group, groups, left_out, reaching, texts
-from patchgen.source.c.lexer import Directive, Tokens
+from patchgen.source.c.lexer import Directive, Tokens, lexed
 from patchgen.source.c.outline import outline
 from patchgen.source.c.placed import Placed, expression, statements
 
@@ -76,7 +76,7 @@ class Bodies:
             source = read(path)
             if source is None:
                 continue
-            tokens = Tokens(source)
+            tokens = lexed(source)
             try:
                 self._files[path] = _File(tokens, groups(tokens))
             except ValueError as error:

@@ -38,6 +38,7 @@ from patchgen.model.plan import AlreadyThere, Change, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
 from patchgen.recipes.kvm.listing import listing
 from patchgen.recipes.kvm.unsafe import unsafe_reasons
+from patchgen.recipes.remembered import remembered
 from patchgen.source.c.body import parse_function
 from patchgen.source.c.branches import groups, left_out, texts
 from patchgen.source.c.lexer import Tokens, lexed
@@ -146,11 +147,12 @@ def _unread(state: State, kvm: KvmFacts) -> Refusal | None:
         if wrong is not None:
             return Refusal(NAME, "unsafe", f"{HELPER}() does not test {FLAG}", (wrong,))
     known = Callbacks(KVM_MAIN, kvm.start, kvm.end, kvm.change_pte, kvm.count, kvm.sequence)
-    lost = effects(state.read, listing(state.root), known)
+    listed = listing(state.root)
+    lost = remembered(state, repr(known), lambda read, of: effects(read, of, known), listed)
     if lost:
         reason = "more depends on the range callbacks than change_pte() makes good"
         return Refusal(NAME, "unsafe", reason, lost)
-    left = setters(state.read, listing(state.root))
+    left = remembered(state, "setters", setters, listed)
     if left:
         reason = "a setter is not seen to bring every mapping of the page up to date"
         return Refusal(NAME, "unsafe", reason, left)

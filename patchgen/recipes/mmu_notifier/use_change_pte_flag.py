@@ -21,7 +21,7 @@ After:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from patchgen.analysis.entries.covered import Coverage, Section, coverage_of, section_of
 from patchgen.analysis.entries.objection import NO_PAGE, Objection
@@ -32,6 +32,7 @@ from patchgen.model.base import Evidence, Place, Span
 from patchgen.model.code import Expr, Function
 from patchgen.model.plan import AlreadyThere, Change, LeftAlone, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
+from patchgen.recipes.remembered import Listed, Read, remembered
 from patchgen.recipes.wrapping import argument_texts, line_prefix, wrap_arguments
 from patchgen.source.c.definitions import Definitions
 from patchgen.source.c.text import name as name_of
@@ -223,14 +224,14 @@ def _flagged(function: Function, init: Expr, source: bytes) -> Change:
 
 def _unread(state: State) -> Refusal | None:
     """The refusal where the API's own code does not do what the flag rests on."""
-    told = notification(state.read)
-    if told.faults:
+    told = remembered(state, "told", lambda read, _: notification(read).faults)
+    if told:
         reason = "set_pte_at_notify() is not seen to tell every subscriber of the new entry"
-        return Refusal(NAME, "unsafe", reason, told.faults)
-    handed = dispatch(state.read)
-    if handed.faults:
+        return Refusal(NAME, "unsafe", reason, told)
+    handed = remembered(state, "handed", lambda read, _: dispatch(read).faults)
+    if handed:
         reason = "a range's flags are not seen to reach every subscriber, at start and end alike"
-        return Refusal(NAME, "unsafe", reason, handed.faults)
+        return Refusal(NAME, "unsafe", reason, handed)
     return None
 
 
@@ -248,9 +249,9 @@ def _definitions(state: State, header: bytes) -> list[Change] | Refusal:
             at = header.find(BLOCKABLE.encode())
             line = header.count(b"\n", 0, max(at, 0)) + 1
             return _refusal(f"{BLOCKABLE} is not (1 << 0)", HEADER, line, "no bit to choose")
-        used = taken(_users(state), 1 << 1, FLAG, values)
-        if used is not None:
-            return Refusal(NAME, "unsafe", "bit 1 of the flags is taken", (used,))
+        used = _bit_taken(state)
+        if used:
+            return Refusal(NAME, "unsafe", "bit 1 of the flags is taken", used)
         changes.append(
             Change(
                 HEADER,
@@ -283,10 +284,21 @@ def _definitions(state: State, header: bytes) -> list[Change] | Refusal:
     return changes
 
 
-def _users(state: State) -> Iterator[Function]:
-    """The functions that have to do with a range, in all files."""
-    for path in state.paths_mentioning("mmu_notifier_range", INIT):
-        known = state.definitions(path)
+def _bit_taken(state: State) -> tuple[Evidence, ...]:
+    """Where the flag's bit means something else already; () for nowhere."""
+    mentioned = state.paths_mentioning("mmu_notifier_range", INIT)
+
+    def judge(read: Read, listed: Listed) -> tuple[Evidence, ...]:
+        used = taken(_users(read, mentioned), 1 << 1, FLAG, Values(read))
+        return () if used is None else (used,)
+
+    return remembered(state, " ".join((FLAG, *mentioned)), judge)
+
+
+def _users(read: Read, paths: Sequence[str]) -> Iterator[Function]:
+    """The functions that have to do with a range, in some files."""
+    for path in paths:
+        known = Definitions({path: read(path) or b""})
         for word in ("mmu_notifier_range", INIT, f"{INIT}_migrate", f"{INIT}_owner"):
             yield from known.mentioning(word)
 
