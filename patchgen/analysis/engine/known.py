@@ -27,9 +27,10 @@ _DEEPEST = 8
 
 def fact_of(facts: Facts, bit: int) -> Fact | None:
     """The fact that has this bit."""
-    if bit >= 0:
+    if bit >= 0 and facts:
+        mask = 1 << bit
         for fact in facts:
-            if fact[0] >> bit & 1:
+            if fact[0] & mask:
                 return fact
     return None
 
@@ -97,9 +98,10 @@ def _same(facts: Facts, left: Operand | Formula, right: Operand | Formula) -> bo
 
 def kill(facts: Facts, mask: int) -> Facts:
     """Facts after some subjects got values of which nothing is known."""
-    if not any(fact[0] & mask for fact in facts):
-        return facts
-    return tuple(sorted(_rest(facts, ~mask)))
+    for fact in facts:
+        if fact[0] & mask:
+            return tuple(sorted(_rest(facts, ~mask)))
+    return facts
 
 
 def prune(facts: Facts, live: int) -> Facts:
@@ -121,7 +123,10 @@ def _rest(facts: Facts, kept: int) -> list[Fact]:
 
 def soften(facts: Facts, mask: int, level: int) -> Facts:
     """Facts after other code may have changed what some subjects read."""
-    if not any(fact[0] & mask and fact[2] < level for fact in facts):
+    for fact in facts:
+        if fact[0] & mask and fact[2] < level:
+            break
+    else:
         return facts
     found: list[Fact] = []
     for group, known, soft in facts:
@@ -138,18 +143,23 @@ def learn(facts: Facts, bit: int, known: Known, soft: int = HARD) -> Facts:
     """Facts with what is known of a subject, and of all that are equal to it, replaced."""
     if bit < 0:
         return facts
+    single = 1 << bit
     for number, (mask, _, _) in enumerate(facts):
-        if mask >> bit & 1:
-            rest = facts[:number] + facts[number + 1 :]
-            return tuple(sorted((*rest, (mask, known, soft))))
+        if mask & single:
+            # Groups share no bit, so that they are in the order of their masks.
+            return (*facts[:number], (mask, known, soft), *facts[number + 1 :])
     if known == ANY and soft != VAGUE:
         return facts
-    return tuple(sorted((*facts, (1 << bit, known, soft))))
+    return tuple(sorted((*facts, (single, known, soft))))
 
 
 def softness(facts: Facts, mask: int) -> int:
     """How sure what some subjects are known to be is, at worst."""
-    return max((soft for group, _, soft in facts if group & mask), default=HARD)
+    worst = HARD
+    for group, _, soft in facts:
+        if soft > worst and group & mask:
+            worst = soft
+    return worst
 
 
 def is_vague(graph: Graph, facts: Facts, formula: Formula) -> bool:
@@ -182,5 +192,5 @@ def join(facts: Facts, one: int, two: int) -> Facts | None:
     known = values.meet(known_one, known_two)
     if known is None:
         return None
-    rest = tuple(fact for fact in facts if fact is not first and fact is not second)
+    rest = [fact for fact in facts if fact is not first and fact is not second]
     return tuple(sorted((*rest, (mask_one | mask_two, known, max(soft_one, soft_two)))))

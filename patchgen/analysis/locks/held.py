@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import TypeAlias
 
 from patchgen.kernel.locks import Kind, kinds
@@ -64,8 +65,11 @@ def conflict(balance: Balance, kind: str, key: str) -> str:
 
 def renamed(balance: Balance, variables: Iterable[str]) -> Balance:
     """The balance after variables were set: locks that they lead to are other ones now."""
-    word = re.compile(rf"(?<![\w.>])(?:{'|'.join(map(re.escape, variables))})\b")
-    if not any(word.search(key) for _, key, _ in balance):
+    word = _word(frozenset(variables))
+    for _, key, _ in balance:
+        if word.search(key):
+            break
+    else:
         return balance
     changed: Balance = NOTHING
     for kind, key, n in sorted(balance):
@@ -73,6 +77,12 @@ def renamed(balance: Balance, variables: Iterable[str]) -> Balance:
         new = f"{key}'" if old else key
         changed = add(changed, kind, new, n)
     return changed
+
+
+@cache
+def _word(variables: frozenset[str]) -> re.Pattern[str]:
+    """One of some variables at the beginning of what leads to an object."""
+    return re.compile(rf"(?<![\w.>])(?:{'|'.join(map(re.escape, sorted(variables)))})\b")
 
 
 def shown(kind: str, key: str) -> str:

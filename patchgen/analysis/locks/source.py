@@ -13,6 +13,7 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping
 
 from patchgen.analysis.locks.expanded import Expander
+from patchgen.analysis.locks.headers import may_define
 from patchgen.analysis.locks.made import made_functions
 from patchgen.kernel.knowledge import names
 from patchgen.kernel.locks import primitives
@@ -21,6 +22,9 @@ from patchgen.source.c.definitions import Definitions
 from patchgen.source.c.macros import Macro, Macros
 
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.MULTILINE)
+
+#: A call at the beginning of a line, as definitions by macros are.
+_AT_LINE = re.compile(rb"^([A-Za-z_]\w*)[ \t]*\(", re.MULTILINE)
 
 #: Words of a macro's body that make it more than an expression without effect.
 _ACTS = frozenset({"return", "goto", "break", "continue", "guard", "scoped_guard", "for", "while",
@@ -119,6 +123,8 @@ class Source:
         return self._ambiguous[path]
 
     def _is_function(self, path: str, name: str) -> bool:
+        if path not in self._definitions and not may_define(self.bytes_of(path), name):
+            return False
         return name in self._functions(path)
 
     def _functions(self, path: str) -> Definitions:
@@ -170,12 +176,8 @@ class Source:
         made = self.made(near).get(name)
         if made is not None:
             return (made,)
-        word = re.compile(rb"\b%s\s*\(" % name.encode())
         for header in self.headers(near):
-            data = self.bytes_of(header)
-            if name.encode() not in data or not word.search(data):
-                continue
-            if name in self._functions(header):
+            if self._is_function(header, name):
                 return (self._functions(header)[name],)
         return ()
 
@@ -183,15 +185,18 @@ class Source:
         """Functions that macros of a file make at file scope, by name."""
         if path not in self._made:
             source = self.read(path)
-            makers = [
-                name
-                for file in (path, *self.headers(path))
-                for name, texts in self._defined(file).texts.items()
-                if any("{" in text for text in texts) and name in self.macros(path)
-            ]
-            used = source is not None and any(
-                re.search(rb"^%s[ \t]*\(" % name.encode(), source, re.MULTILINE) for name in makers
-            )
+            lines = () if source is None else sorted(set(_AT_LINE.findall(source)))
+            used = any(self._makes(path, word) for word in lines)
             made = made_functions(source or b"", path, self.macros(path)) if used else ()
             self._made[path] = {one.name: one for one in made}
         return self._made[path]
+
+    def _makes(self, path: str, word: bytes) -> bool:
+        """Whether a macro that a file sees may make a function."""
+        name = word.decode()
+        return name in self.macros(path) and any(
+            "{" in text
+            for file in (path, *self.headers(path))
+            if word in self.bytes_of(file)
+            for text in self._defined(file).texts.get(name, ())
+        )

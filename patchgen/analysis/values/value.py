@@ -111,6 +111,8 @@ def without(value: Known, gone: Iterable[Constant]) -> Known | None:
 
 
 def _normal(lo: int, hi: int, symbol: str, excluded: frozenset[Constant]) -> Known | None:
+    if not excluded:
+        return None if lo > hi else Known(lo, hi, symbol)
     while lo in excluded:
         lo += 1
     while hi in excluded:
@@ -123,10 +125,12 @@ def _normal(lo: int, hi: int, symbol: str, excluded: frozenset[Constant]) -> Kno
 
 def meet(one: Known, two: Known) -> Known | None:
     """What holds when both are known of the same value; None if impossible."""
-    if one.symbol and two.symbol and one.symbol != two.symbol:
+    lo, hi, symbol, excluded = one
+    low, high, other, also = two
+    if symbol and other and symbol != other:
         return None
     return _normal(
-        max(one.lo, two.lo), min(one.hi, two.hi), one.symbol or two.symbol, one.not_ | two.not_
+        max(lo, low), min(hi, high), symbol or other, excluded | also if also else excluded
     )
 
 
