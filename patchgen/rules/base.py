@@ -234,14 +234,22 @@ class Context:
 
     @cached_property
     def beside(self) -> tuple[Function, ...]:
-        """All functions of the files beside the facts."""
-        found = self._beside.items()
-        return tuple(one for path, source in found for one in functions_in(source, path))
+        """The functions of the files beside the facts that mention what pairs them."""
+        return tuple(
+            one
+            for path, source in self._beside.items()
+            for one in functions_in(source, path, mentioning=RETRY)
+        )
 
-    def whole(self, path: str) -> tuple[Function, ...]:
-        """All functions of a file, where its bytes are at hand; else those of the facts."""
+    def whole(self, path: str, mentioning: str = "") -> tuple[Function, ...]:
+        """All functions of a file, where its bytes are at hand; else those of the facts.
+
+        Of the former only those in which the identifier ``mentioning`` stands, if given.
+        """
         source = self._sources(path)
-        return functions_in(source, path) if source is not None else self.facts[path].functions
+        if source is None:
+            return self.facts[path].functions
+        return functions_in(source, path, mentioning=mentioning)
 
     def definitions(self, path: str) -> Mapping[str, Function]:
         """As :meth:`whole`, by name; each function is parsed when it is asked for."""

@@ -30,14 +30,14 @@ class Program:
         self,
         functions: Iterable[Function],
         tables: Iterable[OpsTable] = (),
-        whole: Callable[[str], Iterable[Function]] = lambda path: (),
+        whole: Callable[[str, str], Iterable[Function]] = lambda path, mentioning: (),
         read: Callable[[str], bytes | None] = lambda path: None,
     ) -> None:
-        """``whole`` gives all functions of a file, of every configuration; ``read`` its bytes."""
+        """``whole`` gives a file's functions, see :meth:`whole`; ``read`` its bytes."""
         self.read = read
         self._whole = whole
         self._others: dict[str, Definitions] = {}
-        self._files: dict[str, tuple[Function, ...]] = {}
+        self._files: dict[tuple[str, str], tuple[Function, ...]] = {}
         # What is found must not depend on the order in which files were given.
         self.functions = tuple(sorted(functions, key=lambda f: (f.path, f.span.start, f.name)))
         self.tables = tuple(sorted(tables, key=lambda table: (table.path, table.line)))
@@ -68,11 +68,16 @@ class Program:
             return tuple(local)
         return tuple(function for function in found if not near or not function.static)
 
-    def whole(self, path: str) -> tuple[Function, ...]:
-        """All functions of a file, whatever the configuration; () where it is not at hand."""
-        if path not in self._files:
-            self._files[path] = tuple(self._whole(path))
-        return self._files[path]
+    def whole(self, path: str, mentioning: str = "") -> tuple[Function, ...]:
+        """All functions of a file, whatever the configuration; () where it is not at hand.
+
+        With an identifier ``mentioning`` those in which it does not stand need not be there:
+        to parse all of a large file costs more than most that is asked of it.
+        """
+        key = (path, mentioning)
+        if key not in self._files:
+            self._files[key] = tuple(self._whole(path, mentioning))
+        return self._files[key]
 
     def calls(self, function: Function) -> tuple[Expr, ...]:
         """All call expressions in the body, in source order."""

@@ -81,7 +81,7 @@ class Ranges:
         known = {caller.name for caller in found if caller.path == function.path} | {name}
         found += (
             other
-            for other in self.program.whole(function.path)
+            for other in self.program.whole(function.path, name if name.isidentifier() else "")
             if other.name not in known
             and any(call.name == name for call in self.program.calls(other))
         )
