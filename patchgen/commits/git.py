@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +64,18 @@ _SETTINGS = (
     "apply.whitespace=warn",
     "protocol.allow=never",
 )
+
+
+#: Of any call, and what timeout(1) answers then.
+_SECONDS, _TIMED_OUT = 600, 124
+
+#: Files of a repository that git opens whatever it is asked.
+_PARTS = (
+    "HEAD", "config", "config.worktree", "index", "packed-refs", "shallow", "commondir",
+    "gitdir", "objects/info/alternates", "objects/info/commit-graph",
+    "objects/pack/multi-pack-index", "info/exclude", "info/attributes", "info/grafts",
+    "info/sparse-checkout",
+)  # fmt: skip
 
 
 class GitFailed(UserError):
@@ -132,9 +145,11 @@ class Git:
         variables = {name: value for name, value in variables.items() if value}
         # GitPython adds to os.environ and cannot take away: env -i can.
         command = ["env", "-i", *(f"{name}={value}" for name, value in variables.items())]
-        command += ["git", "--no-pager"]
+        command += ["timeout", "--foreground", f"{_SECONDS}", "git", "--no-pager"]
         for setting in (*_SETTINGS, *config):
             command += ["-c", setting]
+        if self.git_dir is not None:
+            _check_parts(self.git_dir)
         with tempfile.TemporaryFile() as source:
             source.write(stdin)
             source.seek(0)
@@ -148,9 +163,23 @@ class Git:
             )
         assert isinstance(stdout, bytes)
         text = stderr if isinstance(stderr, str) else bytes(stderr).decode(errors="replace")
+        if status == _TIMED_OUT:
+            text = f"no answer within {_SECONDS} s"
         if status not in ok:
             raise GitFailed(arguments, int(status), text)
         return int(status), stdout, text
+
+
+def _check_parts(git_dir: Path) -> None:
+    """UserError where a file that git opens is a FIFO or a device: git waits, or never ends."""
+    for part in _PARTS:
+        try:
+            state = (git_dir / part).stat()
+        except OSError:
+            continue  # git says what is wrong with it
+        if not stat.S_ISREG(state.st_mode):
+            what = "is no regular file, so git does not get to see the repository"
+            raise UserError(what, str(git_dir / part), "mend the repository")
 
 
 def _runner(folder: Path | None) -> Runner:

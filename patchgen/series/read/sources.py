@@ -57,6 +57,8 @@ def read_mails(sources: Sequence[str | Path], stdin: BinaryIO | None = None) -> 
     mails: list[RawMail] = []
     total = 0
     for source in sources:
+        if source != "-":
+            _look_up(source)
         quilt = source != "-" and (Path(source) / "series").is_file()
         for name, data in _blobs(source, stdin):
             total += len(data)
@@ -74,6 +76,13 @@ def read_mails(sources: Sequence[str | Path], stdin: BinaryIO | None = None) -> 
         hint = "name an mbox, a maildir, a folder of patches, patch files, or - for stdin"
         raise UserError("no mail found", ", ".join(str(source) for source in sources), hint)
     return mails
+
+
+def _look_up(source: str | Path) -> None:
+    try:
+        Path(source).stat()
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", str(source)) from None
 
 
 def _blobs(source: str | Path, stdin: BinaryIO | None) -> Iterator[tuple[str, bytes]]:

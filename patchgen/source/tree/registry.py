@@ -121,17 +121,29 @@ def resolve(spec: str, base: Path | None = None) -> Tree:
     current folder.  Raises UserError for a name that is listed but not fetched,
     and for a path that is no kernel tree.
     """
-    if spec == ".":
-        return describe(around(Path.cwd()))
-    if is_name(spec):
-        place = location(spec, base)
+    try:
+        if spec == ".":
+            return _described(around(Path.cwd()))
+        place = location(spec, base) if is_name(spec) else None
         if place is not None:
-            return describe(place, spec)
-        if spec in load(base).tree:
-            raise UserError(f"kernel tree {spec} is not here yet", "", f"patchgen tree add {spec}")
+            return _described(place, spec)
+    except OSError as error:
+        raise UserError(f"cannot be looked up: {error.strerror}", spec) from None
+    if is_name(spec) and spec in load(base).tree:
+        raise UserError(f"kernel tree {spec} is not here yet", "", f"patchgen tree add {spec}")
     if not spec:
         raise UserError("no kernel tree given", "", "a name from `patchgen tree list`, or a path")
-    return describe(Path(spec).expanduser())
+    try:
+        return _described(Path(spec).expanduser())
+    except OSError as error:
+        raise UserError(f"cannot be looked up: {error.strerror}", spec) from None
+
+
+def _described(place: Path, name: str = "") -> Tree:
+    """The tree; UserError, too, where no part of patchgen could write its path down."""
+    if any("\ud800" <= letter <= "\udfff" for letter in os.path.realpath(place)):
+        raise UserError("the path is no UTF-8", str(place), "name the tree by another path")
+    return describe(place, name)
 
 
 def around(folder: Path) -> Path:
