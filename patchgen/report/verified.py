@@ -79,6 +79,8 @@ def verified_lines(
                 yield f"     users of changed names: {', '.join(patch.check.users)}"
             if patch.check is not None:
                 yield from (f"     fixed: {f.place}: {f.message}" for f in patch.check.lint.fixed)
+                old = patch.check.lint.inherited
+                yield from (f"     inherited: {f.place}: {f.message} [{f.rule}]" for f in old)
             if patch.built is not None:
                 yield from (f"     not built: {why}" for why in patch.built.left_out)
 

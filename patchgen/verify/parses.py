@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from patchgen.kernel.api.surface import HEADER
-from patchgen.model.base import Span, Value
+from patchgen.model.base import Place, Span, Value
 from patchgen.model.facts import Diagnostic
 from patchgen.model.outcome import Failed
-from patchgen.source.c.lexer import Tokens, lexed
+from patchgen.source.c.lexer import lexed
 from patchgen.source.config.arch import arches_of
 from patchgen.source.facts.state import Job, TreeState, tried_as
 from patchgen.source.facts.store import Taken
@@ -30,6 +30,7 @@ from patchgen.verify.coverage import (
     verdict_without_parse,
 )
 from patchgen.verify.includers import arch_of_header, includers
+from patchgen.verify.left_out import declares, left_out, ranges
 from patchgen.verify.lines import Changed, FileLines
 from patchgen.verify.names import NameChange, changed_names
 from patchgen.verify.users import files_with, users_of
@@ -213,7 +214,7 @@ class _Parses:
     ) -> None:
         """Parse ``source`` in the configurations that changed lines of ``path`` need."""
         tokens = lexed(self.after.read(path) or b"")
-        left = _left_out(tokens, file, skipped)
+        left = left_out(tokens, file, skipped)
         if not left:
             return
         first = label.split()[0]
@@ -235,12 +236,12 @@ class _Parses:
             if len(self.new) > known:
                 break  # wrong in each configuration
         if left:
-            where = _ranges(sorted({tokens.line(offset) for offset in left}))
+            where = ranges(sorted({tokens.line(offset) for offset in left}))
             self.why.setdefault(path, []).append(
                 f"changed code in {where} is active in no configuration that parses"
                 f" (tried: {', '.join(tried)})"
             )
-            if len(left) == every == len(_left_out(tokens, file, [Span(0, len(tokens.source))])):
+            if len(left) == every == len(left_out(tokens, file, [Span(0, len(tokens.source))])):
                 self.dark.add(path)
 
     def _judge(
@@ -256,7 +257,7 @@ class _Parses:
         told = label if speculative else ""
         for diagnostic in fresh:
             if not speculative or self._unchanged(path, job) or self._certain(diagnostic):
-                self._problem(str(diagnostic), diagnostic.place.path, about, told)
+                self._problem(str(diagnostic), diagnostic.place, about, told)
         errors = [d for d in (*fresh, *inherited) if d.severity != "warning"]
         if errors:
             was = "" if errors[0] in fresh else ", before the patch, too"
@@ -269,18 +270,27 @@ class _Parses:
         was = self.before.taken([job])[0] if self.before.read(path) is not None else None
         same = isinstance(was, Failed) and was.error == error
         if not same and not speculative and "which is removed" in error:
-            self._problem(error, path, about, "")
+            self._problem(error, Place(path, 0), about, "")
         self.why.setdefault(about, []).append(error + (", before the patch, too" if same else ""))
 
-    def _problem(self, text: str, path: str, about: str, configuration: str) -> None:
-        own = path in self.changed or path in self.users.asked
-        self.bad.add(path if own else about)
-        changed = [
-            c for c in self.changes if re.search(rf"'(?:struct )?{re.escape(c.name)}\b", text)
-        ]
-        place = f" ({changed[0].how} in {changed[0].place})" if changed else ""
+    def _problem(self, text: str, place: Place, about: str, configuration: str) -> None:
+        own = place.path in self.changed or place.path in self.users.asked
+        self.bad.add(place.path if own else about)
+        other = self._changed_name(text, place)
+        where = f" ({other.name} is {other.how} in {other.place})" if other else ""
         self.plain_new.add(text)
-        self.new[text + place + (f" [{configuration}]" if configuration else "")] = None
+        self.new[text + where + (f" [{configuration}]" if configuration else "")] = None
+
+    def _changed_name(self, text: str, place: Place) -> NameChange | None:
+        """The changed name that an error is about: the text has it, or a user's line."""
+        for change in self.changes:
+            if re.search(rf"'(?:struct )?{re.escape(change.name)}\b", text):
+                return change
+        names = self.users.names.get(place.path, ()) if place.line else ()
+        lines = (self.after.read(place.path) or b"").split(b"\n") if names else []
+        near = b"\n".join(lines[max(0, place.line - 4) : place.line])
+        hits = [n for n in names if re.search(rb"\b%s\b" % re.escape(n.encode()), near)]
+        return next((c for c in self.changes if c.name in hits), None)
 
     def _fresh(
         self, job: Job, diagnostics: Sequence[Diagnostic]
@@ -318,7 +328,7 @@ class _Parses:
             return False
         name = named.group(1)
         places = files_with(self.after, [name])[name]
-        return not any(_declares(self.after.read(path) or b"", name) for path in places)
+        return not any(declares(self.after.read(path) or b"", name) for path in places)
 
     def _taken(self, state: TreeState, job: Job) -> Taken | None:
         outcome = state.taken([job])[0]
@@ -381,44 +391,5 @@ def _skipped_of(taken: Taken | None, path: str, source: str) -> tuple[Span, ...]
     return next((use.skipped for use in taken.headers if use.path == path), None)
 
 
-def _left_out(tokens: Tokens, file: FileLines, skipped: Sequence[Span]) -> list[int]:
-    """Offsets of the first token of each changed line that a parse skipped."""
-    if not skipped:
-        return []
-    found: dict[int, int] = {}
-    for start in tokens.starts:
-        line = tokens.line(start)
-        if line in file.touched and line not in found and any(start in span for span in skipped):
-            found[line] = start
-    return list(found.values())
-
-
-_NO_TYPE = frozenset((b"return", b"else", b"goto", b"case", b"sizeof", b"do", b"typeof"))
-
-
-def _declares(source: bytes, name: str) -> bool:
-    """Whether a source can declare a name: it stands behind a type or in a definition."""
-    word = re.escape(name.encode())
-    if re.search(rb"^[ \t]*#[ \t]*define[ \t]+%s\b" % word, source, re.M):
-        return True
-    if re.search(rb"[{,]\s*%s\s*[=,}]" % word, source):
-        return True
-    behind = re.finditer(rb"(\w+)[ \t]*[ \t*][ \t*]*\b%s\s*[(;=,\[:{]" % word, source)
-    return any(match.group(1) not in _NO_TYPE for match in behind)
-
-
 def _keys(diagnostics: Iterable[Diagnostic]) -> list[tuple[str, str]]:
     return [(d.place.path, d.text) for d in diagnostics]
-
-
-def _ranges(lines: Sequence[int]) -> str:
-    """``lines 3-5, 9``."""
-    parts: list[list[int]] = []
-    for line in lines:
-        if parts and line <= parts[-1][1] + 2:
-            parts[-1][1] = line
-        else:
-            parts.append([line, line])
-    shown = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts[:3])
-    more = ", ..." if len(parts) > 3 else ""
-    return f"line{'s' if len(lines) > 1 else ''} {shown}{more}"

@@ -169,13 +169,13 @@ def test_what_was_violated_before_is_said_to_be_so(patchgen, mini50, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (
         "proof   2 safety properties hold in every interleaving explored; "
-        "violated, before the series too: S3, S4"
+        "inherited (violated before the series too): S3, S4"
     ) in done.stdout
     letter = " ".join((out / "0000-cover-letter.patch").read_text().split())
-    assert letter.count("VIOLATED, before the series too: ") == 2
+    assert letter.count("VIOLATED, inherited: before the series too: ") == 2
     assert letter.count("VIOLATED") == 2
     done = patchgen("verify", out, "--tree", tree)
-    assert "violated, before the series too: S3, S4" in done.stdout
+    assert "inherited (violated before the series too): S3, S4" in done.stdout
 
 
 def test_no_proof_is_said_on_the_console_and_in_the_letter(patchgen, tree, tmp_path):

@@ -90,6 +90,7 @@ def test_a_user_in_another_folder_that_breaks_is_an_error(lib: Path, change: str
     assert USER_PATH in check.users
     faults = [fault for fault in check.faults if fault.startswith(f"{USER_PATH}:")]
     assert faults, check.faults
+    assert any(f" in {LIB}:" in fault for fault in faults), faults
     assert check.parsed < check.asked
 
 

@@ -244,7 +244,7 @@ def _since_when(result: ProofResult, before: ProofResult | None, prop: str) -> s
         return ""
     if any(v.property == prop for v in result.new_since(before)):
         return " by the series"
-    return ", before the series too"
+    return ", inherited: before the series too"
 
 
 def _kept(result: ProofResult) -> tuple[list[str], list[str]]:

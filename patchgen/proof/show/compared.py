@@ -7,7 +7,7 @@ from typing import Any
 
 from patchgen.model.base import Place, Value
 from patchgen.proof.result import SAFETY, Answer, ProofResult
-from patchgen.proof.show.answer import cover_section, not_understood, verdict_line
+from patchgen.proof.show.answer import cover_section, not_understood
 
 ALLOW = "--allow-undecided"
 
@@ -25,14 +25,27 @@ class Compared(Value, frozen=True):
     allowed: bool = False
 
     @property
+    def inherited(self) -> tuple[str, ...]:
+        """The properties that were violated before, and are in the same way behind."""
+        new = {verdict.property for verdict in self.after.new_since(self.before)}
+        return tuple(p for p in self.after.answered(Answer.VIOLATED) if p not in new)
+
+    @property
     def violated(self) -> str:
         """What the series breaks that held before; "" where nothing."""
         if not self.touched or not self.after.new_since(self.before):
             return ""
-        unknown = " (undecided before the series)" if self.before.undecided else ""
-        said = f"the proof found a run that is bad, and was not before{unknown}"
-        cases = ", ".join(dict.fromkeys(v.case for v in self.after.new_since(self.before)))
-        return f"{said}: {verdict_line(self.after)} ({cases})"
+        new = self.after.new_since(self.before)
+        said = "the proof found a run that is bad, and was not before"
+        if self.before.undecided:
+            said = "the proof found a run that is bad, and is undecided about the tree before"
+        names = ", ".join(dict.fromkeys(verdict.property for verdict in new))
+        cases = ", ".join(dict.fromkeys(verdict.case for verdict in new))
+        known = f"; {self._inherited()}" if self.inherited else ""
+        return f"{said}: violated: {names} ({cases}){known}"
+
+    def _inherited(self) -> str:
+        return f"inherited (violated before the series too): {', '.join(self.inherited)}"
 
     @property
     def undecided(self) -> str:
@@ -63,13 +76,13 @@ class Compared(Value, frozen=True):
             return "not touched: the series leaves the protocol as it is"
         if self.undecided:
             return f"{self.undecided}; taken all the same ({ALLOW})"
-        held, violated = (self.after.answered(a) for a in (Answer.HOLDS, Answer.VIOLATED))
+        held = self.after.answered(Answer.HOLDS)
         said = []
         if held:
             many = "property holds" if len(held) == 1 else "properties hold"
             said.append(f"{len(held)} safety {many} in every interleaving explored")
-        if violated:
-            said.append(f"violated, before the series too: {', '.join(violated)}")
+        if self.inherited:
+            said.append(self._inherited())
         return "; ".join(said)
 
     def cover(self) -> str:
@@ -87,6 +100,7 @@ class Compared(Value, frozen=True):
             "ok": not self.fault,
             "allow_undecided": self.allowed,
             "properties": answers,
+            "inherited": list(self.inherited) if self.touched else [],
             "violated_before": list(self.before.answered(Answer.VIOLATED)),
             "unknown": [{"place": str(e.place), "reason": e.text} for e in self.after.unknown],
             "unknown_before": [
