@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 
 import msgspec
 
@@ -17,9 +18,11 @@ from patchgen.analysis.sections.paths import Observer
 from patchgen.analysis.sections.ranges import Ranges, ranges_of
 from patchgen.analysis.sections.sites import role
 from patchgen.analysis.sections.state import OPEN, Range
+from patchgen.kernel.knowledge import load
 from patchgen.model.base import Place
 from patchgen.model.code import Expr, Function
 from patchgen.model.findings import Step
+from patchgen.source.c.text import bare
 
 
 class Outside(msgspec.Struct, frozen=True):
@@ -105,6 +108,25 @@ class Entries:
             self._bare[edge] = (min(ways, key=len, default=None), incomplete)
         return self._bare[edge]
 
+    def _beginnings(self, function: Function) -> Iterator[tuple[Step, ...]]:
+        """Where the function is made the beginning of a thread, or a work item's."""
+        for place, name in self._begun.get(function.name, ()):
+            if function in self.program.named(function.name, place.path):
+                yield (Step(place, f"{name}(): {function.name}() begins with no section open"),)
+
+    @cached_property
+    def _begun(self) -> dict[str, list[tuple[Place, str]]]:
+        found: dict[str, list[tuple[Place, str]]] = {}
+        positions = load("ranges")["begins"]["argument"]
+        for function in self.program.functions:
+            for call in self.program.calls(function):
+                position = positions.get(call.name)
+                if position is not None and len(call.args) > position + 1:
+                    begun = bare(call.args[position + 1])
+                    place = Place(function.path, call.line)
+                    found.setdefault(begun.name, []).append((place, call.name))
+        return found
+
     # -- how summaries are made (engine/summaries.py) --------------------------
 
     def callees(self, node: Node[None]) -> Iterator[Node[None]]:
@@ -121,9 +143,9 @@ class Entries:
         """By the shortest way that is certain; else why there may be one."""
         function = node.function
         callers = self._callers(function)
-        if not callers:
+        sure: list[tuple[Step, ...]] = [*self._beginnings(function)]
+        if not callers and not sure:
             return _Entry((), f"the callers of {function.name}() are not known")
-        sure: list[tuple[Step, ...]] = []
         unsure: list[str] = []
         covered = False
         for caller in callers:
