@@ -10,7 +10,7 @@ from patchgen.analysis.engine.structs import Structs
 from patchgen.kernel.knowledge import names
 from patchgen.model.code import Decl, Expr, Function
 from patchgen.model.facts import OpsTable
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import lexed
 from patchgen.source.c.tables import initialised
 from patchgen.source.c.text import bare, every, statements
 
@@ -70,7 +70,7 @@ class Pointers:
                 data = self._read(path) or b""
                 if tag.encode() not in data or self.structs.named(f"struct {tag}", path) != struct:
                     continue
-                made = initialised(Tokens(data), path, lambda text: text == tag)
+                made = initialised(lexed(data), path, lambda text: text == tag)
                 found += (table for table, _ in made)
             self._tabled[struct] = tuple(found)
         return self._tabled[struct]

@@ -48,7 +48,11 @@ class Structs:
         self._results = results
         self._bytes: dict[str, bytes] = {}
         self._declared: dict[str, Declared] = {}
-        self._reach: dict[str, tuple[str, ...]] = {}
+        #: By file: it and its headers as far as they were asked for, and where those of
+        #: the next one are to be looked for.
+        self._reach: dict[str, dict[str, None]] = {}
+        self._grown: dict[str, int] = {}
+        self._includes: dict[str, tuple[str, ...]] = {}
         self._found: dict[tuple[str, str, str], tuple[str, str]] = {}
 
     def of(self, expr: Expr, function: Function) -> str:
@@ -152,21 +156,28 @@ class Structs:
             self._bytes[path] = self._read(path) or b""
         return self._bytes[path]
 
-    def _reachable(self, path: str) -> tuple[str, ...]:
-        """The file and its headers with theirs, nearest first."""
-        if path not in self._reach:
-            found = {path: None}
-            todo = [path]
-            while todo and len(found) < _HEADERS:
-                current = todo.pop(0)
-                for header in self._included(current):
-                    if header not in found:
-                        found[header] = None
-                        todo.append(header)
-            self._reach[path] = tuple(found)
-        return self._reach[path]
+    def _reachable(self, path: str) -> Iterator[str]:
+        """The file and its headers with theirs, nearest first; read as far as is asked for."""
+        found = self._reach.setdefault(path, {path: None})
+        at = 0
+        while True:
+            known = tuple(found)
+            yield from known[at:]
+            at = len(known)
+            if len(found) > at:
+                continue  # another search went further meanwhile
+            grown = self._grown.get(path, 0)
+            if grown >= at or at >= _HEADERS:
+                return
+            self._grown[path] = grown + 1
+            found.update(dict.fromkeys(self._included(known[grown])))
 
-    def _included(self, path: str) -> Iterator[str]:
+    def _included(self, path: str) -> tuple[str, ...]:
+        if path not in self._includes:
+            self._includes[path] = tuple(self._named_in(path))
+        return self._includes[path]
+
+    def _named_in(self, path: str) -> Iterator[str]:
         for quoted, angled in _INCLUDE.findall(self._data(path)):
             name = (quoted or angled).decode("utf-8", "replace")
             near = posixpath.normpath(posixpath.join(posixpath.dirname(path), name))

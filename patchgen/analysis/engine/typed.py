@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.lexer import Tokens, lexed
 from patchgen.source.c.outline import matching
 
 _TAGGED = ("struct", "union")
@@ -25,7 +25,7 @@ class Declared(NamedTuple):
 
 def declared(source: bytes) -> Declared:
     """The declarations in a file's text, whatever its conditions say."""
-    tokens = Tokens(source)
+    tokens = lexed(source)
     found = Declared({}, {}, {})
     texts = tokens.texts
     first = at = 0
