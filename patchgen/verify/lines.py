@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
@@ -107,7 +108,7 @@ class FileLines:
         """Which stretch between kept lines a changed line lies in, the same on both sides."""
         return bisect_right(self._olds if old else self._news, line)
 
-    @property
+    @functools.cached_property
     def touched(self) -> frozenset[int]:
         """Lines behind the change that are new, or stand where lines were taken away."""
         beside = {
