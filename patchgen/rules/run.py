@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 from patchgen import memo
 from patchgen.kernel.api.features import ApiFeatures, features_of
 from patchgen.model.base import Place, Value
 from patchgen.model.facts import Diagnostic, FileFacts, Mention
 from patchgen.model.findings import Finding, Undecided
-from patchgen.rules.base import CORE, INTERVAL, RETRY, Context, Rule, modules, run
+from patchgen.rules.base import CORE, INTERVAL, NOTIFIER, RETRY, Context, Rule, modules, run
 from patchgen.rules.suppress import Suppressed, suppress
+from patchgen.source.facts.extract import NOT_ANALYSED
 from patchgen.source.facts.inspection import inspect
 from patchgen.source.facts.kvm import KVM_MAIN, kvm_facts
 from patchgen.source.facts.reads import Reads
@@ -24,12 +25,14 @@ class LintResult(Value, frozen=True):
     """What lint has to say.
 
     ``unparsed`` are the first errors of files that clang could not parse, ``failed``
-    files with no facts at all, or none of one of their architectures, and why: in
-    neither of them silence means anything.  ``analysed`` are the files that the findings
-    speak for; ``unasked`` what was named and needed no analysis, and why.  ``inactive`` are
-    the mentions in named files that no configuration makes active, of how many;
-    ``mentions`` all of the files that were named, of unparsed ones too.
-    ``unfollowed`` are callbacks that call code which is not at hand, and the first such call.
+    files with no facts at all, none of one of their architectures, or none of a function or
+    table that they have, and why: in neither of them silence means anything.  ``analysed``
+    are the files that the findings speak for; ``unasked`` what was named and needed no
+    analysis, and why.  ``inactive`` are the mentions in named files that no configuration
+    makes active, of how many; ``mentions`` all of the files that were named, of unparsed
+    ones too.
+    ``unfollowed`` are callbacks that call code which is not at hand, and the first such
+    call, or whose own is not.
     """
 
     findings: tuple[Finding, ...]
@@ -95,7 +98,7 @@ def lint(
     kept, suppressed = suppress(findings, state.read)
     errors = [error for one in found.files if (error := _error(one)) is not None]
     silent = tuple((p, why) for p in paths if p in sound and (why := _left_out(sound[p])))
-    failed = (*found.failed, *found.partly, *silent)
+    failed = (*found.failed, *found.partly, *silent, *_blind(sound))
     lost = {path for path, _ in (*found.failed, *silent)}
     analysed = tuple(path for path in sound if path not in lost)
     states = [
@@ -125,6 +128,16 @@ def concerns(finding: Finding, files: Container[str]) -> bool:
     return finding.place.path in files or first in files
 
 
+def _blind(facts: Mapping[str, FileFacts]) -> tuple[tuple[str, str], ...]:
+    """What of a file was not looked at though clang compiles it, with the line."""
+    return tuple(
+        (path, f"line {found.place.line}: {found.text}")
+        for path, one in facts.items()
+        for found in one.diagnostics
+        if found.text.endswith(NOT_ANALYSED) and found.place.path == path
+    )
+
+
 def _unfollowed(tree: Context, select: Callable[[Rule], bool]) -> tuple[tuple[Place, str], ...]:
     """Callbacks whose locks and sleeps are asked for, and that lead to code not at hand."""
     if not any(select(modules()[rule].RULE) for rule in ("MN024", "MN028", "MN036")):
@@ -133,8 +146,19 @@ def _unfollowed(tree: Context, select: Callable[[Rule], bool]) -> tuple[tuple[Pl
         (handler.function_place, handler.function.name, tree.summary(handler.function).unseen)
         for handler in tree.callbacks()
     )
-    return tuple(dict.fromkeys((place, f"{name}() is not followed at {unseen}")
-                               for place, name, unseen in found if unseen))  # fmt: skip
+    seen = ((place, f"{name}() is not followed at {unseen}")
+            for place, name, unseen in found if unseen)  # fmt: skip
+    return tuple(dict.fromkeys((*seen, *_undefined(tree))))
+
+
+def _undefined(tree: Context) -> Iterator[tuple[Place, str]]:
+    """Callbacks of tables whose definition is not among the functions that were read."""
+    for struct in (NOTIFIER, INTERVAL):
+        for table in tree.tables(struct):
+            for entry in table.entries:
+                if entry.function and not tree.program.named(entry.function, table.path):
+                    what = f"{entry.function}() is set here, and its definition is not seen"
+                    yield Place(table.path, entry.line), what
 
 
 _Names = tuple[tuple[str, str, str, str], ...]

@@ -87,7 +87,37 @@ static bool good_interval(struct mmu_interval_notifier *mni,
 	return true;
 }
 
+static int each_error(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct dev *d = container_of(mn, struct dev, mn);
+
+	if (d->a)
+		return -EINVAL; // EXPECT: MN026
+	if (d->b)
+		return -EINVAL; // EXPECT: MN026
+	if (d->c) {
+		unmap(d);
+		return -EINVAL; // EXPECT: MN026
+	}
+	return -EINVAL; // EXPECT: MN026
+}
+
+static bool each_no(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		    unsigned long seq)
+{
+	struct dev *d = container_of(mni, struct dev, mni);
+
+	if (!mmu_notifier_range_blockable(range))
+		return false;
+	if (d->a)
+		return false; // EXPECT: MN026
+	if (d->b)
+		return false; // EXPECT: MN026
+	return true;
+}
+
 static const struct mmu_notifier_ops ops[] = {
+	{ .invalidate_range_start = each_error },
 	{ .invalidate_range_start = unasked },
 	{ .invalidate_range_start = wrong_error },
 	{ .invalidate_range_start = positive },
@@ -97,3 +127,4 @@ static const struct mmu_notifier_ops ops[] = {
 };
 static const struct mmu_interval_notifier_ops iops = { .invalidate = interval };
 static const struct mmu_interval_notifier_ops good = { .invalidate = good_interval };
+static const struct mmu_interval_notifier_ops noes = { .invalidate = each_no };

@@ -8,13 +8,7 @@ import msgspec
 from patchgen.analysis.cfg import events
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.walk import Clobber, Here, Outcome, WalkResult, graph_of
-from patchgen.analysis.locks.allocating import (
-    ATOMIC,
-    BLOCKABLE,
-    INVERTED,
-    OPEN,
-    allocates,
-)
+from patchgen.analysis.locks.allocating import allocates
 from patchgen.analysis.locks.calls import (
     changes,
     handed,
@@ -29,7 +23,6 @@ from patchgen.analysis.locks.held import Balance, add, conflict, renamed
 from patchgen.analysis.locks.state import (
     Context,
     Exit,
-    Sleep,
     State,
     Summary,
     Take,
@@ -50,7 +43,6 @@ from patchgen.analysis.values.value import ANY, NONZERO, ZERO, Known
 from patchgen.kernel.knowledge import names
 from patchgen.kernel.locks import ALWAYS, IF_TRUE, LockCall, primitives, transferable
 from patchgen.model.code import Expr, Function
-from patchgen.model.findings import Step
 from patchgen.source.c.text import bare, every, root, subexpressions, text
 
 _HARMLESS = frozenset(
@@ -228,17 +220,6 @@ class LockChecker(Entering):
             state = doubted(state, f"{event.place}: which {text(call.args[0])}() is not known")
         return self._enter(state, event, targets, here)
 
-    def _allocated(self, state: State, event: Event, call: Expr, here: Here) -> None:
-        """Note an allocation that may wait, by its flags."""
-        said = self.flags.of_call(call, here.value, state.blockable)
-        if said == ATOMIC or {BLOCKABLE: False, INVERTED: True}.get(said, state) is state.blockable:
-            return
-        if said in (BLOCKABLE, INVERTED):
-            state = msgspec.structs.replace(state, blockable=said == BLOCKABLE)
-        if said == OPEN:
-            state = doubted(state, f"{event.place}: whether {call.name}() may wait is not known")
-        self._slept(call.name, event, state, here.steps(event), self.function.name)
-
     def _own(self, name: str) -> bool:
         """Whether the file defines this function itself: then knowledge of it is none."""
         return name != "" and any(
@@ -264,15 +245,6 @@ class LockChecker(Entering):
                 why = f"{event.place}: {call.name}() gets a lock that is held, and is not seen"
                 return doubted(state, why)
         return state
-
-    def _slept(
-        self, name: str, event: Event, state: State, steps: tuple[Step, ...], function: str
-    ) -> None:
-        held = self._atomic(state)
-        found = Sleep(
-            name, event, function, state.blockable, held, steps, event.line, state.doubt
-        )  # fmt: skip
-        self._noted(found)
 
     def _lock(
         self, state: State, event: Event, call: Expr, primitive: LockCall, here: Here
@@ -358,7 +330,9 @@ class LockChecker(Entering):
             for shown, bit in self.found.items()
             if (known := here.of(Operand(bit))) != ANY
         )
-        key = (state, value, facts, given, same, found)
+        # A refusal is told of at each return: an error, or the false of a bool.
+        refused = value.hi < 0 or (self.function.result == "bool" and value == ZERO)
+        key = (state, value, facts, given, same, found, event.place if refused else None)
         if key not in self.exits:
             steps = here.steps(event)
             self.exits[key] = Exit(

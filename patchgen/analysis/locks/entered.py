@@ -11,7 +11,7 @@ import msgspec
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.engine.walk import Checker, Here, Outcome, graph_of
-from patchgen.analysis.locks.allocating import Flags
+from patchgen.analysis.locks.allocating import ATOMIC, BLOCKABLE, INVERTED, OPEN, Flags
 from patchgen.analysis.locks.calls import (
     pointee,
 )
@@ -104,6 +104,26 @@ class Entering(Checker[State]):
             or self.roles.get(text(_pointer(call)), "").startswith("=")
             or self.summaries.program.is_sure(call, self.function)
         )
+
+    def _allocated(self, state: State, event: Event, call: Expr, here: Here) -> None:
+        """Note an allocation that may wait, by its flags."""
+        said = self.flags.of_call(call, here.value, state.blockable)
+        if said == ATOMIC or {BLOCKABLE: False, INVERTED: True}.get(said, state) is state.blockable:
+            return
+        if said in (BLOCKABLE, INVERTED):
+            state = msgspec.structs.replace(state, blockable=said == BLOCKABLE)
+        if said == OPEN:
+            state = doubted(state, f"{event.place}: whether {call.name}() may wait is not known")
+        self._slept(call.name, event, state, here.steps(event), self.function.name)
+
+    def _slept(
+        self, name: str, event: Event, state: State, steps: tuple[Step, ...], function: str
+    ) -> None:
+        held = self._atomic(state)
+        found = Sleep(
+            name, event, function, state.blockable, held, steps, event.line, state.doubt
+        )  # fmt: skip
+        self._noted(found)
 
     def _noted(self, sleep: Sleep) -> None:
         key = (sleep.event.place, sleep.blockable, bool(sleep.held))

@@ -95,7 +95,7 @@ def _parsed(tokens: Tokens, found: Outline, path: str) -> Function:
         body = Block(whole, line, (Unknown(whole, line, error.reason),))
     words = tokens.texts[found.first : found.name_at]
     drop = ("static", "inline", "__always_inline", "noinline", "__init", "__exit", "__weak")
-    params: tuple[Param, ...] = parameters(tokens, found.open_at)
+    params: tuple[Param, ...] = parameters(tokens, found.open_at, found.body_at)
     return Function(
         name=found.name,
         path=path,

@@ -21,16 +21,23 @@ import msgspec
 from patchgen.model.base import Span
 
 _TOKEN = re.compile(
-    rb"(?P<directive>(?:\A|(?<=\n))[ \t]*\#(?:/\*.*?(?:\*/|\Z)|\\\r?\n|[^\n])*)"
+    rb"(?P<directive>(?:\A|(?<=\n))[ \t]*(?:\#|%:)(?:/\*.*?(?:\*/|\Z)|\\\r?\n|[^\n])*)"
     rb"|(?P<space>[ \t\r\f\v]+|\n+|\\\r?\n)"
     rb"|(?P<comment>/\*.*?(?:\*/|\Z)|//(?:\\\r?\n|[^\n])*)"
     rb"|(?P<name>[A-Za-z_$][A-Za-z0-9_$]*)"
     rb"|(?P<number>\.?[0-9](?:[eEpP][+-]|[A-Za-z0-9_.])*)"
     rb'|(?P<string>L?"(?:[^"\\\n]|\\.|\\\n)*"?)'
     rb"|(?P<char>L?'(?:[^'\\\n]|\\.)*'?)"
-    rb"|(?P<punct>\.\.\.|<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|\#\#|.)",
+    rb"|(?P<punct>\.\.\.|<%|%>|<:|:>|<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|\#\#|.)",
     re.DOTALL,
 )
+
+
+#: A line that goes on in the midst of a token, or of a comment's delimiter.
+_SPLICE = re.compile(rb"(?<=[^\s])\\\r?\n(?=[^\s])")
+_WHOLE = frozenset({"directive", "string", "char", "comment"})
+#: The other spellings of brackets: ISO C, 6.4.6.
+_DIGRAPHS = {"<%": "{", "%>": "}", "<:": "[", ":>": "]"}
 
 
 class Directive(msgspec.Struct, frozen=True, array_like=True):
@@ -63,18 +70,22 @@ class Tokens:
         self.starts: list[int] = []
         self.ends: list[int] = []
         directives: list[tuple[int, int, str]] = []
-        for match in _TOKEN.finditer(source):
+        joined, places = _joined(source)
+        for match in _TOKEN.finditer(joined):
             kind = match.lastgroup
             if kind == "space" or kind == "comment":
                 continue
             text = match.group().decode("utf-8", "replace")
+            start, end = match.span()
+            if places:
+                start, end = _at(places, start), _at(places, end - 1) + 1
             if kind == "directive":
-                directives.append((match.start(), match.end(), text))
+                directives.append((start, end, text.replace("%:", "#", 1)))
                 continue
             self.kinds.append(kind or "punct")
-            self.texts.append(text)
-            self.starts.append(match.start())
-            self.ends.append(match.end())
+            self.texts.append(_DIGRAPHS.get(text, text) if kind == "punct" else text)
+            self.starts.append(start)
+            self.ends.append(end)
         self._newlines = [m.start() for m in re.finditer(rb"\n", source)]
         self.directives = tuple(
             Directive(Span(start, end), self.line(start), text) for start, end, text in directives
@@ -124,6 +135,33 @@ class Tokens:
         self.texts = [text for part in keep for text in self.texts[part]]
         self.starts = [start for part in keep for start in self.starts[part]]
         self.ends = [end for part in keep for end in self.ends[part]]
+
+
+def _joined(source: bytes) -> tuple[bytes, list[tuple[int, int]]]:
+    """The text with lines joined that go on in the midst of a token, and what was left out.
+
+    For each the offset in the joined text, and how many bytes are missing up to there.
+    Directives keep their lines.
+    """
+    if b"\\" not in source or not _SPLICE.search(source):
+        return source, []
+    kept = [m.span() for m in _TOKEN.finditer(source) if m.lastgroup in _WHOLE]
+    places: list[tuple[int, int]] = []
+    parts: list[bytes] = []
+    at = gone = 0
+    for match in _SPLICE.finditer(source):
+        if any(start <= match.start() < end for start, end in kept):
+            continue
+        parts.append(source[at : match.start()])
+        places.append((match.start() - gone, gone + len(match.group())))
+        at, gone = match.end(), gone + len(match.group())
+    return b"".join((*parts, source[at:])), places
+
+
+def _at(places: list[tuple[int, int]], offset: int) -> int:
+    """The offset in the file of one in the joined text."""
+    found = bisect_right(places, offset, key=lambda place: place[0]) - 1
+    return offset + (places[found][1] if found >= 0 else 0)
 
 
 #: Files whose tokens are kept: a series and what its proof reads, about 3 MB a large one.

@@ -80,6 +80,9 @@ def _outline(tokens: Tokens) -> list[Outline]:
     while at < count:
         text = texts[at]
         if text == ";":
+            if candidate and not assigned and _goes_on(tokens, candidate[-1], at):
+                at += 1
+                continue  # parameters declared before the body
             first, candidate, assigned = at + 1, [], False
         elif text == "=":
             assigned = True
@@ -107,6 +110,30 @@ def _outline(tokens: Tokens) -> list[Outline]:
             first, candidate, assigned = at + 1, [], False
         at += 1
     return found
+
+
+def _goes_on(tokens: Tokens, name_at: int, at: int) -> bool:
+    """Whether the semicolon ends a parameter's declaration: ``int f(a) int a; { ... }``.
+
+    What stands between the parameters' names and the body then are declarations, each
+    ended by a semicolon, without a bracket that opens before.
+    """
+    texts, kinds = tokens.texts, tokens.kinds
+    close = matching(tokens, name_at + 1)
+    listed = texts[name_at + 2 : close]
+    names = listed[::2]
+    plain = all(kinds[name_at + 2 + 2 * number] == "name" for number in range(len(names)))
+    if not names or not plain or any(text != "," for text in listed[1::2]):
+        return False
+    if close + 1 >= at or kinds[close + 1] != "name":
+        return False
+    body = at
+    while body < len(texts) and texts[body] not in ("{", "(", "=", "}"):
+        body += 1
+    if body >= len(texts) or texts[body] != "{" or texts[body - 1] != ";":
+        return False
+    declared = {text for text in texts[close + 1 : body] if text not in (";", ",", "*")}
+    return set(names) <= declared
 
 
 def unclaimed(tokens: Tokens, outlines: Sequence[Outline]) -> list[int]:
@@ -177,8 +204,11 @@ def _behind_macros(tokens: Tokens, first: int, named: list[int], body: int) -> i
     return at if starts_definition else first
 
 
-def parameters(tokens: Tokens, open_at: int) -> tuple[Param, ...]:
-    """The parameters between the bracket at ``open_at`` and its partner."""
+def parameters(tokens: Tokens, open_at: int, body_at: int = -1) -> tuple[Param, ...]:
+    """The parameters between the bracket at ``open_at`` and its partner.
+
+    Their types may be declared between that and the body at ``body_at``.
+    """
     close = matching(tokens, open_at)
     params: list[Param] = []
     start = at = open_at + 1
@@ -193,7 +223,25 @@ def parameters(tokens: Tokens, open_at: int) -> tuple[Param, ...]:
         at += 1
     if len(params) == 1 and params[0].type == "" and params[0].name == "void":
         return ()
+    if body_at > close + 1 and tokens.texts[body_at - 1] == ";":
+        types = _declared_before(tokens, close + 1, body_at)
+        params = [Param(one.name, types.get(one.name, one.type)) for one in params]
     return tuple(params)
+
+
+def _declared_before(tokens: Tokens, start: int, body: int) -> dict[str, str]:
+    """The types of parameters that are declared before the body, by name."""
+    found: dict[str, str] = {}
+    base = ""
+    for at in range(start, body):
+        if tokens.texts[at] not in (",", ";"):
+            continue
+        one = _param(tokens, start, at)
+        stars = one.type if base else ""
+        found[one.name] = f"{base} {stars}".strip() if base else one.type
+        base = (base or one.type.rstrip("* ")) if tokens.texts[at] == "," else ""
+        start = at + 1
+    return found
 
 
 def _param(tokens: Tokens, start: int, end: int) -> Param:

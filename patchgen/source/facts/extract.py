@@ -22,7 +22,10 @@ from patchgen.source.c.outline import Outline, names_between, outline, unclaimed
 from patchgen.source.c.walk import calls
 from patchgen.source.clang.unit import HeaderUse, ParsedUnit
 from patchgen.source.facts.mentions import mentions
-from patchgen.source.facts.ops import WALK_OPS, filled_at_run_time, tables
+from patchgen.source.facts.ops import WALK_OPS, filled_at_run_time, tables, unread
+
+#: How a diagnostic ends that says what of a file was not looked at.
+NOT_ANALYSED = "was not analysed"
 
 _INIT = re.compile(r"mmu_notifier_range_init(_\w+)?")
 
@@ -139,10 +142,13 @@ def _disagreements(
     mine = {tokens.starts[found.body_at]: found for found in outlines}
     ends = {body.start: body.end for body in unit.bodies}
     for function in unit.functions:
-        text = f"function '{function.name}' is defined here, and its body was not analysed"
+        text = f"function '{function.name}' is defined here, and its body {NOT_ANALYSED}"
         yield warning(function.offset, text)
     for start in sorted(ends.keys() - mine.keys()):
-        yield warning(start, "a function's body begins here, and it was not analysed")
+        yield warning(start, f"a function's body begins here, and it {NOT_ANALYSED}")
+    for table in unread(tokens, unit.path):
+        text = f"the initialiser of '{table.name}' {NOT_ANALYSED}"
+        yield warning(table.span.start, text)
     if unit.errors:
         return
     for start, found in mine.items():
