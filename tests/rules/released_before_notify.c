@@ -107,3 +107,59 @@ static void some_page(struct vm_area_struct *vma, unsigned long addr, pte_t *pte
 	ptep_clear_flush(vma, addr, ptep);
 	set_pte_at_notify(vma->vm_mm, addr, ptep, entry);
 }
+
+static void drop(struct page *page)
+{
+	page_remove_rmap(page, false);
+	put_page(page);
+}
+
+static void drop_later(struct vm_area_struct *vma, struct page *page)
+{
+	count_event(vma);
+	drop(page);
+}
+
+static void maybe_drop(struct page *page)
+{
+	if (!page)
+		return;
+	put_page(page);
+}
+
+void by_a_helper(struct vm_area_struct *vma, unsigned long addr, pte_t *ptep, struct page *new_page)
+{
+	struct page *old = pte_page(*ptep);
+
+	ptep_clear_flush(vma, addr, ptep);
+	drop(old); // EXPECT: MN018
+	set_pte_at_notify(vma->vm_mm, addr, ptep, mk_pte(new_page, vma->vm_page_prot));
+}
+
+void by_the_helper_of_a_helper(struct vm_area_struct *vma, unsigned long addr, pte_t *ptep, struct page *new_page)
+{
+	struct page *old = pte_page(*ptep);
+
+	ptep_clear_flush(vma, addr, ptep);
+	drop_later(vma, old); // EXPECT: MN018
+	set_pte_at_notify(vma->vm_mm, addr, ptep, mk_pte(new_page, vma->vm_page_prot));
+}
+
+void by_a_helper_behind_it(struct vm_area_struct *vma, unsigned long addr, pte_t *ptep, struct page *new_page)
+{
+	struct page *old = pte_page(*ptep);
+
+	ptep_clear_flush(vma, addr, ptep);
+	set_pte_at_notify(vma->vm_mm, addr, ptep, mk_pte(new_page, vma->vm_page_prot));
+	drop(old);
+}
+
+void of_the_helper_s_own_reference(struct vm_area_struct *vma, unsigned long addr, pte_t *ptep, struct page *new_page)
+{
+	struct page *old = pte_page(*ptep);
+
+	get_page(old);
+	ptep_clear_flush(vma, addr, ptep);
+	maybe_drop(old);
+	set_pte_at_notify(vma->vm_mm, addr, ptep, mk_pte(new_page, vma->vm_page_prot));
+}

@@ -9,16 +9,18 @@ What releases is data: ``knowledge/entries.toml``, [releases].
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from patchgen.analysis.cfg import events
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.program import Program
+from patchgen.analysis.engine.summaries import Node, Summaries
 from patchgen.analysis.engine.walk import Checker, Here, walk
 from patchgen.kernel.knowledge import names
 from patchgen.model.base import Place
-from patchgen.model.code import Decl, Expr, Function
+from patchgen.model.code import Decl, Expr, ExprStmt, Function, Goto, Return
 from patchgen.model.findings import Step
 from patchgen.source.c.text import bare, every, root, statements, subexpressions, text
 
@@ -51,10 +53,62 @@ def released_early(program: Program, function: Function) -> tuple[Released, ...]
     return tuple(msgspec.structs.replace(one, unsure=reason) for one in checker.found.values())
 
 
+class Releases:
+    """The parameters, by position, that a function lets go on every path."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._summaries = Summaries(self)
+
+    def of(self, function: Function) -> frozenset[int]:
+        """Positions of the parameters, from 0."""
+        return self._summaries.of(Node(function, None))
+
+    # -- how summaries are made (engine/summaries.py) --------------------------
+
+    def callees(self, node: Node[None]) -> Iterator[Node[None]]:
+        """What it calls by name."""
+        for call in self.program.calls(node.function):
+            for callee in self.program.named(call.name, node.function.path) if call.name else ():
+                yield Node(callee, None)
+
+    def start(self, node: Node[None]) -> frozenset[int]:
+        """Before the first round, a function of a circle lets nothing go."""
+        return frozenset()
+
+    def compute(
+        self, node: Node[None], ask: Callable[[Node[None]], frozenset[int]]
+    ) -> frozenset[int]:
+        """By the statements that stand in its body itself, up to a way out."""
+        function = node.function
+        params = {param.name: number for number, param in enumerate(function.params)}
+        found: set[int] = set()
+        for stmt in function.body.body:
+            call = bare(stmt.expr) if isinstance(stmt, ExprStmt) else None
+            if call is not None and call.kind == "call":
+                positions = {0} if call.name in _releasing() else set[int]()
+                named = self.program.named(call.name, function.path) if call.name else ()
+                if named and not positions:
+                    positions = set(frozenset.intersection(*(ask(Node(f, None)) for f in named)))
+                given = [call.args[at + 1] for at in positions if at + 1 < len(call.args)]
+                found |= {params[text(bare(a))] for a in given if text(bare(a)) in params}
+            elif any(isinstance(inner, Return | Goto) for inner in statements(stmt)):
+                break
+        return frozenset(found)
+
+    def same(self, before: frozenset[int], after: frozenset[int]) -> bool:
+        """Whether both let the same go."""
+        return before == after
+
+    def unsettled(self, node: Node[None], first: frozenset[int]) -> frozenset[int]:
+        raise AssertionError("positions are few, and only become more")
+
+
 class _Order(Checker[_State]):
     kinds = frozenset({events.CALL, events.ASSIGN})
 
     def __init__(self, program: Program, function: Function) -> None:
+        self.program, self.path = program, function.path
         self.fresh = _fresh(function)
         self.old = _old(function)
         self.entries = _entries(program, function)
@@ -74,6 +128,8 @@ class _Order(Checker[_State]):
             return msgspec.structs.replace(state, held=state.held | {text(bare(args[0]))})
         if call.name in _releasing() and args:
             return self._release(state, event, text(bare(args[0])))
+        for position in self._given_up(call):
+            state = self._release(state, event, text(bare(args[position])))
         if call.name in names("entries", "notifies") and len(args) > 3:
             self._notified(state, event, here)
             return msgspec.structs.replace(state, gone=())
@@ -81,6 +137,14 @@ class _Order(Checker[_State]):
             if argument.kind == "unary" and argument.name == "&":
                 state = self._moved(state, text(argument.args[0]))
         return state
+
+    def _given_up(self, call: Expr) -> tuple[int, ...]:
+        """Arguments that a function of the program lets go whenever it is called."""
+        named = self.program.named(call.name, self.path) if call.name else ()
+        releases = self.program.once(Releases)
+        given = [releases.of(callee) for callee in named]
+        sure = frozenset.intersection(*given) if given else frozenset[int]()
+        return tuple(position for position in sorted(sure) if position + 1 < len(call.args))
 
     def _moved(self, state: _State, name: str) -> _State:
         """The next entry of a loop: what went before was another one's page."""
@@ -90,7 +154,7 @@ class _Order(Checker[_State]):
 
     def _release(self, state: _State, event: Event, page: str) -> _State:
         assert event.expr is not None
-        puts = event.expr.name in names("entries", "puts")
+        puts = event.expr.name not in names("entries", "unmaps")
         if puts and page in state.held:
             return msgspec.structs.replace(state, held=state.held - {page})
         if page in self.fresh:
