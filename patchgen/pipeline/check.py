@@ -14,6 +14,7 @@ from patchgen.pipeline.background import Background
 from patchgen.source.facts.state import TreeState
 from patchgen.verify.checked import PatchCheck, undecided_of
 from patchgen.verify.checkpatch import StyleCheck, StyleRun, styles
+from patchgen.verify.flags import unfollowed_flags
 from patchgen.verify.lines import Changed
 from patchgen.verify.links import Links, check_links
 from patchgen.verify.lint_delta import LintDelta, lint_delta
@@ -42,6 +43,7 @@ class _Looked(NamedTuple):
 
     parses: ParseCheck
     links: Links
+    flags: tuple[str, ...]
     api: str
     api_faults: tuple[str, ...]
     lint: LintDelta
@@ -59,7 +61,7 @@ class _Looked(NamedTuple):
         return PatchCheck(
             subject, True, self.parses.clean, self.parses.asked, self.parses.new, self.api,
             self.lint, said, tuple(dict.fromkeys(faults)), self.parses.verdicts,
-            self.parses.users, undecided_of(self.parses.verdicts, self.lint),
+            self.parses.users, (*undecided_of(self.parses.verdicts, self.lint), *self.flags),
             tuple(dict.fromkeys(remarks)),
         )  # fmt: skip
 
@@ -156,7 +158,10 @@ def _look(job: Job, earlier: int, open_until_parsed: int) -> _Looked:
     api = _api(job.after, job.changed)
     os.close(open_until_parsed)
     links = check_links(job.before, job.after, job.changed)
-    return _Looked(parses, links, *api, lint_delta(job.before, job.after, parses.sources, lines))
+    flags = unfollowed_flags(job.after, parses.sources, lines)
+    return _Looked(
+        parses, links, flags, *api, lint_delta(job.before, job.after, parses.sources, lines)
+    )
 
 
 def _api(after: TreeState, changed: Sequence[str]) -> tuple[str, tuple[str, ...]]:
