@@ -74,6 +74,8 @@ WRONG = (
     Edit("the old page stays", MMU, "\tnew_pfn = pte_pfn(*ptep);\n", "\tnew_pfn = spte_to_pfn(*sptep);\n", _SETTER),
     Edit("the setter leaves young entries", MMU, _NONE, _NONE + "\tif (*sptep & PT_ACCESSED_MASK)\n\t\treturn 0;\n", _SETTER),
     Edit("the setter does nothing", MMU, _NONE, "\treturn 0;\n" + _NONE, _SETTER),
+    Edit("what drops a mapping clears nothing", MMU, "\tmmu_spte_clear_no_track(sptep);\n\trmap_head->sptep = NULL;\n",
+         "\trmap_head->sptep = NULL;\n", "static void drop_spte("),
     Edit("writable entries are left", MMU, "\t\tdrop_spte(rmap_head, sptep);\n\t\treturn 1;\n", "\t\treturn 1;\n", _SETTER),
     Edit("the first memslot only", MMU, "\t\t\t\tret |= handler(kvm, gfn_to_rmap(memslot, gfn),\n\t\t\t\t\t       data);\n",
          "\t\t\t\tret |= handler(kvm, gfn_to_rmap(memslot, gfn),\n\t\t\t\t\t       data);\n\t\t\tbreak;\n", _RANGE),

@@ -68,6 +68,8 @@ WRONG = (
          "&(mm)->notifier_subscriptions->deferred_list, \\\n"),
     Edit("the loop's macro stops at the second", CORE, "\thlist_for_each_entry_rcu(mn, &(mm)",
          "\thlist_for_each_entry_continue_rcu(mn, &(mm)"),
+    Edit("the file has a loop of its own by that name", CORE, "#define for_each_mn(mn, mm)",
+         "#undef hlist_for_each_entry_rcu\n#define hlist_for_each_entry_rcu(p, h, m, c) for (p = (void *)(h)->first; p; p = NULL)\n#define for_each_mn(mn, mm)"),
     Edit("init drops the flags", HEADER, "\trange->flags = flags;\n", "\trange->flags = 0;\n", _INIT),
     Edit("init keeps one flag", HEADER, "range->flags = flags;", "range->flags = flags & 1;", _INIT),
     Edit("init keeps flags of an event", HEADER, "\trange->flags = flags;\n",

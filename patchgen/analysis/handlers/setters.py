@@ -20,11 +20,13 @@ from patchgen.kernel.knowledge import load, names
 from patchgen.model.base import Evidence, Place
 from patchgen.model.code import Expr
 from patchgen.source.c.text import bare, subexpressions, text
+from patchgen.source.c.walk import calls
 
 SETTER = "kvm_set_spte_hva"
 _HOST = "include/linux/kvm_host.h"
 _ARGS = ("$kvm", "$hva", "$pte")
 _DROPS = names("paths", "setters", "drops")
+_CLEARS = names("paths", "setters", "clears")
 _ELSEWHERE = names("paths", "setters", "elsewhere")
 _NEUTRAL = names("paths", "calls", "neutral") | names("paths", "calls", "warns")
 _READS = names("paths", "setters", "reads") | _NEUTRAL
@@ -113,6 +115,7 @@ def _covered(way: Path, bodies: Bodies, where: Place) -> Iterator[Evidence]:
                 done = True
             continue
         if isinstance(event, Call) and event.direct and event.name in _DROPS:
+            yield from _empty(event.name, bodies)
             done = True
         elif (value := _written(event)) is not None:
             wrong = _wrong_value(event, value)
@@ -126,6 +129,20 @@ def _covered(way: Path, bodies: Bodies, where: Place) -> Iterator[Evidence]:
         why = f" ({way.conditions[-1].text})" if way.conditions else ""
         place = asked[-1] if asked else where
         yield Evidence(place, f"on some path the setter leaves a mapping as it is{why}")
+
+
+def _empty(name: str, bodies: Bodies) -> Iterator[Evidence]:
+    """A definition at hand of what drops a mapping that comes to nothing that clears one."""
+    for function in bodies.functions(name):
+        todo, reached = [function], set[str]()
+        while todo:
+            for call in calls(todo.pop().body):
+                if call.name not in reached:
+                    reached.add(call.name)
+                    todo += bodies.functions(call.name, function.path)
+        if not reached & _CLEARS:
+            place = Place(function.path, function.line)
+            yield Evidence(place, f"{name}() is not seen to clear an entry")
 
 
 def _acts(event: Event) -> bool:

@@ -229,7 +229,8 @@ def _all_called(
     loop: Loop, member: str, mm: str, args: tuple[str, ...], bodies: Bodies, linked: _List
 ) -> Iterator[Evidence]:
     """What is wrong with a loop that is to call ``member`` of every subscriber once."""
-    if loop.macro not in _EACH or len(loop.args) < 3:
+    # A macro of that name in these files is not the one that is known.
+    if loop.macro not in _EACH or len(loop.args) < 3 or bodies.macros(loop.macro):
         yield Evidence(loop.place, f"whether {loop.macro or 'the loop'} comes by all"
                                    " subscribers is not understood")  # fmt: skip
         return
