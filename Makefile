@@ -10,7 +10,7 @@ OUT ?= outgoing
 COUNT ?= 2000
 JOBS ?= $(shell nproc)
 
-.PHONY: run test check bench build-test boot-test bare-test mutants tree-mutants fuzz-mails clean
+.PHONY: run test check bench build-test boot-test bare-test mutants tree-mutants growth fuzz-mails clean
 
 $(VENV)/.run: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -47,6 +47,9 @@ build-test: $(VENV)/.dev
 
 boot-test: $(VENV)/.dev
 	$(BIN)/python -m tests.boot.boot_test --tree $(TREE)
+
+growth: $(VENV)/.dev
+	$(BIN)/python -m tests.growth $(GROWTH)
 
 mutants: $(VENV)/.dev
 	$(BIN)/python -m tests.mutants $(MUTANTS)

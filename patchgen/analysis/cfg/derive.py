@@ -188,6 +188,10 @@ def heads(graph: Graph, order: list[int]) -> None:
                 graph.nodes[target].head = True
 
 
+#: Nodes of loops that are looked at in any function, and how many more for each of its nodes.
+_LOOPS, _EACH = 50_000, 50
+
+
 def _loop_ends(graph: Graph, order: list[int]) -> Iterator[int]:
     """Forks in a loop of which one way leads out of it."""
     rank = {number: index for index, number in enumerate(order)}
@@ -196,9 +200,16 @@ def _loop_ends(graph: Graph, order: list[int]) -> Iterator[int]:
     for number in order if back else ():
         for target in graph.nodes[number].targets():
             sources.setdefault(target, []).append(number)
+    work = _LOOPS + _EACH * len(order)
     for last, head in back:
         inside, pending = {head, last}, [last]
         while pending:
+            work -= 1
+            if work < 0:
+                function = graph.function
+                where = f"{function.path}:{function.line}: {function.name}()"
+                graph.limits += (f"{where} has too many loops to tell their ends apart",)
+                return
             for source in sources.get(pending.pop(), ()):
                 if source not in inside and rank[source] <= rank[head]:
                     inside.add(source)

@@ -12,6 +12,7 @@ from functools import cache
 
 import msgspec
 
+from patchgen.analysis.values.kept import Kept
 from patchgen.kernel.knowledge import load
 from patchgen.model.base import Place, Span, Value
 from patchgen.model.code import Decl, Expr, Function
@@ -105,7 +106,7 @@ def effects(function: Function, span: Span, foreign: frozenset[str]) -> tuple[Ef
         for call in calls(function, span)
         if not any(text(bare(arg)) in foreign for arg in call.args[1:])
     ]
-    origins = _Origins(function)
+    origins = _origins(function)
     cleared = {_pointer(call, known.clear[call.name]) for call in here if call.name in known.clear}
     stored = set()
     found: list[Effect] = []
@@ -249,3 +250,6 @@ class _Origins:
                 if part.kind == "name" and part.name in self._given and part.name not in seen:
                     seen.add(part.name)
                     pending += self._given[part.name]
+
+
+_origins = Kept(_Origins)

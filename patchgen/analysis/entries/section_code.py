@@ -23,6 +23,7 @@ from patchgen.analysis.entries.effects import (
     primitives,
     vma_variables,
 )
+from patchgen.analysis.values.kept import Kept
 from patchgen.model.base import Evidence, Place, Span, Value
 from patchgen.model.code import Decl, DoWhile, Expr, For, Function, MacroLoop, Unknown, While
 from patchgen.source.c.text import bare, every, root, statements, text
@@ -189,12 +190,11 @@ def sites(state: Sources) -> tuple[Site, ...]:
 
 def pieces(site: Site, code: Code) -> tuple[Piece, ...]:
     """The code between start and end of the site's section."""
+    own, begin = site.range, site.call.span.start
     later = [
         call.span.start
-        for call in calls(site.function)
-        if call.name == INIT
-        and text(bare(call.args[1])) == site.range
-        and call.span.start > site.call.span.start
+        for call, given in _on_ranges(site.function)
+        if call.name == INIT and given == own and call.span.start > begin
     ]
     limit = min(later, default=site.function.span.end)
     found = [_piece(site.function, site.range, site.call.span.end, limit)]
@@ -207,11 +207,8 @@ def pieces(site: Site, code: Code) -> tuple[Piece, ...]:
 
 def _walked(site: Site, code: Code) -> Iterator[Piece]:
     """The other callbacks of a walk, where one callback opens the section and leaves it open."""
-    on_range = {
-        call.name
-        for call in calls(site.function)
-        if len(call.args) > 1 and text(bare(call.args[1])) == site.range
-    }
+    own = site.range
+    on_range = {call.name for call, given in _on_ranges(site.function) if given == own}
     if on_range & _STARTS and not on_range & _ENDS:
         for name in sorted(code.walked_with(site.function)):
             for callee in code.called(name, site.path):
@@ -222,8 +219,8 @@ def _piece(function: Function, range_text: str, begin: int, limit: int) -> Piece
     """From the start call after ``begin`` to the last end call before ``limit``."""
     on_range = sorted(
         (call.span, call.name)
-        for call in calls(function)
-        if (call.name in _STARTS or call.name in _ENDS) and text(bare(call.args[1])) == range_text
+        for call, given in _on_ranges(function)
+        if call.name != INIT and given == range_text
     )
     starts = [
         span.end for span, name in on_range if name in _STARTS and begin <= span.start < limit
@@ -232,12 +229,31 @@ def _piece(function: Function, range_text: str, begin: int, limit: int) -> Piece
     ends = [span.start for span, name in on_range if name in _ENDS and start <= span.start < limit]
     end = max(ends, default=start)
     spans = [Span(start, end)] if end > start else []
-    for stmt in statements(function.body):
+    for loop in _loops(function):
         # Opened in one round of a loop, the section lasts into the next rounds.
-        loop = isinstance(stmt, While | DoWhile | For | MacroLoop)
-        if loop and start in stmt.span and end not in stmt.span and end > start:
-            spans.append(stmt.span)
+        if start in loop and end not in loop and end > start:
+            spans.append(loop)
     return Piece(function, tuple(spans))
+
+
+def _ranges_in(function: Function) -> tuple[tuple[Expr, str], ...]:
+    """The calls that begin, start or end a section, each with its range as text."""
+    return tuple(
+        (call, text(bare(call.args[1])))
+        for call in calls(function)
+        if len(call.args) > 1 and (call.name == INIT or call.name in _STARTS or call.name in _ENDS)
+    )
+
+
+_on_ranges = Kept(_ranges_in)
+
+
+def _loops_in(function: Function) -> tuple[Span, ...]:
+    kinds = While | DoWhile | For | MacroLoop
+    return tuple(stmt.span for stmt in statements(function.body) if isinstance(stmt, kinds))
+
+
+_loops = Kept(_loops_in)
 
 
 def _outer(opener: Function, index: int, code: Code) -> list[Piece]:
@@ -303,12 +319,19 @@ def _entered(node: Node[_Part], code: Code) -> Iterator[Node[_Part]]:
 
 def _not_understood(function: Function, span: Span) -> Iterator[Effect]:
     """Statements and expressions that the parser gave up on: anything may happen there."""
-    for stmt in statements(function.body):
-        if isinstance(stmt, Unknown) and stmt.span.start in span:
-            yield Effect("unknown", Place(function.path, stmt.line), "not understood")
-    for expr in every(function.body):
-        if expr.kind == "unknown" and expr.span.start in span:
-            yield Effect("unknown", Place(function.path, expr.line), "not understood")
+    for start, line in _unknowns(function):
+        if start in span:
+            yield Effect("unknown", Place(function.path, line), "not understood")
+
+
+def _unknown_in(function: Function) -> tuple[tuple[int, int], ...]:
+    """Where what the parser gave up on begins: offsets and lines."""
+    found = [(s.span.start, s.line) for s in statements(function.body) if isinstance(s, Unknown)]
+    found += [(e.span.start, e.line) for e in every(function.body) if e.kind == "unknown"]
+    return tuple(found)
+
+
+_unknowns = Kept(_unknown_in)
 
 
 def _bound(callee: Function, call: Expr, foreign: frozenset[str]) -> frozenset[str]:

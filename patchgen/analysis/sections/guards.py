@@ -53,16 +53,17 @@ def _ranges(function: Function) -> set[str]:
 
 def _atoms(test: Expr) -> Iterator[Expr]:
     """The parts of a condition as the walk sees them: ``! && ||`` taken off."""
-    test = bare(test)
-    if (test.kind == "unary" and test.name == "!") or (
-        test.kind == "binary" and test.name in ("&&", "||")
-    ):
-        for part in test.args:
-            yield from _atoms(part)
-    elif test.kind == "call" and test.name in ("likely", "unlikely") and len(test.args) == 2:
-        yield from _atoms(test.args[1])
-    else:
-        yield test
+    pending = [test]
+    while pending:
+        part = bare(pending.pop())
+        if (part.kind == "unary" and part.name == "!") or (
+            part.kind == "binary" and part.name in ("&&", "||")
+        ):
+            pending.extend(reversed(part.args))
+        elif part.kind == "call" and part.name in ("likely", "unlikely") and len(part.args) == 2:
+            pending.append(part.args[1])
+        else:
+            yield part
 
 
 def _on_local_structure(atom: Expr) -> bool:
