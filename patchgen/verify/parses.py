@@ -220,12 +220,13 @@ class _Parses:
         first = label.split()[0]
         arches = dict.fromkeys((first, *others(self.after, source)))
         jobs = list(islice(turned(self.after, source, tokens, left, tuple(arches)), _MOST_TURNED))
-        self._prime(jobs)
         tried = [label]
         every = len(left)
-        for job in jobs:
+        for number, job in enumerate(jobs):
             if not left:
                 return
+            if number % 2:  # the first one mostly shows all; then two at a time
+                self._prime(jobs[number : number + 2])
             taken = self._taken(self.after, job)
             spans = _skipped_of(taken, path, source)
             now = [] if spans is None else [o for o in left if not any(o in s for s in spans)]
