@@ -72,9 +72,18 @@ class UserError(Exception):
 
 
 class Refused(UserError):
-    """The tree is understood, and the request is refused for it."""
+    """The tree is understood, and the request is refused for it.
+
+    ``evidence`` is what shows it, each a line of its own behind the reason.
+    """
 
     exit_status = Exit.REFUSED
+
+    def __init__(
+        self, what: str, where: str = "", hint: str = "", evidence: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(what, where, hint)
+        self.evidence = evidence
 
 
 class CheckFailed(UserError):

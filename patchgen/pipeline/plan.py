@@ -150,5 +150,5 @@ def _patch(plan: PatchPlan, files: dict[str, bytes | None]) -> Patch:
 def refuse(refusals: Sequence[Refusal]) -> None:
     """Raise Refused, with every piece of the first one's evidence, where there is one."""
     for refusal in refusals:
-        lines = [refusal.reason, *(f"    {evidence}" for evidence in refusal.evidence)]
-        raise Refused("\n".join(lines), refusal.recipe)
+        evidence = tuple(str(one) for one in refusal.evidence)
+        raise Refused(refusal.reason, refusal.recipe, evidence=evidence)

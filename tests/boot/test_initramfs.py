@@ -15,6 +15,8 @@ import pytest
 
 from patchgen.boot.initramfs import initramfs
 
+pytestmark = pytest.mark.needs("gcc")
+
 _GUEST = Path(str(resources.files("patchgen.boot") / "guest"))
 
 # The packer's stand-in: the list names what is packed, the program is packed whole.

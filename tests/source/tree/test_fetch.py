@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from patchgen import memo
 from patchgen.model.outcome import UserError
 from patchgen.source.tree import fetch, registry, search
 from tests.source.tree.sources import LIST, children_of, make_git, make_kernel, run, snapshot
@@ -68,9 +69,9 @@ def test_what_was_fetched_is_searched_once(place: Path, monkeypatch: pytest.Monk
     use_git(place, make_git(place / "git", kernel))
     tree = fetch.add("5.10")
     asked: list[list[str]] = []
-    grep = search._grep
+    grep = search.grep
     monkeypatch.setattr(
-        search, "_grep", lambda r, paths, n: asked.append(paths) or grep(r, paths, n)
+        search, "grep", lambda r, paths, n: asked.append(paths) or grep(r, paths, n)
     )
     monkeypatch.setenv("PATCHGEN_CACHE", str(place / "empty"))
     assert "mm/told.c" in search.candidates(tree.path)
@@ -88,8 +89,10 @@ def test_a_memory_beside_somebody_elses_tree_is_not_believed(
     (kernel / "told.c").write_text("void f(void) { mmu_notifier_get(0); }\n")
     search.index(kernel)
     memory = next(kernel.parent.glob("search-*"))
-    found = msgspec.msgpack.decode(memory.read_bytes())
-    memory.write_bytes(msgspec.msgpack.encode({**found, "hits": []}))
+    whole = memo.read_sealed(memory, memory.name)
+    assert whole is not None
+    found = msgspec.msgpack.encode({**msgspec.msgpack.decode(whole), "hits": []})
+    memo.write_sealed(memory, memory.name, found)
     assert "told.c" in search.candidates(kernel)
 
 
