@@ -182,7 +182,7 @@ def test_killed_at_any_moment_nothing_half_is_left(tree, tmp_path, kind):
             assert process.returncode in (0, 130, -signal.SIGINT)
         assert fingerprint(tree) == before
         if out.exists():
-            assert len(list(out.iterdir())) == 4
+            assert len(list(out.iterdir())) == 5
     whole = tmp_path / "whole"
     done = subprocess.run(
         [sys.executable, "-m", "patchgen", "generate", "kvm-change-pte",
