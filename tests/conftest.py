@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from patchgen.model.outcome import UserError
 from patchgen.source.tree import registry
@@ -28,6 +29,9 @@ from tests import needs
 REPOSITORY = Path(__file__).resolve().parents[1]
 CI = os.environ.get("CI") == "true"
 _LEFT_OUT = pytest.StashKey[set[str]]()
+# How long a busy machine takes is no property of what is tested.
+settings.register_profile("patchgen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patchgen")
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
