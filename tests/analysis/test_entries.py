@@ -8,12 +8,19 @@ import pytest
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.entries.covered import coverage_of
 from patchgen.analysis.entries.flagged import flagged, judged
-from patchgen.analysis.entries.objection import FORBIDDEN, MISFIT, NO_PAGE, UNTOLD
+from patchgen.analysis.entries.objection import FORBIDDEN, LET_GO, MISFIT, NO_PAGE, UNTOLD
 from patchgen.source.c.body import functions_in
 
 SECTION = """
+static void forget(struct page *gone)
+{
+	page_remove_rmap(gone, false);
+	put_page(gone);
+}
+
 static int replace(struct vm_area_struct *vma, unsigned long addr, struct page *page, pte_t orig)
 {
+	struct page *old = vm_normal_page(vma, addr, orig);
 	struct mmu_notifier_range range;
 	pte_t *ptep;
 	spinlock_t *ptl;
@@ -50,6 +57,12 @@ FAULTS = {
     "gone before the notification": (
         "	set_pte_at_notify(", "	if (!page)\n		goto unlock;\n	set_pte_at_notify(", UNTOLD,
         "cleared without"),
+    "the old page let go": (
+        "	ptep_clear_flush(", "	put_page(old);\n	ptep_clear_flush(", LET_GO,
+        "lets old go before"),
+    "the old page let go by a helper": (
+        "	set_pte_at_notify(", "	forget(old);\n	set_pte_at_notify(", LET_GO,
+        "lets old go before"),
     "another change": (
         "	err = 0;", "	set_pte_at(vma->vm_mm, addr, ptep, pte_mkwrite(orig));", UNTOLD,
         "set without"),

@@ -16,8 +16,10 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from patchgen.analysis.engine.program import Program
 from patchgen.analysis.engine.walk import walk
 from patchgen.analysis.entries.beside import beside, hidden, moved
+from patchgen.analysis.entries.early_release import released_early
 from patchgen.analysis.entries.entries import (
     MAYBE,
     OLD,
@@ -29,6 +31,7 @@ from patchgen.analysis.entries.entries import (
 )
 from patchgen.analysis.entries.objection import (
     FORBIDDEN,
+    LET_GO,
     MISFIT,
     NO_PAGE,
     UNCLEAR,
@@ -135,6 +138,29 @@ class _Judge:
             yield self._at(UNTOLD, self.function.line, reason)
         for found in self.transitions:
             yield from self._forbidden(found)
+        yield from self._let_go()
+
+    def _let_go(self) -> Iterator[Objection]:
+        """Without the flag range_start() takes the guest off the page; with it change_pte()."""
+        for one in released_early(Program(self._beneath()), self.function):
+            call = one.event.expr
+            assert call is not None
+            verb = "may let" if one.unsure else "lets"
+            reason = f"{call.name}() {verb} {one.page} go before change_pte() is told"
+            yield Objection(LET_GO, one.event.place, reason, call, one.steps, not one.unsure)
+
+    def _beneath(self) -> tuple[Function, ...]:
+        """The section's function, and those of its file that it reaches by name."""
+        found = {self.function.name: self.function}
+        ahead = [self.function]
+        while ahead:
+            names = {call.name for call in calls(ahead.pop().body) if call.name}
+            for name in sorted(names - found.keys()):
+                callee = self.known.get(name)
+                if callee is not None:
+                    found[name] = callee
+                    ahead.append(callee)
+        return tuple(found.values())
 
     def _at(self, code: str, line: int, reason: str) -> Objection:
         return Objection(code, Place(self.function.path, line), reason)

@@ -11,9 +11,9 @@ from patchgen.model.findings import Step
 
 #: A change without a notification; a range or an address that does not fit one page; a
 #: transition that change_pte() cannot follow, or to an entry that maps no page; a section
-#: that is not followed.
-UNTOLD, MISFIT, FORBIDDEN, NO_PAGE, UNCLEAR = (
-    "untold", "misfit", "forbidden", "no page", "unclear",
+#: that is not followed; an old page that is let go while secondary MMUs are still on it.
+UNTOLD, MISFIT, FORBIDDEN, NO_PAGE, UNCLEAR, LET_GO = (
+    "untold", "misfit", "forbidden", "no page", "unclear", "let go",
 )  # fmt: skip
 
 
