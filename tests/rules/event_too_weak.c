@@ -156,3 +156,77 @@ static void cleans(struct mm_struct *mm, unsigned long addr, pte_t *ptep)
 	set_pte_at(mm, addr, ptep, pte_mkclean(pte_mkold(entry)));
 	mmu_notifier_invalidate_range_end(&range);
 }
+
+static void from_variable(struct mm_struct *mm, unsigned long addr, pte_t *ptep, bool soft)
+{
+	enum mmu_notifier_event event = MMU_NOTIFY_PROTECTION_PAGE;
+	enum mmu_notifier_event strong = MMU_NOTIFY_CLEAR;
+	enum mmu_notifier_event later;
+	enum mmu_notifier_event either = soft ? MMU_NOTIFY_SOFT_DIRTY : MMU_NOTIFY_PROTECTION_VMA;
+	struct mmu_notifier_range range;
+
+	mmu_notifier_range_init(&range, event, 0, mm, addr, addr + PAGE_SIZE); // EXPECT: MN011
+	mmu_notifier_invalidate_range_start(&range);
+	ptep_get_and_clear(mm, addr, ptep);
+	mmu_notifier_invalidate_range_end(&range);
+
+	mmu_notifier_range_init(&range, strong, 0, mm, addr, addr + PAGE_SIZE);
+	mmu_notifier_invalidate_range_start(&range);
+	ptep_get_and_clear(mm, addr, ptep);
+	mmu_notifier_invalidate_range_end(&range);
+
+	later = MMU_NOTIFY_SOFT_DIRTY;
+	mmu_notifier_range_init(&range, later, 0, mm, addr, addr + PAGE_SIZE); // EXPECT: MN011
+	mmu_notifier_invalidate_range_start(&range);
+	zap(NULL, mm, addr, ptep);
+	mmu_notifier_invalidate_range_end(&range);
+
+	mmu_notifier_range_init(&range, either, 0, mm, addr, addr + PAGE_SIZE); // EXPECT: MN011
+	mmu_notifier_invalidate_range_start(&range);
+	zap(NULL, mm, addr, ptep);
+	mmu_notifier_invalidate_range_end(&range);
+}
+
+static void from_choice(struct mm_struct *mm, unsigned long addr, pte_t *ptep, bool soft, int how)
+{
+	struct mmu_notifier_range range;
+
+	mmu_notifier_range_init(&range, soft ? MMU_NOTIFY_SOFT_DIRTY : MMU_NOTIFY_CLEAR, 0, mm, addr, addr + PAGE_SIZE); // EXPECT: MN011
+	mmu_notifier_invalidate_range_start(&range);
+	if (how)
+		note(mm);
+	ptep_get_and_clear(mm, addr, ptep);
+	mmu_notifier_invalidate_range_end(&range);
+
+	/* Who is told of soft-dirty sees no removal. */
+	mmu_notifier_range_init(&range, soft ? MMU_NOTIFY_SOFT_DIRTY : MMU_NOTIFY_CLEAR, 0, mm, addr, addr + PAGE_SIZE); // UNDECIDED: MN011
+	mmu_notifier_invalidate_range_start(&range);
+	if (!soft)
+		ptep_get_and_clear(mm, addr, ptep);
+	mmu_notifier_invalidate_range_end(&range);
+
+	mmu_notifier_range_init(&range, soft ? MMU_NOTIFY_CLEAR : MMU_NOTIFY_UNMAP, 0, mm, addr, addr + PAGE_SIZE);
+	mmu_notifier_invalidate_range_start(&range);
+	ptep_get_and_clear(mm, addr, ptep);
+	mmu_notifier_invalidate_range_end(&range);
+}
+
+static void overwritten(struct mm_struct *mm, unsigned long addr, pte_t *ptep, bool clear)
+{
+	enum mmu_notifier_event event = MMU_NOTIFY_SOFT_DIRTY;
+	enum mmu_notifier_event given = MMU_NOTIFY_SOFT_DIRTY;
+	struct mmu_notifier_range range;
+
+	if (clear)
+		event = MMU_NOTIFY_CLEAR;
+	mmu_notifier_range_init(&range, event, 0, mm, addr, addr + PAGE_SIZE); // UNDECIDED: MN011
+	mmu_notifier_invalidate_range_start(&range);
+	ptep_get_and_clear(mm, addr, ptep);
+	mmu_notifier_invalidate_range_end(&range);
+
+	choose(&given);
+	mmu_notifier_range_init(&range, given, 0, mm, addr, addr + PAGE_SIZE);
+	mmu_notifier_invalidate_range_start(&range);
+	ptep_get_and_clear(mm, addr, ptep);
+	mmu_notifier_invalidate_range_end(&range);
+}

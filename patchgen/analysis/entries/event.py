@@ -22,9 +22,9 @@ from patchgen.analysis.entries.section_code import INIT, Code, Site, reached, te
 from patchgen.analysis.sections.sites import RangeInit
 from patchgen.kernel.knowledge import names
 from patchgen.model.base import Evidence, Place
-from patchgen.model.code import Function
+from patchgen.model.code import Block, Decl, Expr, ExprStmt, Function, If
 from patchgen.model.findings import Step
-from patchgen.source.c.text import bare, text
+from patchgen.source.c.text import bare, every, root, statements, text
 
 #: What each event admits, by the kinds of changes (analysis/entries/effects.py).
 #: include/linux/mmu_notifier.h, enum mmu_notifier_event: SOFT_DIRTY is accounting,
@@ -39,6 +39,8 @@ _ADMITS = {
         {"soft-dirty", "protect", "pgprot", "cleaned", "kept", "unknown"}
     ),
 }
+#: Statements that do not leave a block before its end.
+_STAYS = (ExprStmt, Decl, Block, If)
 _WORDS = {
     "removed": "takes entries away",
     "replaced": "replaces entries",
@@ -91,11 +93,114 @@ def declared(site: RangeInit) -> str:
     return name if name.startswith("MMU_NOTIFY_") else ""
 
 
+def possible(site: RangeInit) -> tuple[str, ...]:
+    """The events that the site's argument may be, each named in its function; () if unknown.
+
+    A ``?:`` may be either, a local variable anything that is stored in it.
+    """
+    event = site.arguments.get("event")
+    found = _values(event, site.function) if event is not None else ("",)
+    return () if "" in found else tuple(sorted(set(found)))
+
+
+def _values(expr: Expr, function: Function, depth: int = 3) -> tuple[str, ...]:
+    """The events of an expression; "" stands for one that is not known."""
+    expr = bare(expr)
+    if expr.kind == "cond" and len(expr.args) == 3:
+        return tuple(v for arg in expr.args[1:] for v in _values(arg, function, depth))
+    if expr.kind != "name":
+        return ("",)
+    if expr.name.startswith("MMU_NOTIFY_"):
+        return (expr.name,)
+    stored = _stored(function, expr.name) if depth else ()
+    return tuple(v for one in stored for v in _values(one, function, depth - 1)) or ("",)
+
+
+def _stored(function: Function, variable: str) -> tuple[Expr, ...]:
+    """What is stored in a local of ``function``; () where that is not all known."""
+    known: list[Expr] = []
+    declared_here = 0
+    for stmt in statements(function.body):
+        for one in stmt.variables if isinstance(stmt, Decl) else ():
+            if one.name == variable:
+                declared_here += 1
+                known += [one.init] if one.init is not None else []
+    for part in every(function.body):
+        if part.kind not in ("assign", "postfix", "unary") or root(part.args[0]) != variable:
+            continue
+        if part.kind == "assign" and part.name == "=":
+            known.append(part.args[1])
+        elif part.kind != "unary" or part.name in ("++", "--", "&"):
+            return ()
+    return tuple(known) if declared_here == 1 else ()
+
+
 def weaker(site: RangeInit, code: Code) -> Weaker | None:
-    """Why the declared event is weaker than what the section does, or None."""
-    event = declared(site)
-    if site.call.name != INIT or not event:
+    """Why the declared event is weaker than what the section does, or None.
+
+    Where it may be one of several, each of them is: no path is safe.
+    """
+    found = _each(site, code)
+    return next((one for one in found if one is not None), None) if all(found) else None
+
+
+def perhaps_weaker(site: RangeInit, code: Code) -> tuple[Weaker, bool] | None:
+    """As :meth:`weaker`, of one of several events, and whether that is sure.
+
+    It is where a ?: chooses, and the change follows on every path.  Else the path that
+    takes the weaker event may not come to the change.
+    """
+    found = _each(site, code)
+    if all(found):
         return None
+    shown = [one for one in found if one is not None]
+    chosen = _chosen(site.arguments.get("event"), site.function)
+    sure = [one for one in shown if chosen and _always(site, one.steps[1])]
+    if sure:
+        return sure[0], True
+    return (shown[0], False) if shown else None
+
+
+def _chosen(expr: Expr | None, function: Function, depth: int = 3) -> bool:
+    """Whether an event is made of ?: alone, with no store that another may overwrite."""
+    if expr is None:
+        return False
+    expr = bare(expr)
+    if expr.kind == "cond" and len(expr.args) == 3:
+        return all(_chosen(arg, function, depth) for arg in expr.args[1:])
+    if expr.kind != "name" or expr.name.startswith("MMU_NOTIFY_"):
+        return expr.kind == "name"
+    stored = _stored(function, expr.name) if depth else ()
+    return len(stored) == 1 and _chosen(stored[0], function, depth - 1)
+
+
+def _always(site: RangeInit, change: Step) -> bool:
+    """Whether the change follows the initialisation on every path, in the same block."""
+    for block in statements(site.function.body):
+        if not isinstance(block, Block):
+            continue
+        behind = False
+        for stmt in block.body:
+            plain = isinstance(stmt, (ExprStmt, Decl))
+            parts = list(every(stmt))
+            if behind and plain and any(
+                p.kind == "call" and f"{p.name}()" == change.text and p.line == change.place.line
+                for p in parts
+            ):  # fmt: skip
+                return not any(p.kind == "cond" or p.name in ("&&", "||") for p in parts)
+            if behind and not all(isinstance(s, _STAYS) for s in statements(stmt)):
+                break
+            behind = behind or (plain and any(p is site.call for p in parts))
+    return False
+
+
+def _each(site: RangeInit, code: Code) -> tuple[Weaker | None, ...]:
+    if site.call.name != INIT:
+        return ()
+    return tuple(_weaker(event, site, code) for event in possible(site))
+
+
+def _weaker(event: str, site: RangeInit, code: Code) -> Weaker | None:
     section = Site(site.function.path, site.function, site.call)
     if event in _ADMITS:
         return _too_weak(event, site, reached(section, code), code)

@@ -17,6 +17,9 @@ Good::
     mmu_notifier_invalidate_range_start(&range);
     ptep_clear_flush(vma, start, ptep);
 
+The event may come from a ``?:`` or a local variable.  If only some of its values are
+too weak, it is one where the change follows whatever was chosen, and undecided else.
+
 An event that is stronger than needed costs time and breaks nothing: it is no fault.
 """
 
@@ -24,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.analysis.entries.event import Facts, moves, weaker
+from patchgen.analysis.entries.event import Facts, moves, perhaps_weaker, weaker
 from patchgen.analysis.entries.section_code import Code
 from patchgen.analysis.sections.sites import inits
 from patchgen.kernel.api.features import ApiFeatures
@@ -50,7 +53,12 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
     """Initialisations whose event does not cover the section's changes."""
     code = Code(Facts(tree.program, tree.read))
     for site in inits(tree.program, CORE):
-        found = weaker(site, code)
+        found, sure = weaker(site, code), True
+        if found is None:
+            found, sure = perhaps_weaker(site, code) or (None, True)
+        if found is not None and not sure:
+            yield undecided(RULE, site.place, f"one of several events: {found.message}")
+            continue
         if found is not None:
             yield tree.finding(
                 RULE,
