@@ -20,7 +20,7 @@ import click
 
 from patchgen import __version__, memo
 from patchgen.cli import streams
-from patchgen.model.outcome import Exit, Refused, UserError
+from patchgen.model.outcome import Exit, UserError
 from patchgen.terminal import say, say_text
 
 COMMANDS = {
@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> None:
         status = Exit.UNUSABLE
     except UserError as error:
         _say(str(error))
-        for line in error.evidence if isinstance(error, Refused) else ():
+        for line in error.evidence:
             say(f"    {line}", err=True)
         status = error.exit_status
     except Exception as error:

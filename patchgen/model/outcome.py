@@ -55,16 +55,20 @@ class UserError(Exception):
     """Input that cannot be used: one clear line and an exit status.
 
     ``what`` is the fault, ``where`` a ``file:line`` or a path (may be empty),
-    ``hint`` what to do about it (may be empty).
+    ``hint`` what to do about it (may be empty), ``evidence`` what shows it, each a line of
+    its own behind the fault.
     """
 
     exit_status = Exit.UNUSABLE
 
-    def __init__(self, what: str, where: str = "", hint: str = "") -> None:
+    def __init__(
+        self, what: str, where: str = "", hint: str = "", evidence: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
         self.hint = hint
+        self.evidence = evidence
 
     def __str__(self) -> str:
         line = f"{self.where}: {self.what}" if self.where else self.what
@@ -72,18 +76,9 @@ class UserError(Exception):
 
 
 class Refused(UserError):
-    """The tree is understood, and the request is refused for it.
-
-    ``evidence`` is what shows it, each a line of its own behind the reason.
-    """
+    """The tree is understood, and the request is refused for it."""
 
     exit_status = Exit.REFUSED
-
-    def __init__(
-        self, what: str, where: str = "", hint: str = "", evidence: tuple[str, ...] = ()
-    ) -> None:
-        super().__init__(what, where, hint)
-        self.evidence = evidence
 
 
 class CheckFailed(UserError):

@@ -182,7 +182,7 @@ def require(checks: Sequence[PatchCheck], allow_undecided: bool = False) -> None
     for number, check in enumerate(checks, 1):
         faults = check.faults if allow_undecided else (*check.faults, *check.undecided)
         if faults:
-            shown = "\n".join(f"    {fault}" for fault in faults[:10])
             raise CheckFailed(
-                f"patch {number}/{len(checks)} ({check.subject}) failed its checks:\n{shown}"
+                f"patch {number}/{len(checks)} ({check.subject}) failed its checks",
+                evidence=tuple(faults[:10]),
             )
