@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from patchgen.model.base import Evidence, Place, Value
-from patchgen.model.code import Function
+from patchgen.model.code import Expr, Function
 from patchgen.model.facts import OpsTable
 from patchgen.model.outcome import UserError
 from patchgen.proof.extract.extract import Extractor
@@ -27,12 +27,16 @@ from patchgen.proof.system.properties import PROPERTIES
 from patchgen.proof.system.surroundings import surroundings
 from patchgen.proof.system.system import System
 from patchgen.source.c.lexer import Tokens
+from patchgen.source.c.text import bare, every, text
 from patchgen.source.facts.ops import tables
 
 KVM_MAIN = "virt/kvm/kvm_main.c"
 
 #: Called with a case's name, the states so far and the depth.
 Progress = Callable[[str, int, int], None]
+
+#: What makes another bound of one.
+_MOVES = frozenset({"+", "-", "&", "|", "^", "<<", ">>", "*", "/", "%"})
 
 _LIMITS = (
     "MMUs other than x86's rmap: its TDP MMU, and other architectures",
@@ -139,11 +143,13 @@ def _understand(source: Source) -> Understood | tuple[Evidence, ...]:
     handlers: dict[str, Program | None] = {}
     ranges = False
     beside: dict[str, None] = {}
+    shifted: list[Evidence] = []
     for member in ("invalidate_range_start", "invalidate_range_end", "change_pte"):
         function = _handler(source, table, member)
         if function is None:
             handlers[member] = None
             continue
+        shifted += _shifted(function)
         extractor = Extractor(source.kvm, source.reader)
         handlers[member] = extractor.program(function)
         ranges |= extractor.ranges
@@ -154,6 +160,7 @@ def _understand(source: Source) -> Understood | tuple[Evidence, ...]:
         if program is not None
         for node in program.unknown()
     ]
+    unknown += shifted
     guest = locate.guest(source)
     if isinstance(guest, Misplaced):
         unknown.append(Evidence(guest.place, guest.reason))
@@ -222,6 +229,27 @@ def _handler(source: Source, table: OpsTable, member: str) -> Function | None:
     if function is None:
         raise UserError(f".{member} is {name}(), which is not defined here", KVM_MAIN)
     return function
+
+
+def _shifted(function: Function) -> list[Evidence]:
+    """Where a callback moves a bound of its range: what is explored is taken to lie within.
+
+    The distance of both bounds moves nothing.
+    """
+    ranges = {param.name for param in function.params if "mmu_notifier_range" in param.type}
+
+    def bound(part: Expr) -> bool:
+        part = bare(part)
+        named = part.kind == "arrow" and part.name in ("start", "end")
+        return named and part.args[0].name in ranges
+
+    return [
+        Evidence(Place(function.path, part.line), f"a bound of the range is moved: {text(part)}")
+        for part in every(function.body)
+        if part.kind == "binary"
+        and part.name in _MOVES
+        and [*map(bound, part.args)].count(True) == 1
+    ]
 
 
 def _notes(protocol: Protocol) -> tuple[Evidence, ...]:

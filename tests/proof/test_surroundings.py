@@ -196,3 +196,16 @@ def test_real_fault_paths(
     found = changed(tree, path, old, new)
     assert found.found is None
     assert {e.place.path for e in found.unknown} == {path}
+
+
+@pytest.mark.parametrize("moved", ["range->start + PAGE_SIZE", "range->start & HPAGE_MASK"])
+def test_a_handler_that_takes_part_of_its_range_is_undecided(mini: Path, moved: str) -> None:
+    old = "kvm_unmap_hva_range(kvm, range->start,"
+    found = changed(mini, MAIN, old, old.replace("range->start", moved))
+    assert found.found is None
+    assert any(moved in e.text and e.place.path == MAIN for e in found.unknown)
+
+
+def test_the_length_of_a_range_moves_none_of_its_bounds(mini: Path) -> None:
+    trace = "trace_kvm_length(range->end - range->start);\n\tkvm->mmu_notifier_count++;"
+    assert changed(mini, MAIN, "kvm->mmu_notifier_count++;", trace).found is not None
