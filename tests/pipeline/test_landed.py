@@ -84,7 +84,7 @@ def test_the_guard_is_behind_the_declarations_of_every_configuration(base, decla
     [
         # not only declarations under the condition
         (DECLARED + "#ifdef CONFIG_X86\n\tint more;\n\n\tkvm->mmu_notifier_seq++;\n#endif\n",
-         "before it"),
+         "mmu_notifier_seq"),
         (DECLARED + "#ifndef CONFIG_X86\n\tint more;\n\n\tkvm->mmu_notifier_seq++;\n#endif\n", ""),
         # a declaration that only the compiler knows, and one that does something
         (DECLARED + "\tDECLARE_THING(thing);\n", "declaration"),

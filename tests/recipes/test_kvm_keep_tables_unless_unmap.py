@@ -47,6 +47,20 @@ TELLS = """	if (!pmd_thp_or_huge(old_pmd))
 """
 
 
+#: What the walkers call; without it the file does not compile, and is not analysed.
+CALLED = """
+pte_t *pte_offset_kernel(pmd_t *pmd, unsigned long addr);
+pmd_t *stage2_pmd_offset(struct kvm *kvm, pud_t *pud, unsigned long addr);
+bool stage2_pte_table_empty(struct kvm *kvm, pte_t *ptep);
+bool stage2_pmd_table_empty(struct kvm *kvm, pmd_t *pmdp);
+void clear_stage2_pmd_entry(struct kvm *kvm, pmd_t *pmd, unsigned long addr);
+void clear_stage2_pud_entry(struct kvm *kvm, pud_t *pud, unsigned long addr);
+void unmap_stage2_range(struct kvm *kvm, unsigned long start, unsigned long size);
+void kvm_set_pmd(pmd_t *pmd, pmd_t new_pmd);
+bool pmd_thp_or_huge(pmd_t pmd);
+"""
+
+
 def state_of(root):
     return TreeState(describe(root))
 
@@ -170,7 +184,7 @@ def test_it_is_generated_and_proved(mini, tmp_path, patchgen):
     """On a tree in 5.10's shape, with the walkers of arm64 in small."""
     root = shutil.copytree(mini, tmp_path / "tree")
     (root / ARM).parent.mkdir(parents=True, exist_ok=True)
-    (root / ARM).write_text(STAGE2.replace("BLOCK", TELLS))
+    (root / ARM).write_text(STAGE2.replace("BLOCK", TELLS).replace("\n\n", f"\n{CALLED}\n", 1))
     out = tmp_path / "out"
     done = patchgen("generate", NAME, "--tree", root, "-o", out)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -182,7 +196,7 @@ def test_it_is_generated_and_proved(mini, tmp_path, patchgen):
 def test_it_is_refused_with_the_place_where_x86_reads_the_member(mini, tmp_path, patchgen):
     root = shutil.copytree(mini, tmp_path / "tree")
     (root / ARM).parent.mkdir(parents=True, exist_ok=True)
-    (root / ARM).write_text(STAGE2.replace("BLOCK", TELLS))
+    (root / ARM).write_text(STAGE2.replace("BLOCK", TELLS).replace("\n\n", f"\n{CALLED}\n", 1))
     mmu = root / "arch/x86/kvm/mmu/mmu.c"
     text = mmu.read_text()
     # A member of another struct by the same name: which one is read is not told apart.
