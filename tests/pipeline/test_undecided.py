@@ -18,6 +18,8 @@ KVM_MAIN = "virt/kvm/kvm_main.c"
 HEADER = "include/linux/kvm_host.h"
 #: A call in change_pte() whose body is in no file that the proof reads.
 CALL = "kvm_note_change(kvm);"
+#: Lines that the guard puts before what range_start() does.
+GUARD = 8
 
 
 def unknown(tree):
@@ -32,6 +34,20 @@ def unknown(tree):
     main = main.replace(old, f"\t{CALL}\n{old}", 1)
     (tree / KVM_MAIN).write_text(main)
     return next(n for n, line in enumerate(main.splitlines(), 1) if CALL in line)
+
+
+def moved(tree):
+    """The tree with a bound of the range moved in range_start(); its line behind the series.
+
+    The recipe judges what the callbacks do besides, and takes this; the proof does not.
+    """
+    main = (tree / KVM_MAIN).read_text()
+    old = "kvm_unmap_hva_range(kvm, range->start,"
+    assert main.count(old) == 1
+    main = main.replace(old, "kvm_unmap_hva_range(kvm, range->start + PAGE_SIZE,")
+    (tree / KVM_MAIN).write_text(main)
+    line = next(n for n, line in enumerate(main.splitlines(), 1) if "start + PAGE_SIZE" in line)
+    return line + GUARD
 
 
 def commit(tree):
@@ -68,18 +84,18 @@ def mail(folder, path, old, new):
 
 
 def test_generate_refuses_with_the_place_and_writes_nothing(patchgen, tree, tmp_path):
-    line = unknown(tree)
+    line = moved(tree)
     out = tmp_path / "out"
     done = patchgen("generate", "kvm-change-pte", "--tree", tree, "-o", out)
     assert done.returncode == Exit.REFUSED
-    assert f"{KVM_MAIN}:{line}: " in done.stderr and "kvm_note_change()" in done.stderr
+    assert f"{KVM_MAIN}:{line}: " in done.stderr
     assert "undecided: S1, S2, S3, S4 (undecided before the series, too)" in done.stderr
     assert "hold" not in done.stdout
     assert not out.exists()
 
 
 def test_what_a_person_allows_is_said_in_the_mail(patchgen, tree, tmp_path):
-    line = unknown(tree)
+    line = moved(tree)
     out = tmp_path / "out"
     done = patchgen("generate", "kvm-change-pte", "--tree", tree, "-o", out, "--allow-undecided")
     assert done.returncode == 0, done.stderr
@@ -94,7 +110,7 @@ def test_what_a_person_allows_is_said_in_the_mail(patchgen, tree, tmp_path):
 def test_a_series_that_changes_an_undecided_protocol_does_not_pass(
     patchgen, tree, tmp_path, command, identified
 ):
-    line = unknown(tree)
+    line = moved(tree)
     commit(tree)
     out = tmp_path / "out"
     patchgen("generate", "kvm-change-pte", "--tree", tree, "-o", out, "--allow-undecided")
@@ -111,7 +127,7 @@ def test_a_series_that_changes_an_undecided_protocol_does_not_pass(
 
 
 def test_the_answer_is_in_the_json(patchgen, tree, tmp_path):
-    line = unknown(tree)
+    line = moved(tree)
     out = tmp_path / "out"
     allowed = ("--allow-undecided", "--json")
     done = patchgen("generate", "kvm-change-pte", "--tree", tree, "-o", out, *allowed)
