@@ -17,7 +17,7 @@ import msgspec
 
 #: What JSON may hold as it is, and a terminal obeys: DEL, C1, marks of direction, line and
 #: paragraph separators, and all else that is shown as nothing (Unicode's Cf).
-_CHOSEN = re.compile("[^\x00-\x7e\xa0-\xac\xae-\u024f]")
+_CHOSEN = "[^\x00-\x7e\xa0-\xac\xae-\u024f]"
 
 
 def rewrites(stream: IO[Any]) -> bool:
@@ -61,7 +61,7 @@ def say_data(value: object, indent: int | None = 2) -> None:
 
 def say_json(data: bytes) -> None:
     """Print JSON: the same value, with what a terminal would obey as ``\\u`` escapes."""
-    print(_CHOSEN.sub(_unit, data.decode().removesuffix("\n")), flush=True)
+    print(re.sub(_CHOSEN, _unit, data.decode().removesuffix("\n")), flush=True)
 
 
 def show(line: str) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from patchgen.sandbox.child import follower
+from patchgen.sandbox.follow import follower
 
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
 from patchgen.model.outcome import CheckFailed
-from patchgen.sandbox.child import die_with_parent, let_go, not_without
+from patchgen.sandbox.follow import die_with_parent, let_go, not_without
 
 R = TypeVar("R")
 

@@ -9,7 +9,7 @@ from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
 from patchgen.source.facts.state import TreeState
 from patchgen.source.tree.named import tree_path
-from patchgen.source.tree.search import NOT_SEARCHED
+from patchgen.source.tree.searched import NOT_SEARCHED
 
 
 class Named(Value, frozen=True):

@@ -45,7 +45,7 @@ class State(Protocol):
     def paths_mentioning(self, *names: str) -> tuple[str, ...]:
         """Sources (``.c``, ``.h``) in which one of the identifiers occurs, sorted.
 
-        Every name must contain one of :data:`patchgen.source.tree.search.NEEDLES`.
+        Every name must contain one of :data:`patchgen.source.tree.searched.NEEDLES`.
         """
 
     def functions(self, path: str) -> tuple[Function, ...]:

@@ -8,8 +8,6 @@ orphan goes on writing into a half-made tree.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import functools
 import os
 import signal
 import subprocess
@@ -19,12 +17,10 @@ from pathlib import Path
 from typing import IO, TypeAlias
 
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.follow import follower
 
 Report: TypeAlias = Callable[[str, int, int], None]
 """``report(stage, done, total)``: bytes, or percent of 100; total 0 is unknown."""
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -104,53 +100,6 @@ def tail(output: IO[bytes], size: int = 8192) -> str:
     output.seek(0, os.SEEK_END)
     output.seek(max(0, output.tell() - size))
     return output.read().decode("utf-8", "replace")
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent ends, however it ends."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def not_without(parent: int) -> None:
-    """End this process where ``parent``, which forked it, ended before :func:`die_with_parent`.
-
-    The signal is for what happens after the call: of an end before it nobody tells.
-    """
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def follower() -> Callable[[], None]:
-    """What a child of this process calls before its program, to end with this process."""
-    return functools.partial(_follow, os.getpid())
-
-
-def _follow(parent: int) -> None:
-    die_with_parent()
-    not_without(parent)
-
-
-def let_go(*kept: int) -> None:
-    """Give up every descriptor that a fork inherited but ``kept``; standard streams, too.
-
-    A worker must hold neither the run's output nor the other end of its own pipe.  The
-    numbers stay taken, by the null device: an object of the parent that is collected here
-    still closes its own.
-    """
-    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    for number in _descriptors():
-        with contextlib.suppress(OSError):  # the listing's own
-            os.fstat(number)
-            if number not in (*kept, null):
-                os.dup2(null, number, inheritable=number < 3)
-    os.close(null)
-
-
-def _descriptors() -> list[int]:
-    try:
-        return [int(entry.name) for entry in os.scandir("/proc/self/fd")]
-    except OSError:
-        return list(range(os.sysconf("SC_OPEN_MAX")))
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -24,8 +24,8 @@ from patchgen.commits.scratch import quote_path
 from patchgen.commits.source import TreeSource, describe
 from patchgen.model.base import Value
 from patchgen.sandbox import landlock
-from patchgen.sandbox.child import follower
 from patchgen.sandbox.fence import closed
+from patchgen.sandbox.follow import follower
 from patchgen.sandbox.reader import read_given
 
 SCRIPT = "scripts/checkpatch.pl"

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from patchgen.model.base import Value
 from patchgen.source.facts.state import TreeState
-from patchgen.source.tree.search import NEEDLES
+from patchgen.source.tree.searched import NEEDLES
 
 ANALYSED = "analysed"
 NOT_ANALYSED = "not analysed"

@@ -14,15 +14,15 @@ import pytest
 #: {late} delays what the child does first, as a loaded machine would.
 RUN = """
 import os, signal, subprocess, sys, time
-from patchgen.sandbox import child
+from patchgen.sandbox import child, follow
 from patchgen.source.clang import pool
 from patchgen.pipeline import background
 from patchgen.kbuild import process
 late = {late}
 if late:
-    real = child.die_with_parent
+    real = follow.die_with_parent
     slow = lambda: (time.sleep(late), real())
-    child.die_with_parent = pool.die_with_parent = background.die_with_parent = slow
+    follow.die_with_parent = pool.die_with_parent = background.die_with_parent = slow
 def begin():
     {begin}
 pid = begin()

@@ -14,7 +14,7 @@ from patchgen.source.c.body import parse_function
 from patchgen.source.c.lexer import Directive, Tokens, lexed
 from patchgen.source.c.outline import Outline, outline
 
-_DEFINE = re.compile(r"\s*#\s*define\s+(\w+)(?:\([^()]*\))?")
+_DEFINE = r"\s*#\s*define\s+(\w+)(?:\([^()]*\))?"
 
 
 class _Defined(NamedTuple):
@@ -66,7 +66,7 @@ class Definitions(Mapping[str, Function]):
         self.macros: dict[str, tuple[str, ...]] = {}
         for tokens in self.tokens.values():
             for directive in tokens.directives:
-                if match := _DEFINE.match(directive.text):
+                if match := re.match(_DEFINE, directive.text):
                     body = directive.text[match.end() :].replace("\\\n", " ")
                     self.macros[match[1]] = (*self.macros.get(match[1], ()), body)
 

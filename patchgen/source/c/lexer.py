@@ -20,7 +20,8 @@ import msgspec
 
 from patchgen.model.base import Span
 
-_TOKEN = re.compile(
+# Compiled where a file is cut: a run whose facts are all known cuts none.
+_TOKEN = (
     rb"(?P<directive>(?:\A|(?<=\n))[ \t]*(?:\#|%:)(?:/\*.*?(?:\*/|\Z)|\\\r?\n|[^\n])*)"
     rb"|(?P<space>[ \t\r\f\v]+|\n+|\\\r?\n)"
     rb"|(?P<comment>/\*.*?(?:\*/|\Z)|//(?:\\\r?\n|[^\n])*)"
@@ -28,13 +29,12 @@ _TOKEN = re.compile(
     rb"|(?P<number>\.?[0-9](?:[eEpP][+-]|[A-Za-z0-9_.])*)"
     rb'|(?P<string>L?"(?:[^"\\\n]|\\.|\\\n)*"?)'
     rb"|(?P<char>L?'(?:[^'\\\n]|\\.)*'?)"
-    rb"|(?P<punct>\.\.\.|<%|%>|<:|:>|<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|\#\#|.)",
-    re.DOTALL,
+    rb"|(?P<punct>\.\.\.|<%|%>|<:|:>|<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|\#\#|.)"
 )
 
 
 #: A line that goes on in the midst of a token, or of a comment's delimiter.
-_SPLICE = re.compile(rb"(?<=[^\s])\\\r?\n(?=[^\s])")
+_SPLICE = rb"(?<=[^\s])\\\r?\n(?=[^\s])"
 _WHOLE = frozenset({"directive", "string", "char", "comment"})
 #: The other spellings of brackets: ISO C, 6.4.6.
 _DIGRAPHS = {"<%": "{", "%>": "}", "<:": "[", ":>": "]"}
@@ -71,7 +71,7 @@ class Tokens:
         self.ends: list[int] = []
         directives: list[tuple[int, int, str]] = []
         joined, places = _joined(source)
-        for match in _TOKEN.finditer(joined):
+        for match in re.finditer(_TOKEN, joined, re.DOTALL):
             kind = match.lastgroup
             if kind == "space" or kind == "comment":
                 continue
@@ -143,13 +143,13 @@ def _joined(source: bytes) -> tuple[bytes, list[tuple[int, int]]]:
     For each the offset in the joined text, and how many bytes are missing up to there.
     Directives keep their lines.
     """
-    if b"\\" not in source or not _SPLICE.search(source):
+    if b"\\" not in source or not re.search(_SPLICE, source):
         return source, []
-    kept = [m.span() for m in _TOKEN.finditer(source) if m.lastgroup in _WHOLE]
+    kept = [m.span() for m in re.finditer(_TOKEN, source, re.DOTALL) if m.lastgroup in _WHOLE]
     places: list[tuple[int, int]] = []
     parts: list[bytes] = []
     at = gone = 0
-    for match in _SPLICE.finditer(source):
+    for match in re.finditer(_SPLICE, source):
         if any(start <= match.start() < end for start, end in kept):
             continue
         parts.append(source[at : match.start()])

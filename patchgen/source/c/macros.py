@@ -13,12 +13,10 @@ from typing import NamedTuple, TypeAlias
 
 from patchgen.source.c.lexer import Tokens
 
-_DEFINE = re.compile(
-    r"\s*#\s*define\s+([A-Za-z_]\w*)(\(\s*((?:[\w\s,]|\.\.\.)*)\))?(.*)", re.DOTALL
-)
-_NAME = re.compile(r"\s*#\s*define\s+([A-Za-z_]\w*)")
-_DIRECTIVE = re.compile(rb"^[ \t]*#[ \t]*define\b(?:\\\r?\n|[^\n])*", re.MULTILINE)
-_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|//[^\n]*", re.DOTALL)
+_DEFINE = r"\s*#\s*define\s+([A-Za-z_]\w*)(\(\s*((?:[\w\s,]|\.\.\.)*)\))?(.*)"
+_NAME = r"\s*#\s*define\s+([A-Za-z_]\w*)"
+_DIRECTIVE = rb"^[ \t]*#[ \t]*define\b(?:\\\r?\n|[^\n])*"
+_COMMENT = r"/\*.*?(?:\*/|\Z)|//[^\n]*"
 
 #: Tokens by kind and text.
 Words: TypeAlias = list[tuple[str, str]]
@@ -51,7 +49,7 @@ class Macros(Mapping[str, Macro | None]):
     def __init__(self, source: bytes) -> None:
         self.texts: dict[str, list[str]] = {}
         for text in definitions(source) if b"define" in source else ():
-            match = _NAME.match(text)
+            match = re.match(_NAME, text)
             if match is not None:
                 self.texts.setdefault(match[1], []).append(text)
         self._made: dict[str, Macro | None] = {}
@@ -61,7 +59,7 @@ class Macros(Mapping[str, Macro | None]):
         """The macros that some directives define."""
         made = cls(b"")
         for text in directives:
-            match = _NAME.match(text)
+            match = re.match(_NAME, text)
             if match is not None:
                 made.texts.setdefault(match[1], []).append(text)
         return made
@@ -84,12 +82,14 @@ class Macros(Mapping[str, Macro | None]):
 
 def definitions(source: bytes) -> Iterator[str]:
     """The directives that define macros, with the lines that continue them, as text."""
-    for match in _DIRECTIVE.finditer(source):
+    for match in re.finditer(_DIRECTIVE, source, re.MULTILINE):
         yield match.group().decode("utf-8", "replace")
 
 
 def _macro(text: str) -> Macro | None:
-    match = _DEFINE.match(_COMMENT.sub(" ", text.replace("\\\n", "\n")))
+    match = re.match(
+        _DEFINE, re.sub(_COMMENT, " ", text.replace("\\\n", "\n"), flags=re.DOTALL), re.DOTALL
+    )
     if match is None:
         return None
     params: tuple[str, ...] | None = None

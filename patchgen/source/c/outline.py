@@ -18,7 +18,7 @@ from patchgen.source.c.lexer import Tokens
 
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 #: Function-like attributes that may stand where a declarator could (include/linux/compiler*.h).
-_ATTRIBUTE = re.compile(
+_ATTRIBUTE = (
     r"__attribute__|__attribute|__printf|__scanf|__aligned|__section|__alias|__malloc|__realloc_size"
     r"|__alloc_size|__acquires|__releases|__must_hold|__cond_acquires|__cond_releases|__counted_by"
     r"|__diagnose_as|__no_sanitize\w*|__nonnull|__declspec|_Alignas|__context__|__no_context_analysis"
@@ -173,7 +173,7 @@ def _function(
     texts = tokens.texts
     if not candidate:
         return None
-    named = [at for at in candidate if not _ATTRIBUTE.fullmatch(texts[at])]
+    named = [at for at in candidate if not re.fullmatch(_ATTRIBUTE, texts[at])]
     if not named:
         return None
     start = _behind_macros(tokens, first, named, body)

@@ -79,13 +79,13 @@ def nothing_removed(
             raise UserError(f"includes {name}, which is removed", path)
 
 
-_DENIED = re.compile(r"cannot open file '(.+)': Permission denied")
+_DENIED = r"cannot open file '(.+)': Permission denied"
 
 
 def nothing_denied(diagnostics: Sequence[Diagnostic], real: str, path: str) -> None:
     """UserError for a file that the confined parser was not let read when it parsed ``path``."""
     for diagnostic in diagnostics:
-        match = _DENIED.fullmatch(diagnostic.text)
+        match = re.fullmatch(_DENIED, diagnostic.text)
         if match:
             name = os.path.normpath(os.path.join(real, match.group(1)))  # noqa: PTH118
             if name.startswith(f"{real}/"):

@@ -172,8 +172,8 @@ class Seeing:
         return Seen(files, digests, self.given, self.fresh, absent, settled)
 
 
-_HAS = re.compile(rb"__has_include(?:_next)?\s*\(\s*(?:<([^>\n]*)>|\"([^\"\n]*)\")\s*\)")
-_WHETHER = re.compile(rb"(?:ifn?def\s+|defined\s*\(?\s*)__has_include")
+_HAS = rb"__has_include(?:_next)?\s*\(\s*(?:<([^>\n]*)>|\"([^\"\n]*)\")\s*\)"
+_WHETHER = rb"(?:ifn?def\s+|defined\s*\(?\s*)__has_include"
 
 
 def asked_for(data: bytes) -> set[str]:
@@ -181,8 +181,8 @@ def asked_for(data: bytes) -> set[str]:
     uses = data.count(b"__has_include")
     if not uses:
         return set()
-    names = [os.fsdecode(match[1] or match[2] or b"") for match in _HAS.finditer(data)]
-    plain = len(names) + len(_WHETHER.findall(data))
+    names = [os.fsdecode(match[1] or match[2] or b"") for match in re.finditer(_HAS, data)]
+    plain = len(names) + len(re.findall(_WHETHER, data))
     return {*names, ""} if plain < uses else set(names)
 
 
@@ -283,7 +283,7 @@ class Absences:
         return old_enough(self._latest, began)
 
 
-_NOT_FOUND = re.compile(r"'(.+)' file not found")
+_NOT_FOUND = r"'(.+)' file not found"
 
 
 class Sight:
@@ -330,7 +330,7 @@ class Sight:
         asked = {name for look in seeing.looks.values() for name in look.asks}
         for data in self._given.values():
             asked |= asked_for(data)
-        names = {m[1] for d in diagnostics if (m := _NOT_FOUND.fullmatch(d.text))} | asked
+        names = {m[1] for d in diagnostics if (m := re.fullmatch(_NOT_FOUND, d.text))} | asked
         for one in read.values():
             names.update(
                 n[len(f) + 1 :] for n in one.names for f in folders if n.startswith(f"{f}/")

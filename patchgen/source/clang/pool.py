@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import multiprocessing
 import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from patchgen.model.outcome import Done, Failed, UserError
-from patchgen.sandbox.child import die_with_parent, let_go, not_without
+from patchgen.sandbox.follow import die_with_parent, let_go, not_without
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,6 +30,8 @@ _LOOK = 2.0  # seconds between two looks at a worker
 
 class _Worker(Generic[T, R]):
     def __init__(self, function: Callable[[T], R], prepare: Callable[[], object]) -> None:
+        import multiprocessing  # with sockets and pickle: a run that parses nothing needs none
+
         context = multiprocessing.get_context("fork")
         self.connection, theirs = context.Pipe()
         arguments = (function, theirs, prepare, os.getpid())
@@ -151,6 +154,8 @@ def _answers(
     crew: Sequence[_Worker[T, R]], limit: float
 ) -> list[tuple[_Worker[T, R], Done[R] | Failed | str]]:
     """Answers that are there; a string for a worker that died or took too long."""
+    from multiprocessing.connection import wait
+
     busy = {worker.connection: worker for worker in crew if worker.task is not None}
     soonest = min(worker.deadline for worker in busy.values())
     ready = wait(list(busy), timeout=min(_LOOK, max(0.0, soonest - time.monotonic())))

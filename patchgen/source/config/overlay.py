@@ -10,8 +10,6 @@ They are built aside and renamed into place; the tree is only read.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -165,6 +163,9 @@ def _name(files: Mapping[str, str]) -> str:
 
 def _store(files: dict[str, str]) -> Path:
     """Write the files below a folder named by their digest; done already is fine."""
+    import shutil
+    import tempfile
+
     target = overlays() / _name(files)
     if target.is_dir():
         if _is_whole(target):

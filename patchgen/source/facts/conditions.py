@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from patchgen.source.c.lexer import Tokens
 
-_SYMBOL = re.compile(r"\bCONFIG_(\w+)")
-_NEGATED = re.compile(r"(?:!\s*(?:defined\s*\(?|IS_ENABLED\s*\(|IS_REACHABLE\s*\()\s*)CONFIG_(\w+)")
+_SYMBOL = r"\bCONFIG_(\w+)"
+_NEGATED = r"(?:!\s*(?:defined\s*\(?|IS_ENABLED\s*\(|IS_REACHABLE\s*\()\s*)CONFIG_(\w+)"
 
 
 def switches(
@@ -53,8 +53,8 @@ def _switch(stack: tuple[tuple[str, bool], ...]) -> tuple[frozenset[str], frozen
     on: set[str] = set()
     off: set[str] = set()
     for text, holds in stack:
-        negated = set(_NEGATED.findall(text))
-        plain = set(_SYMBOL.findall(text)) - negated
+        negated = set(re.findall(_NEGATED, text))
+        plain = set(re.findall(_SYMBOL, text)) - negated
         on |= plain if holds else negated
         off |= negated if holds else plain
     return frozenset(on - off), frozenset(off)

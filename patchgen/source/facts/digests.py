@@ -17,7 +17,7 @@ import msgspec
 from patchgen import memo
 from patchgen.sandbox.reader import changed, old_enough, read_given, stamp_of
 from patchgen.source.clang.looks import Look, Looks, Seen, inside
-from patchgen.source.tree.search import NEEDLES
+from patchgen.source.tree.searched import NEEDLES
 from patchgen.source.tree.snapshot import Snapshot
 
 Overrides = Mapping[str, bytes | None]

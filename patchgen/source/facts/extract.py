@@ -27,7 +27,7 @@ from patchgen.source.facts.ops import WALK_OPS, filled_at_run_time, tables, unre
 #: How a diagnostic ends that says what of a file was not looked at.
 NOT_ANALYSED = "was not analysed"
 
-_INIT = re.compile(r"mmu_notifier_range_init(_\w+)?")
+_INIT = r"mmu_notifier_range_init(_\w+)?"
 
 
 class Shape(NamedTuple):
@@ -126,7 +126,7 @@ def _relevant(
 def _sites(functions: Iterable[Function]) -> Iterable[InitSite]:
     for function in functions:
         for call in calls(function.body):
-            if _INIT.fullmatch(call.name) and not _INIT.fullmatch(function.name):
+            if re.fullmatch(_INIT, call.name) and not re.fullmatch(_INIT, function.name):
                 yield InitSite(
                     function.path, call.line, call.span, function.name, call.name, call.args[1:]
                 )

@@ -17,14 +17,12 @@ from patchgen.model.facts import Mention, OpsTable
 from patchgen.source.c.lexer import Tokens
 from patchgen.source.c.walk import walk
 
-_WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
-_BLANKED = re.compile(
-    rb'/\*.*?(?:\*/|\Z)|//(?:\\\r?\n|[^\n])*|"(?:[^"\\\n]|\\.)*"?|\'(?:[^\'\\\n]|\\.)*\'?',
-    re.DOTALL,
-)
+# Patterns are compiled where they are used: what is known already is not looked at.
+_WORD = rb"[A-Za-z_][A-Za-z0-9_]*"
+_BLANKED = rb'/\*.*?(?:\*/|\Z)|//(?:\\\r?\n|[^\n])*|"(?:[^"\\\n]|\\.)*"?|\'(?:[^\'\\\n]|\\.)*\'?'
 #: Marks a directive as part of macro bodies.
-_DEFINE = re.compile(r"\s*#\s*define\b")
-_INCLUDE = re.compile(r"\s*#\s*include\b")
+_DEFINE = r"\s*#\s*define\b"
+_INCLUDE = r"\s*#\s*include\b"
 
 
 def mentions(
@@ -65,13 +63,14 @@ def mentions(
         if text in names:
             state, detail = state_of(start, False)
             found.append(Mention(path, tokens.line(start), start, text, state, detail))
+    blanks = re.compile(_BLANKED, re.DOTALL)
     for directive in tokens.directives:
-        if _INCLUDE.match(directive.text):
+        if re.match(_INCLUDE, directive.text):
             continue  # a file's name, not a use of what it declares
-        is_define = bool(_DEFINE.match(directive.text))
+        is_define = bool(re.match(_DEFINE, directive.text))
         raw = tokens.source[directive.span.start : directive.span.end]
-        blanked = _BLANKED.sub(lambda match: b" " * len(match.group()), raw)
-        for match in _WORD.finditer(blanked):
+        blanked = blanks.sub(lambda match: b" " * len(match.group()), raw)
+        for match in re.finditer(_WORD, blanked):
             name = match.group().decode("ascii")
             if name not in names:
                 continue

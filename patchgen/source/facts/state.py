@@ -11,6 +11,7 @@ import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -28,8 +29,10 @@ from patchgen.source.facts.digests import Digests
 from patchgen.source.facts.interface import surface_of
 from patchgen.source.facts.store import Taken, Task, facts_of, program
 from patchgen.source.tree.describe import Tree
-from patchgen.source.tree.search import Found, begin, search
 from patchgen.source.tree.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from patchgen.source.tree.search import Found
 
 Job = tuple[str, str, frozenset[str], frozenset[str]]
 """A parse: path, architecture or "", options on, options off."""
@@ -132,6 +135,8 @@ class TreeState:
 
     def expect_search(self) -> None:
         """Begin to list the tree: :meth:`candidates` will be asked for soon."""
+        from patchgen.source.tree.search import begin
+
         begin(self.root)
 
     def refused(self) -> tuple[tuple[str, str], ...]:
@@ -140,6 +145,8 @@ class TreeState:
 
     def _search(self) -> Found:
         if self._found is None:
+            from patchgen.source.tree.search import search  # no run on a few files needs it
+
             self._found = search(self.root)
         return self._found
 

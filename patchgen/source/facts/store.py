@@ -150,12 +150,16 @@ def program(*folders: str) -> str:
 
     ``folders`` are further packages of patchgen whose code and data count.
     """
-    package = Path(__file__).parents[2]
-    files: list[Path] = []
-    for folder in ("model", "source", "kernel", *folders):
-        files += sorted((package / folder).rglob("*.py"))
-        files += sorted((package / folder).rglob("*.toml"))
-    return memo.digest(*(file.read_bytes() for file in files))
+    return memo.digest(*(_code(folder) for folder in ("model", "source", "kernel", *folders)))
+
+
+@functools.cache
+def _code(folder: str) -> str:
+    """Digest of a package of patchgen, in the order of its files' paths."""
+    top = f"{Path(__file__).parents[2]}/{folder}"
+    listed = (f"{at}/{name}" for at, _, names in os.walk(top) for name in names)
+    files = sorted(name for name in listed if name.endswith((".py", ".toml")))
+    return memo.digest(*(Path(file).read_bytes() for file in files))
 
 
 def _readable(tasks: list[Task]) -> list[Path]:

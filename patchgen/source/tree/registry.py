@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from pathlib import Path
 
 import msgspec
@@ -164,6 +163,8 @@ def _bundled(name: str, base: Path | None) -> Path | None:
 
 
 def _decode(file: Path) -> Registry:
+    import tomllib  # a tree that is there is found without the list
+
     try:
         registry = msgspec.convert(tomllib.loads(file.read_text("utf-8")), Registry)
     except (OSError, ValueError, msgspec.ValidationError) as error:

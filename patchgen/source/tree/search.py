@@ -22,24 +22,10 @@ import msgspec
 from patchgen import memo
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
-from patchgen.sandbox.child import follower
+from patchgen.sandbox.follow import follower
 from patchgen.sandbox.reader import SIZE_LIMIT
 from patchgen.source.tree.registry import trees_dir
-
-#: Folders without kernel code that runs: user-space tools have their own headers.
-NOT_SEARCHED = ("Documentation", "tools", "scripts", "samples", "LICENSES", ".git")
-#: Fixed strings of which every API name contains one.
-NEEDLES = (
-    "mmu_notifier",
-    "mmu_interval",
-    "MMU_NOTIF",
-    "set_pte_at_notify",
-    "_flush_notify",
-    "_flush_young_notify",
-    "_clear_young_notify",
-    "hmm_mirror",
-    "drm_gpusvm_ops",
-)
+from patchgen.source.tree.searched import NEEDLES, NOT_SEARCHED
 
 
 class Found(Value, frozen=True):
