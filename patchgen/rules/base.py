@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -120,6 +120,21 @@ class Context:
         self._sources = sources
         self._beside = beside or {}
         self._definitions: dict[str, Mapping[str, Function]] = {}
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files, those with errors included."""
+        return (*self.facts, *self.broken)
+
+    def only(self, paths: Collection[str]) -> Context:
+        """The same tree with these of its files alone."""
+        return Context(
+            {path: facts for path, facts in self.facts.items() if path in paths},
+            self.api,
+            self._sources,
+            {path: facts for path, facts in self.broken.items() if path in paths},
+            self._beside,
+        )
 
     @cached_property
     def program(self) -> Program:
@@ -355,26 +370,6 @@ def modules() -> dict[str, RuleModule]:
         if isinstance(rule, Rule):
             found[rule.id] = module
     return dict(sorted(found.items()))
-
-
-def run(
-    tree: Context, select: Callable[[Rule], bool] = lambda rule: True
-) -> tuple[tuple[Finding, ...], tuple[Undecided, ...]]:
-    """Findings and undecided places of the rules that apply, without repeats."""
-    findings: dict[Finding, None] = {}
-    open_: dict[Undecided, None] = {}
-    for module in modules().values():
-        if not select(module.RULE) or not module.RULE.applies(tree.api):
-            continue
-        seen: set[tuple[Place, str]] = set()
-        for result in module.check(tree):
-            if isinstance(result, Undecided):
-                open_[result] = None
-            elif (result.place, result.message) not in seen:
-                seen.add((result.place, result.message))
-                findings[result] = None
-    ordered = sorted(findings, key=lambda f: (f.place, f.column, f.rule, f.message))
-    return tuple(ordered), tuple(sorted(open_, key=lambda u: (u.rule, u.place, u.reason)))
 
 
 def by_id(identifier: str) -> RuleModule:

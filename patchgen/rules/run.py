@@ -11,7 +11,9 @@ from patchgen.kernel.api.features import ApiFeatures, features_of
 from patchgen.model.base import Place, Value
 from patchgen.model.facts import Diagnostic, FileFacts, Mention
 from patchgen.model.findings import Finding, Undecided
-from patchgen.rules.base import CORE, INTERVAL, NOTIFIER, RETRY, Context, Rule, modules, run
+from patchgen.rules.asked import run
+from patchgen.rules.base import CORE, INTERVAL, NOTIFIER, RETRY, Context, Rule, modules
+from patchgen.rules.bounded import Lost, bounded
 from patchgen.rules.suppress import Suppressed, suppress
 from patchgen.source.facts.extract import NOT_ANALYSED
 from patchgen.source.facts.inspection import inspect
@@ -26,7 +28,8 @@ class LintResult(Value, frozen=True):
 
     ``unparsed`` are the first errors of files that clang could not parse, ``failed``
     files with no facts at all, none of one of their architectures, or none of a function or
-    table that they have, and why: in neither of them silence means anything.  ``analysed``
+    table that they have, or on which a rule crashed, and why: in neither of them silence
+    means anything.  ``analysed``
     are the files that the findings speak for; ``unasked`` what was named and needed no
     analysis, and why.  ``inactive`` are the mentions in named files that no configuration
     makes active, of how many; ``mentions`` all of the files that were named, of unparsed
@@ -91,15 +94,20 @@ def lint(
     answer: _Answer | None = reads.recall(_Answer)
     if answer is None:
         tree = Context(sound, features, reads.read, broken, beside)
-        answer = (*run(tree, select), _unfollowed(tree, select))
-        reads.remember(answer)
-    findings, undecided, unfollowed = answer
+        ran = run(tree, select)
+        asked = "the list of callbacks that are not followed in full"
+        unfollowed, crashed = bounded(tree, lambda one: _unfollowed(one, select), asked)
+        answer = (ran.findings, ran.undecided, unfollowed, (*ran.lost, *crashed))
+        if not answer[3]:  # else it is tried again
+            reads.remember(answer)
+    findings, undecided, unfollowed, crashed = answer
     findings = tuple(f for f in findings if concerns(f, facts))
     kept, suppressed = suppress(findings, state.read)
     errors = [error for one in found.files if (error := _error(one)) is not None]
     silent = tuple((p, why) for p in paths if p in sound and (why := _left_out(sound[p])))
-    failed = (*found.failed, *found.partly, *silent, *_blind(sound))
-    lost = {path for path, _ in (*found.failed, *silent)}
+    failed = (*found.failed, *found.partly, *silent, *_blind(sound),
+              *((one.path, one.why) for one in crashed))  # fmt: skip
+    lost = {path for path, _ in (*found.failed, *silent, *crashed)}
     analysed = tuple(path for path in sound if path not in lost)
     states = [
         mention.state for path in paths if path in analysed for mention in facts[path].mentions
@@ -162,7 +170,9 @@ def _undefined(tree: Context) -> Iterator[tuple[Place, str]]:
 
 
 _Names = tuple[tuple[str, str, str, str], ...]
-_Answer = tuple[tuple[Finding, ...], tuple[Undecided, ...], tuple[tuple[Place, str], ...]]
+_Answer = tuple[
+    tuple[Finding, ...], tuple[Undecided, ...], tuple[tuple[Place, str], ...], tuple[Lost, ...]
+]
 
 
 def api_features(state: TreeState) -> ApiFeatures:

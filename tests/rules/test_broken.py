@@ -9,7 +9,8 @@ import pytest
 from patchgen.model.base import Place
 from patchgen.model.facts import Diagnostic
 from patchgen.model.findings import Undecided
-from patchgen.rules.base import Context, run
+from patchgen.rules.asked import run
+from patchgen.rules.base import Context
 from tests.rules.harness import facts_from, features
 
 PATH = "drivers/oot/one.c"
@@ -65,7 +66,7 @@ def rules(
                       if line.startswith("#define"))  # fmt: skip
         broken[path] = msgspec.structs.replace(facts, diagnostics=(found,), macros=names)
     sources = {path: text.encode() for path, text in texts.items()}
-    findings, undecided = run(Context({}, features(generation), sources.get, broken))
+    findings, undecided, _ = run(Context({}, features(generation), sources.get, broken))
     return [(one.rule, "open" if isinstance(one, Undecided) else "found")
             for one in (*findings, *undecided)]  # fmt: skip
 

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from patchgen.model.findings import Finding, Undecided
-from patchgen.rules.base import Context, by_id, run
+from patchgen.rules.asked import run
+from patchgen.rules.base import Context, by_id
 from tests.rules.harness import context, facts_from, features
 
 OPEN = """
