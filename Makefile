@@ -35,6 +35,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format -q --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config setup.cfg
+	$(BIN)/python -m tests.reads
 
 bare-test: $(VENV)/.dev
 	$(BIN)/python -m tests.bare $(BARE)

@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from patchgen.sandbox.reader import read_private
+
 T = TypeVar("T")
 
 #: Of the form of entries.
@@ -137,20 +139,8 @@ def read_sealed(file: Path, name: str) -> bytes | None:
 
     None, too, where the file is not the user's own, or others can write it.
     """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        handle = os.open(file, flags)
-        with os.fdopen(handle, "rb", buffering=0) as stream:
-            state = os.fstat(handle)
-            if (
-                not stat.S_ISREG(state.st_mode)
-                or state.st_uid != os.geteuid()
-                or state.st_mode & _OTHERS
-                or state.st_size > _LIMIT
-            ):
-                return None
-            data = stream.read(state.st_size) or b""
-    except OSError:
+    data = read_private(file, _LIMIT)
+    if data is None:
         return None
     seal, data = data[:_SEAL], data[_SEAL:]
     return data if seal == _seal(name, data) else None

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from patchgen import memo
 from patchgen.boot import config
-from patchgen.kbuild import process
 from patchgen.kbuild.farm import Farm
 from patchgen.kbuild.folder import locked
 from patchgen.model.outcome import Refused, UserError
+from patchgen.sandbox import look, process
+from patchgen.sandbox.reader import read_inside, read_own
 
 Say = Callable[[str], None]
+#: Largest kernel that is taken, in bytes.
+_IMAGE = 256 << 20
 _COMPILED = (b"  CC ", b"  AS ", b"  HOSTCC ")
 
 
@@ -52,13 +54,12 @@ class Builder:
         parts = [os.fsencode(p) + b"\0" + (b"-" if d is None else d) for p, d in files.items()]
         key = memo.digest(state, config.fragment(), self.compiler, *sorted(parts))
         image = memo.cache_dir() / "boot" / "images" / f"{key}.bzImage"
-        if not image.is_file():
+        if not look.is_file(image):
             self._configure(name, say)
             self._make(["bzImage"], name, say)
             image.parent.mkdir(parents=True, exist_ok=True)
-            aside = image.with_suffix(f".{os.getpid()}")
-            shutil.copyfile(self.out / "arch/x86/boot/bzImage", aside)
-            aside.replace(image)
+            built = read_inside(str(self.out.resolve()), "arch/x86/boot/bzImage", _IMAGE) or b""
+            memo.write_atomic(image, built)
         return image, time.monotonic() - began
 
     def _configure(self, name: str, say: Say) -> None:
@@ -78,10 +79,7 @@ class Builder:
             say(f"{name}: the configuration changed, all is built anew")
 
     def _config_text(self) -> str:
-        try:
-            return (self.out / ".config").read_text(errors="replace")
-        except OSError:
-            return ""
+        return (read_own(self.out / ".config") or b"").decode(errors="replace")
 
     def _make(self, goals: list[str], name: str, say: Say) -> None:
         log = self.folder / "make.log"
@@ -107,23 +105,13 @@ def builder(root: Path, jobs: int, say: Say) -> Iterator[Builder]:
 
 
 def _done(log: Path) -> int:
-    data = log.read_bytes()
+    data = read_own(log) or b""
     return sum(data.count(word) for word in _COMPILED)
 
 
 def _first_error(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()
+    lines = (read_own(log) or b"").decode(errors="replace").splitlines()
     for line in lines:
         if "error:" in line or "*** " in line or "Error " in line:
             return line.strip()[:200]
     return lines[-1].strip()[:200] if lines else "make said nothing"
-
-
-def disk_use(folder: Path) -> int:
-    """Bytes on disk of everything below ``folder``, as du counts; links are not followed."""
-    total = 0
-    for base, _, names in os.walk(folder):
-        for path in (base, *(f"{base}/{name}" for name in names)):
-            with contextlib.suppress(OSError):
-                total += os.lstat(path).st_blocks * 512
-    return total

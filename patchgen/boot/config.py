@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from patchgen.sandbox.reader import read_own
+
 OPTIONS = (
     "64BIT SMP X86_MPPARSE PRINTK BUG KALLSYMS TTY SERIAL_8250 SERIAL_8250_CONSOLE "
     "BLK_DEV_INITRD BINFMT_ELF BINFMT_SCRIPT MULTIUSER SYSFS PROC_FS PROC_SYSCTL SHMEM TMPFS "
@@ -36,5 +38,7 @@ def fragment() -> str:
 
 def absent(config: Path, wanted: tuple[str, ...] | list[str] = NEEDED) -> list[str]:
     """Which of ``wanted`` a .config does not have as built in."""
-    present = set(re.findall(r"^CONFIG_(\w+)=y$", config.read_text(errors="replace"), re.M))
+    present = set(
+        re.findall(r"^CONFIG_(\w+)=y$", (read_own(config) or b"").decode(errors="replace"), re.M)
+    )
     return [name for name in wanted if name not in present]

@@ -9,8 +9,9 @@ from importlib import resources
 from pathlib import Path
 
 from patchgen import memo
-from patchgen.kbuild import process
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look, process
+from patchgen.sandbox.reader import read_given
 
 _SOURCES = ("layout.h", "guest.c", "guest.lds", "payload.S", "init.c")
 _LIST = "dir /dev 0755 0 0\nnod /dev/console 0600 0 0 c 5 1\nfile /init init 0755 0 0\n"
@@ -34,7 +35,7 @@ def initramfs(packer: Path, compiler: str) -> Path:
     key = memo.digest(compiler, _LIST, *(" ".join(c) for c in (_GUEST, _LINK, _INIT)))
     key = memo.digest(key, *sources.values())
     target = memo.cache_dir() / "boot" / "images" / f"{key}.cpio"
-    if not target.is_file():
+    if not look.is_file(target):
         with tempfile.TemporaryDirectory(prefix="patchgen-") as name:
             memo.write_atomic(target, _build(Path(name), sources, packer))
     return target
@@ -56,4 +57,4 @@ def _build(work: Path, sources: dict[str, bytes], packer: Path) -> bytes:
         packing.wait()
     if packing.returncode != 0:
         raise UserError("the kernel's packer failed", str(packer))
-    return (work / "packed").read_bytes()
+    return read_given(work / "packed") or b""

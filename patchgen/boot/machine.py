@@ -15,7 +15,7 @@ from pathlib import Path
 from patchgen.boot.build import Say
 from patchgen.boot.console import Console
 from patchgen.boot.evidence import Boot, Mode
-from patchgen.kbuild import process
+from patchgen.sandbox import process
 
 QEMU = (
     "qemu-system-x86_64 -M pc -accel tcg,thread=multi -cpu EPYC -m 512 -nodefaults "

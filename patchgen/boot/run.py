@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from patchgen import memo
 from patchgen.boot import machine, needs
-from patchgen.boot.build import Builder, BuildFailed, Say, builder, disk_use
+from patchgen.boot.build import Builder, BuildFailed, Say, builder
 from patchgen.boot.config import fragment
 from patchgen.boot.evidence import (
     FORMAT,
@@ -25,9 +25,10 @@ from patchgen.boot.evidence import (
 from patchgen.boot.initramfs import initramfs
 from patchgen.boot.variants import VARIANTS, spoil
 from patchgen.boot.verdict import judge
-from patchgen.kbuild import process
 from patchgen.model.base import Value
 from patchgen.model.outcome import Exit, Refused
+from patchgen.sandbox import process
+from patchgen.sandbox.look import disk_use
 from patchgen.sandbox.reader import read_inside
 from patchgen.source.tree.describe import Tree
 

@@ -42,13 +42,13 @@ def unfenced(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def allow(ctx: click.Context, param: click.Parameter, given: bool) -> None:
         if given:
-            from patchgen.verify.checkpatch import Fencing
+            from patchgen.sandbox.fence import Fencing
 
             Fencing.required = False
 
     return click.option(
         "--unfenced-checkpatch", is_flag=True, expose_value=False, callback=allow,
-        help="run checkpatch where this machine cannot fence it in, too",
+        help="run checkpatch and get_maintainer where this machine cannot fence them in, too",
     )(function)  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from patchgen.commits.source import TreeSource, describe
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
 from patchgen.model.plan import Patch
+from patchgen.sandbox import look
 
 Read = Callable[[str], bytes | None]
 Known = dict[str, tuple[str, str]]
@@ -227,11 +228,11 @@ def _modes(root: Path, paths: Iterable[str]) -> dict[str, str]:
     """Modes in a plain folder; what is no regular file cannot be patched."""
     modes = {}
     for path in paths:
-        file = root / path
-        if file.is_symlink() or (file.exists() and not file.is_file()):
+        kind = look.kind(root / path)
+        if kind not in ("file", ""):
             raise UserError("is no regular file", path)
-        if file.is_file():
-            modes[path] = "100755" if file.stat().st_mode & 0o100 else "100644"
+        if kind:
+            modes[path] = "100755" if look.is_executable(root / path) else "100644"
     return modes
 
 

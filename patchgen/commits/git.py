@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import functools
 import os
-import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
 
 if TYPE_CHECKING:
     from git.cmd import Git as Runner
@@ -174,10 +174,10 @@ def _check_parts(git_dir: Path) -> None:
     """UserError where a file that git opens is a FIFO or a device: git waits, or never ends."""
     for part in _PARTS:
         try:
-            state = (git_dir / part).stat()
+            fine = not look.is_there(git_dir / part) or look.is_file(git_dir / part)
         except OSError:
             continue  # git says what is wrong with it
-        if not stat.S_ISREG(state.st_mode):
+        if not fine:
             what = "is no regular file, so git does not get to see the repository"
             raise UserError(what, str(git_dir / part), "mend the repository")
 

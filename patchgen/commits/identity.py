@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import unicodedata
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from patchgen.commits.git import Git
 from patchgen.commits.source import repository
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.reader import read_users
 
 _ADDRESS = re.compile(r"[^\s<>@\"(),:;\\]+@[^\s<>@\"(),:;\\]+")
 
@@ -123,29 +123,15 @@ def _listed(git_dir: Path | None, scope: str, env: dict[str, str]) -> dict[str, 
 
 def _common(git_dir: Path) -> Path:
     """The repository that a linked work tree's ``git_dir`` shares its configuration with."""
-    text = _small(git_dir / "commondir")
+    text = read_users(git_dir / "commondir", _CONFIG_MAX)
     return git_dir / os.fsdecode(text.strip()) if text else git_dir
 
 
 def _own(file: Path) -> dict[str, str]:
     """The settings of one file of a repository: this user's, and alone; {} for another's."""
     listed = ("config", "--file", "-", "--no-includes", "--list", "-z")
-    data = _small(file)
+    data = read_users(file, _CONFIG_MAX)
     return _pairs(Git(None).result(*listed, stdin=data, ok=(0, 1, 3, 128))[1]) if data else {}
-
-
-def _small(file: Path) -> bytes:
-    """A small regular file that belongs to this user; b"" for anything else."""
-    try:
-        handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        state = os.fstat(handle)
-        ours = stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid()
-        return os.read(handle, _CONFIG_MAX) if ours and state.st_size <= _CONFIG_MAX else b""
-    finally:
-        os.close(handle)
 
 
 def _pairs(listed: bytes) -> dict[str, str]:

@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from patchgen.commits.scratch import Scratch
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
-from patchgen.sandbox.reader import read_given
+from patchgen.sandbox import look
+from patchgen.sandbox.reader import read_inside
 
 _REGULAR = ("100644", "100755")
 
@@ -104,19 +105,20 @@ def _from_folder(scratch: Scratch, paths: list[str]) -> dict[str, IndexEntry]:
     root = Path(scratch.source.root)
     files: dict[str, str] = {}
     for path in _with_parents(paths):
-        file = root / path
-        if any((root / parent).is_symlink() for parent in above(path)):
+        if any(look.kind(root / parent) == "link" for parent in above(path)):
             continue
-        if file.is_symlink():
+        kind = look.kind(root / path)
+        if kind == "link":
             files[path] = "120000"
-        elif file.is_file():
-            files[path] = "100755" if file.stat().st_mode & 0o100 else "100644"
-        elif file.is_dir() and path in paths:
+        elif kind == "file":
+            files[path] = "100755" if look.is_executable(root / path) else "100644"
+        elif kind == "folder" and path in paths:
             raise UserError("the patch makes a file where the tree has a folder", path)
-        elif file.exists() and not file.is_dir():
+        elif kind == "other":
             raise UserError("is no regular file", path)
     names = b"".join(
-        bytes(_copy(scratch, number, root / path)) + b"\n" for number, path in enumerate(files)
+        bytes(_copy(scratch, number, path, mode)) + b"\n"
+        for number, (path, mode) in enumerate(files.items())
     )
     out = scratch.git.run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=names)
     blobs = out.decode().split()
@@ -126,9 +128,13 @@ def _from_folder(scratch: Scratch, paths: list[str]) -> dict[str, IndexEntry]:
     }
 
 
-def _copy(scratch: Scratch, number: int, file: Path) -> Path:
+def _copy(scratch: Scratch, number: int, path: str, mode: str) -> Path:
     """The bytes of a file or link under a name that needs no quoting."""
-    data = os.fsencode(file.readlink()) if file.is_symlink() else read_given(file) or b""
+    root = scratch.source.root
+    if mode == "120000":
+        data = os.fsencode(look.link_target(Path(root, path)))
+    else:
+        data = read_inside(os.path.realpath(root), path) or b""
     copy = scratch.path / f"file-{number}"
     copy.write_bytes(data)
     return copy

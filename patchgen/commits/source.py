@@ -7,6 +7,7 @@ from pathlib import Path
 
 from patchgen.commits.git import Git, GitFailed
 from patchgen.model.base import Value
+from patchgen.sandbox import look
 from patchgen.sandbox.reader import read_given
 
 #: Bytes of a ``gitdir:`` file, and of the list of a shallow clone's borders.
@@ -76,7 +77,7 @@ def describe(root: Path) -> TreeSource:
 def repository(root: Path) -> Path | None:
     """``root/.git``, followed through a worktree's or submodule's ``gitdir:`` file."""
     entry = root / ".git"
-    if entry.is_dir():
+    if look.is_folder(entry):
         return entry
     data = read_given(entry, _SMALL)
     if data is None:

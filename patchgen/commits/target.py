@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from patchgen.commits.git import Git, GitFailed
@@ -12,6 +11,7 @@ from patchgen.commits.scratch import Scratch
 from patchgen.commits.source import TreeSource
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
 from patchgen.sandbox.reader import read_given
 
 # What git keeps while something else is half done.
@@ -57,7 +57,7 @@ def find_target(source: TreeSource, branch: str | None) -> Target:
             source.root,
             "patchgen verify checks the series against it",
         )
-    if not os.access(source.objects, os.W_OK):
+    if not look.may_write(source.objects):
         raise UserError(
             "the repository cannot be written by this user",
             source.git_dir,
@@ -100,7 +100,7 @@ def _check_name(git: Git, name: str) -> None:
 def _check_idle(git: Git, source: TreeSource) -> None:
     assert git.git_dir is not None
     for name, what in _BUSY.items():
-        if (git.git_dir / name).exists():
+        if look.is_there(git.git_dir / name):
             raise UserError(f"{what} is in progress", source.root, "finish or abort it first")
 
 
@@ -137,8 +137,9 @@ class WorkTree:
         user = Git(Path(source.git_dir))
         out = user.run("rev-parse", "--path-format=absolute", "--git-path", "index")
         self.index = Path(out.decode(errors="surrogateescape").rstrip("\n"))
-        for shared in self.index.parent.glob("sharedindex.*"):
-            _copy(shared, scratch.path / shared.name)
+        for name in look.names(self.index.parent):
+            if name.startswith("sharedindex."):
+                _copy(self.index.with_name(name), scratch.path / name)
         self.scratch = scratch
 
     def check_clean(self, head: str) -> None:
@@ -158,10 +159,10 @@ class WorkTree:
 
     def _clean(self, head: str) -> Git:
         """git on a copy of the user's index that is known to be clean."""
-        if self.index.with_name("index.lock").exists():
+        if look.is_there(self.index.with_name("index.lock")):
             raise UserError("another git process holds index.lock", str(self.root))
         copy = self.scratch.path / "user-index"
-        if not self.index.exists():
+        if not look.is_there(self.index):
             raise UserError("the work tree has no index", str(self.root), "git reset first")
         _copy(self.index, copy)
         git = Git(self.scratch.path, index=copy, work_tree=self.root)

@@ -17,7 +17,8 @@ from pathlib import Path
 import msgspec
 
 from patchgen import memo
-from patchgen.sandbox.reader import read_inside
+from patchgen.sandbox import look
+from patchgen.sandbox.reader import read_inside, read_own
 
 # What an earlier build inside the tree left there; kbuild refuses or mixes it in.
 _LEFT_OVERS = re.compile(r"\.config(?:\.old)?|.*\.(?:o|a|ko|mod|cmd|order)|\.git")
@@ -74,8 +75,8 @@ class Farm:
 
     def _load(self) -> _State:
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=_State)
-        except (OSError, msgspec.DecodeError):
+            return msgspec.json.decode(read_own(self._file) or b"", type=_State)
+        except msgspec.DecodeError:
             return _State()
 
     def _save(self, state: _State) -> None:
@@ -90,7 +91,7 @@ class Farm:
                 os.makedirs(folder, exist_ok=True)  # noqa: PTH103
                 made.add(folder)
             # One may be there from a run that was ended before its state was saved.
-            if not os.path.lexists(target):
+            if not look.kind(target):
                 os.symlink(f"{self.root}/{path}", target)  # noqa: PTH211
 
     def _place(
@@ -114,7 +115,7 @@ class Farm:
             if data is not None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data)
-                if os.access(self.root / path, os.X_OK):  # a script that make calls
+                if look.is_executable(self.root / path):  # a script that make calls
                     target.chmod(0o755)
         placed = {**state.placed, **{path: _mark(data) for path, data in due.items()}}
         self._state = _State(stamps, placed)
@@ -126,18 +127,9 @@ def _mark(data: bytes | None) -> str:
 
 
 def _stamps(root: str) -> dict[str, tuple[int, int]]:
-    found: dict[str, tuple[int, int]] = {}
-    pending = [""]
-    while pending:
-        folder = pending.pop()
-        with os.scandir(f"{root}/{folder}") as entries:
-            for entry in entries:
-                path = folder + entry.name
-                if _LEFT_OVERS.fullmatch(entry.name) or _GENERATED.fullmatch(path):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(path + "/")
-                else:
-                    status = entry.stat(follow_symlinks=False)
-                    found[path] = (status.st_size, status.st_mtime_ns)
-    return found
+    def made(path: str) -> bool:
+        name = path.rpartition("/")[2]
+        return bool(_LEFT_OVERS.fullmatch(name) or _GENERATED.fullmatch(path))
+
+    found = look.below(root, made)
+    return {one.path: (one.size, one.time) for one in found if one.kind != "folder"}

@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from patchgen.kbuild import process
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import process
 
 PROGRAMS = (
     ("gcc", "gcc"),

@@ -18,14 +18,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from patchgen import memo
-from patchgen.kbuild import config, needs, process
+from patchgen.kbuild import config, needs
 from patchgen.kbuild.built import Built
 from patchgen.kbuild.config import Goal, Shown
 from patchgen.kbuild.farm import Farm
 from patchgen.kbuild.folder import locked
 from patchgen.kbuild.said import Said, understand
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look, process
 from patchgen.sandbox.fence import fence
+from patchgen.sandbox.reader import read_own
 
 Files = Mapping[str, bytes | None]
 Say = Callable[[str], None]
@@ -53,7 +55,7 @@ def object_builder(root: Path, version: str, build_dir: Path | None, say: Say) -
     UserError: the tree has no kbuild, ``build_dir`` no configuration, or a program is
     missing; it is named with its package.
     """
-    lacking = [name for name in _KBUILD if not (root / name).is_file()]
+    lacking = [name for name in _KBUILD if not look.is_file(root / name)]
     if lacking:
         raise UserError(
             f"cannot build: the tree has no kbuild ({lacking[0]} is missing)", str(root)
@@ -139,7 +141,7 @@ class Objects:
         options = () if self._users else sorted(config.wanted(inputs, asked, self._arch))
         key = memo.digest(state, self._users, *options)
         file, stamp = self._out / ".config", self._folder / "config.key"
-        if file.is_file() and stamp.is_file() and stamp.read_text() == key:
+        if look.is_file(file) and read_own(stamp) == key.encode():
             return
         stamp.unlink(missing_ok=True)
         if self._users:
@@ -158,10 +160,7 @@ class Objects:
             raise UserError(f"{failure}: {said.first}", str(self._folder / "make.log"), hint)
 
     def _config_text(self) -> str:
-        try:
-            return (self._out / ".config").read_text(errors="replace")
-        except OSError:
-            return ""
+        return (read_own(self._out / ".config") or b"").decode(errors="replace")
 
     def _make(self, label: str, goals: list[str]) -> tuple[int, Said]:
         """make's exit status, and what was said; errors are of the target they stand at."""
@@ -185,8 +184,8 @@ class Objects:
         ):
             while running.poll() is None:
                 time.sleep(0.05)
-                self._say(f"build {label}: {log.read_bytes().count(b'  CC ')} compiled")
-        text = log.read_text(errors="replace")
+                self._say(f"build {label}: {(read_own(log) or b'').count(b'  CC ')} compiled")
+        text = (read_own(log) or b"").decode(errors="replace")
         return running.returncode, understand(text, str(self._farm.place), str(self._out))
 
 

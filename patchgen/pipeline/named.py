@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
 from patchgen.source.facts.state import TreeState
 from patchgen.source.tree.named import tree_path
 from patchgen.source.tree.searched import NOT_SEARCHED
@@ -39,7 +40,7 @@ def named(state: TreeState, words: Sequence[str]) -> Named:
     refused: dict[tuple[str, str], None] = {}
     empty = []
     for word, path in zip(words, paths, strict=True):
-        if not (state.root / path).is_dir():
+        if not look.is_folder(state.root / path):
             files[path] = None
             continue
         if path.partition("/")[0] in NOT_SEARCHED:

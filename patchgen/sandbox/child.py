@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, NamedTuple, TypeAlias
 
 from patchgen.model.outcome import UserError
 from patchgen.sandbox.follow import follower
@@ -48,8 +48,20 @@ def started(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     keep_fd: int = -1,
+    first: Callable[[], None] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a program; whatever ends the block, the program and its group end too."""
+    """Start a program; whatever ends the block, the program and its group end too.
+
+    ``first`` is called in the child before the program (see :mod:`patchgen.sandbox.fence`).
+    UserError: there is no such program.
+    """
+    follow = follower()
+
+    def enter() -> None:
+        follow()
+        if first is not None:
+            first()
+
     try:
         process = subprocess.Popen(
             [str(word) for word in argv],
@@ -60,14 +72,15 @@ def started(
             cwd=cwd,
             pass_fds=(keep_fd,) if keep_fd >= 0 else (),
             process_group=0,
-            preexec_fn=follower(),
+            preexec_fn=enter,
         )
     except FileNotFoundError:
         raise UserError(f"this machine has no program {argv[0]}") from None
     try:
         yield process
     finally:
-        if process.poll() is None:
+        if process.poll() is None or first is not None:
+            # A stranger's program may be gone while what it started still runs.
             _kill(process)
         for pipe in (process.stdin, process.stdout, process.stderr):
             _close(pipe)
@@ -93,6 +106,54 @@ def run(
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"no answer within {seconds:.0f} s") from None
         return status, tail(output)
+
+
+class Answer(NamedTuple):
+    """How a program ended, and what it printed."""
+
+    status: int
+    out: bytes
+    err: bytes
+
+
+#: Most that is taken of what a program prints, in bytes.
+_PRINTED = 256 << 20
+
+
+def answer(
+    argv: Sequence[str | Path],
+    *,
+    seconds: float,
+    given: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    first: Callable[[], None] | None = None,
+) -> Answer:
+    """Run a program to its end on the bytes ``given``.
+
+    Raises TimeoutError after ``seconds``; the program is gone by then.  UserError: there
+    is no such program, or it printed more than is taken.
+    """
+    with contextlib.ExitStack() as opened:
+        sent, out, err = (opened.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+        sent.write(given)
+        sent.seek(0)
+        process = opened.enter_context(
+            started(argv, stdin=sent, stdout=out, stderr=err, env=env, cwd=cwd, first=first)
+        )
+        try:
+            status = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"no answer within {seconds:.0f} s") from None
+        return Answer(status, _printed(out, argv[0]), _printed(err, argv[0]))
+
+
+def _printed(output: IO[bytes], program: str | Path) -> bytes:
+    output.seek(0)
+    data = output.read(_PRINTED + 1)
+    if len(data) > _PRINTED:
+        raise UserError(f"printed more than {_PRINTED >> 20} MiB", str(program))
+    return data
 
 
 def tail(output: IO[bytes], size: int = 8192) -> str:

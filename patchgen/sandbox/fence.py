@@ -42,6 +42,12 @@ def fence(folders: Iterable[Path]) -> Iterator[Callable[[], None] | None]:
         yield enter
 
 
+class Fencing:
+    """Whether a tree's program may run without a fence, as the person says for a whole run."""
+
+    required = True
+
+
 #: Where programs, their libraries and their data lie.
 _SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/perl", "/etc/ld.so.cache")
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000

@@ -12,6 +12,7 @@ import functools
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -62,3 +63,17 @@ def _descriptors() -> list[int]:
         return [int(entry.name) for entry in os.scandir("/proc/self/fd")]
     except OSError:
         return list(range(os.sysconf("SC_OPEN_MAX")))
+
+
+def worked(pid: int | None) -> str | None:
+    """The time that each thread of a process worked; None where one is not asleep."""
+    found = []
+    try:
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            fields = (thread / "stat").read_text("ascii", "replace").rpartition(")")[2].split()
+            if fields[0] != "S":  # proc(5): sleeping, for no disk
+                return None
+            found.append(f"{thread.name} {fields[11]} {fields[12]}")
+    except (OSError, IndexError):
+        return None
+    return "\n".join(found)

@@ -109,6 +109,52 @@ def read_given(path: Path, limit: int = SIZE_LIMIT) -> bytes | None:
         os.close(handle)
 
 
+def folder_inside(real_root: str, path: str) -> int:
+    """A descriptor of a folder of a tree.  OSError: there is none; UserError: it is outside."""
+    if path.startswith("/") or ".." in path.split("/") or "\0" in path:
+        raise UserError("path leads out of the tree", path)
+    handle = _open_inside(real_root, path or ".")
+    if stat.S_ISDIR(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)
+    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+
+def read_private(path: Path, limit: int) -> bytes | None:
+    """The bytes of a file that nobody but this user can write; None for any other, or a link."""
+    return _of_user(path, limit, os.O_NOFOLLOW, stat.S_IWGRP | stat.S_IWOTH)
+
+
+def read_users(path: Path, limit: int) -> bytes | None:
+    """The bytes of a file that belongs to this user; None for any other."""
+    return _of_user(path, limit, 0, 0)
+
+
+def _of_user(path: Path, limit: int, flags: int, forbidden: int) -> bytes | None:
+    try:
+        handle = os.open(path, _FLAGS | flags)
+    except (OSError, ValueError):
+        return None
+    try:
+        state = os.fstat(handle)
+        if state.st_uid != os.geteuid() or state.st_mode & forbidden:
+            return None
+        found = _content(handle, str(path), limit)
+        return None if found is None else found.data
+    except (OSError, UserError):
+        return None
+    finally:
+        os.close(handle)
+
+
+def read_own(path: Path) -> bytes | None:
+    """The bytes of a file that this program wrote; None where it cannot be read."""
+    try:
+        return read_given(path)
+    except UserError:
+        return None
+
+
 def _open_inside(root: str, path: str) -> int:
     top = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -9,6 +9,7 @@ from patchgen.commits.identity import PLACEHOLDER
 from patchgen.commits.index import IndexEntry, fill_index, read_blobs
 from patchgen.commits.patchset import ReadPatch, Series
 from patchgen.commits.scratch import Scratch
+from patchgen.sandbox.reader import read_given
 from patchgen.verify.apply import AppliedPatch, AppliedSeries
 from patchgen.verify.apply_reason import Misfit
 from patchgen.verify.touched import check_named
@@ -42,7 +43,11 @@ def _checkout(scratch: Scratch, base: str, series: Series) -> Git:
     folder.mkdir()
     # A bare repository has no sparse patterns; this file makes them a literal list.
     config = scratch.path / "config"
-    config.write_text(config.read_text().replace("bare = true", "bare = false\n\tsparseCheckout"))
+    config.write_text(
+        (read_given(config) or b"")
+        .decode()
+        .replace("bare = true", "bare = false\n\tsparseCheckout")
+    )
     patterns = "".join(f"/{_literal(path)}\n" for path in series.paths)
     (scratch.path / "info/sparse-checkout").write_text(patterns, errors="surrogateescape")
     (scratch.path / "index").unlink(missing_ok=True)

@@ -23,9 +23,8 @@ from pathlib import Path
 from patchgen.commits.scratch import quote_path
 from patchgen.commits.source import TreeSource, describe
 from patchgen.model.base import Value
-from patchgen.sandbox import landlock
-from patchgen.sandbox.fence import closed
-from patchgen.sandbox.follow import follower
+from patchgen.sandbox import child, landlock, look
+from patchgen.sandbox.fence import Fencing, closed
 from patchgen.sandbox.reader import read_given
 
 SCRIPT = "scripts/checkpatch.pl"
@@ -77,12 +76,6 @@ class StyleCheck(Value, frozen=True):
         return ", ".join(found) or self.state
 
 
-class Fencing:
-    """Whether the program may run without a fence, as the person says for a whole run."""
-
-    required = True
-
-
 class StyleRun:
     """checkpatch at work on one mail as ``git format-patch`` writes it."""
 
@@ -93,7 +86,7 @@ class StyleRun:
         self._absent = ""
         if perl is None:
             self._absent = "no perl"
-        elif not script.is_file() or script.is_symlink():
+        elif look.kind(script) != "file":
             self._absent = f"the tree has no {SCRIPT}"
         elif Fencing.required and not landlock.version():
             self._absent = (
@@ -114,25 +107,19 @@ class StyleRun:
         self._said = self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         self._deadline = time.monotonic() + TIME_LIMIT
         reads = [Path(os.path.realpath(root)), *([] if why else _history(Path(folder), source))]
-        follow = follower()
         with (
             tempfile.TemporaryFile() as given,
             closed(reads, Path(folder), TIME_LIMIT) as fence,
         ):
             given.write(mail)
             given.seek(0)
-
-            def enter() -> None:
-                follow()
-                if fence is not None:
-                    fence()
-
-            self._process = subprocess.Popen(
-                command, stdin=given, stdout=self._said, stderr=subprocess.DEVNULL,
-                cwd=folder, preexec_fn=enter,
-                env={"PATH": _PATH, "HOME": folder, "TMPDIR": folder, "LC_ALL": "C",
-                     "GIT_CONFIG_NOSYSTEM": "1"},
-            )  # fmt: skip
+            env = {"PATH": _PATH, "HOME": folder, "TMPDIR": folder, "LC_ALL": "C",
+                   "GIT_CONFIG_NOSYSTEM": "1"}  # fmt: skip
+            self._process = self._open.enter_context(
+                child.started(
+                    command, stdin=given, stdout=self._said, env=env, cwd=Path(folder), first=fence
+                )
+            )
 
     def result(self) -> StyleCheck:
         """What it says, once it is done; to be asked once."""
@@ -149,12 +136,8 @@ class StyleRun:
 
     def stop(self) -> None:
         """End it, whatever it does; nothing of it is left."""
-        if self._absent:
-            return
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        self._open.close()
+        if not self._absent:
+            self._open.close()
 
 
 @contextlib.contextmanager
@@ -224,7 +207,7 @@ def _history(folder: Path, source: TreeSource) -> list[Path]:
         for line in listed.splitlines():
             if line and not line.startswith((b"#", b'"')):
                 found.append(Path(os.path.realpath(place / os.fsdecode(line))))
-    return [place for place in dict.fromkeys(found) if place.is_dir()]
+    return [place for place in dict.fromkeys(found) if look.is_folder(place)]
 
 
 def check_style(root: Path, mail: bytes) -> StyleCheck:

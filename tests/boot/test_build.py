@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.boot.build import BuildFailed, builder, disk_use
+from patchgen.boot.build import BuildFailed, builder
 from patchgen.model.outcome import Refused
+from patchgen.sandbox.look import disk_use
 
 pytestmark = pytest.mark.needs("gcc")
 

@@ -111,7 +111,7 @@ def test_an_interrupt_ends_the_machine_and_its_children(
 ) -> None:
     script = (
         "import signal, sys\n"
-        "from patchgen.kbuild import process\n"
+        "from patchgen.sandbox import process\n"
         "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
         # A run in the background inherits an ignored SIGINT.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"

@@ -17,7 +17,7 @@ import os, signal, subprocess, sys, time
 from patchgen.sandbox import child, follow
 from patchgen.source.clang import pool
 from patchgen.pipeline import background
-from patchgen.kbuild import process
+from patchgen.sandbox import process
 late = {late}
 if late:
     real = follow.die_with_parent

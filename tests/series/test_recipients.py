@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import fence, landlock
 from patchgen.series.write.recipients import Recipients, ask, parse, union
 
 LINES = """\
@@ -57,3 +58,34 @@ def test_a_script_that_cannot_answer(tmp_path: Path, text: str | None, reason: s
         script(tmp_path, text)
     with pytest.raises(UserError, match=reason):
         ask(tmp_path, b"X")
+
+
+@pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
+def test_the_script_reads_the_tree_and_writes_nowhere(tmp_path: Path) -> None:
+    """It is a stranger's program: no file beside the tree, none of the user's, no change."""
+    root = tmp_path / "tree"
+    root.mkdir()
+    (tmp_path / "secret").write_text("secret")
+    (root / "MAINTAINERS").write_text("inside\n")
+    script(
+        root,
+        f'my $said = ""; for my $file ("{tmp_path}/secret", "{root}/MAINTAINERS") {{\n'
+        '  if (open(my $f, "<", $file)) { $said .= <$f>; chomp $said; }\n'
+        '  else { $said .= "no "; } }\n'
+        f'for my $file ("{root}/new", "{tmp_path}/new") {{\n'
+        '  if (open(my $f, ">", $file)) { $said .= " written"; } }\n'
+        'print "$said <m\\@example.org> (maintainer:X)\\n";\n',
+    )
+    assert ask(root, b"X").to == ("no inside <m@example.org>",)
+    assert not (root / "new").exists() and not (tmp_path / "new").exists()
+
+
+def test_without_a_fence_it_runs_only_when_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(tmp_path, 'print "m\\@example.org (maintainer:X)\\n";\n')
+    monkeypatch.setattr(landlock, "version", lambda: 0)
+    with pytest.raises(UserError, match="no fence"):
+        ask(tmp_path, b"X")
+    monkeypatch.setattr(fence.Fencing, "required", False)
+    assert ask(tmp_path, b"X").to == ("m@example.org",)

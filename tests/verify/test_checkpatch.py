@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from patchgen.commits.source import TreeSource
-from patchgen.sandbox import landlock
+from patchgen.sandbox import fence, landlock
 from patchgen.verify import checkpatch
 from patchgen.verify.checkpatch import AHEAD, StyleCheck, check_style, styles
 from tests.series.conftest import plain_git
@@ -122,7 +122,7 @@ def test_without_a_fence_it_runs_only_when_told_to(
     monkeypatch.setattr(landlock, "version", lambda: 0)
     said = check_style(tree, b"bad\n")
     assert said.state == "absent" and "no fence" in said.reason
-    monkeypatch.setattr(checkpatch.Fencing, "required", False)
+    monkeypatch.setattr(fence.Fencing, "required", False)
     assert check_style(tree, b"bad\n").complaints == ("BAD: found bad",)
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 from patchgen.kernel.knowledge import load, names
 from patchgen.model.base import Evidence, Place
 from patchgen.model.code import Decl, Expr, ExprStmt, Function, Return
-from patchgen.model.outcome import UserError
+from patchgen.sandbox.look import names_inside
 from patchgen.source.c.definitions import Definitions
 from patchgen.source.c.text import bare
 from patchgen.source.c.walk import calls, expressions, walk
@@ -111,13 +111,7 @@ class Code:
 
     def _listed(self) -> Iterator[str]:
         for folder in FOLDERS:
-            try:
-                found = sorted(file.name for file in (self._sources.root / folder).iterdir())
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError as error:
-                raise UserError(f"cannot be listed: {error.strerror}", folder) from error
-            for name in found:
+            for name in names_inside(str(self._sources.root.resolve()), folder) or ():
                 if name.endswith((".c", ".h")) and self._sources.read(f"{folder}/{name}"):
                     yield f"{folder}/{name}"
 

@@ -7,9 +7,9 @@ packing of states nor the symmetry of vCPUs.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
 from patchgen.proof.system.properties import PROPERTIES
 from patchgen.proof.system.system import Literal, System, Transition, Update
+from patchgen.sandbox import child
 
 TEMPLATE = "proof/protocol.pml.j2"
 
@@ -146,15 +147,13 @@ def spin(system: System) -> SpinAnswer:
 
 def _run(folder: str, *command: str) -> bytes:
     try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, timeout=PATIENCE, check=False
-        )
-    except subprocess.TimeoutExpired as error:
+        done = child.answer(command, cwd=Path(folder), seconds=PATIENCE, env=dict(os.environ))
+    except TimeoutError as error:
         raise UserError(f"{command[0]} took longer than {PATIENCE} s") from error
-    if done.returncode:
-        text = (done.stderr or done.stdout).decode(errors="replace").strip()
+    if done.status:
+        text = (done.err or done.out).decode(errors="replace").strip()
         raise UserError(f"{command[0]} failed: {text.splitlines()[-1] if text else 'no output'}")
-    return done.stdout
+    return done.out
 
 
 def _violated(out: bytes) -> frozenset[str]:

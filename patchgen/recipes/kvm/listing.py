@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
+
+from patchgen.sandbox import look
 
 
 def listing(root: Path) -> Callable[[str], tuple[str, ...]]:
@@ -25,11 +26,10 @@ def listing(root: Path) -> Callable[[str], tuple[str, ...]]:
 
 def _listed(root: Path, folder: str) -> tuple[str, ...]:
     place = root / folder
-    if not place.is_dir() or place.is_symlink():
+    if look.kind(place) != "folder":
         return ()
     if folder.endswith("/"):
-        return tuple(sorted(entry.name for entry in place.iterdir() if entry.is_dir()))
-    found = []
-    for here, _, files in os.walk(place):
-        found += [(Path(here) / name).relative_to(root).as_posix() for name in files]
-    return tuple(sorted(found))
+        names = look.names(place)
+        return tuple(name for name in names if look.is_folder(place / name))
+    found = look.below(place)
+    return tuple(sorted(f"{folder}/{one.path}" for one in found if one.kind != "folder"))

@@ -20,6 +20,7 @@ from patchgen.commits.git import Git, GitFailed
 from patchgen.commits.identity import checked
 from patchgen.commits.patchset import ReadPatch
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.reader import read_given
 from patchgen.series.read.bare import DIFF
 from patchgen.series.read.guard import is_bidi
 from patchgen.series.read.mail import Mail
@@ -123,7 +124,7 @@ def _mailinfo(mail: Mail) -> tuple[dict[str, str], str, bytes]:
             out = Git(None).run("mailinfo", str(message), str(patch), stdin=mail.plain)
         except GitFailed as error:
             raise UserError(f"git mailinfo: {error.stderr}", mail.where, "send UTF-8") from error
-        text, applied = as_utf8(message.read_bytes()), patch.read_bytes()
+        text, applied = as_utf8(read_given(message) or b""), read_given(patch) or b""
     pairs = (line.partition(": ") for line in as_utf8(out).split("\n"))
     return {key: value for key, _, value in pairs if key}, text, applied
 

@@ -13,6 +13,7 @@ import msgspec
 
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
 from patchgen.sandbox.reader import read_given
 from patchgen.series.read.bare import bare_patch
 from patchgen.series.read.quilt import listed
@@ -59,7 +60,7 @@ def read_mails(sources: Sequence[str | Path], stdin: BinaryIO | None = None) -> 
     for source in sources:
         if source != "-":
             _look_up(source)
-        quilt = source != "-" and (Path(source) / "series").is_file()
+        quilt = source != "-" and look.is_file(Path(source, "series"))
         for name, data in _blobs(source, stdin):
             total += len(data)
             if total > MAX_SERIES:
@@ -68,7 +69,7 @@ def read_mails(sources: Sequence[str | Path], stdin: BinaryIO | None = None) -> 
             found = split_mbox(data, name)
             if quilt and len(found) > 1:
                 raise UserError("a file of a series file holds several mails", name, "split it")
-            if quilt or (len(found) == 1 and not Path(source).is_dir()):
+            if quilt or (len(found) == 1 and not look.is_folder(source)):
                 place = len(mails) + 1
                 found = [msgspec.structs.replace(found[0], place=place, binding=quilt)]
             mails += found
@@ -80,7 +81,8 @@ def read_mails(sources: Sequence[str | Path], stdin: BinaryIO | None = None) -> 
 
 def _look_up(source: str | Path) -> None:
     try:
-        Path(source).stat()
+        if not look.is_there(source):
+            raise UserError("cannot be read: No such file or directory", str(source))
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", str(source)) from None
 
@@ -91,7 +93,7 @@ def _blobs(source: str | Path, stdin: BinaryIO | None) -> Iterator[tuple[str, by
         yield "stdin", _capped(stream, "stdin")
         return
     path = Path(source)
-    if path.is_dir():
+    if look.is_folder(path):
         files = list(_files(path))
         if not files:
             what = f"the folder holds no series file and no {', '.join(_SUFFIXES)} files"
@@ -104,15 +106,17 @@ def _blobs(source: str | Path, stdin: BinaryIO | None) -> Iterator[tuple[str, by
 
 def _files(folder: Path) -> Iterator[Path]:
     try:
-        if (folder / "cur").is_dir() or (folder / "new").is_dir():
+        if look.is_folder(folder / "cur") or look.is_folder(folder / "new"):
             for part in (folder / "cur", folder / "new"):
-                if part.is_dir():
-                    yield from sorted(file for file in part.iterdir() if file.is_file())
+                if look.is_folder(part):
+                    files = (part / name for name in look.names(part))
+                    yield from (file for file in files if look.is_file(file))
             return
-        if (folder / "series").is_file():
+        if look.is_file(folder / "series"):
             yield from listed(folder, _read(folder / "series").decode(errors="surrogateescape"))
             return
-        yield from sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES)
+        files = (folder / name for name in look.names(folder))
+        yield from (file for file in files if file.suffix in _SUFFIXES)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", str(folder)) from error
 

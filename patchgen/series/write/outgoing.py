@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
+from patchgen.sandbox.reader import read_own
 
 _OURS = re.compile(r"(v\d+-)?\d{4}-[A-Za-z0-9._-]*\.patch")
 # One part of a split series.
@@ -52,19 +54,19 @@ def check_target(out: Path, *, force: bool = False) -> None:
     """UserError when `write_folder` would refuse ``out``: ask before long work."""
     out = out.resolve()
     _check_target(out, force)
-    parent = next(folder for folder in (out, *out.parents) if folder.exists())
-    if not os.access(parent, os.W_OK | os.X_OK):
+    parent = next(folder for folder in (out, *out.parents) if look.is_there(folder))
+    if not look.may_write(parent):
         raise UserError("cannot be written: no permission", str(out), "choose another folder")
 
 
 def _check_target(out: Path, force: bool) -> bool:
     """Whether there is an earlier series to replace."""
     try:
-        if not out.exists():
+        if not look.is_there(out):
             return False
-        if not out.is_dir():
+        if not look.is_folder(out):
             raise UserError("exists and is no folder", str(out), "choose another folder")
-        entries = sorted(out.iterdir())
+        entries = [out / name for name in look.names(out)]
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", str(out)) from error
     if not entries:
@@ -77,12 +79,12 @@ def _check_target(out: Path, force: bool) -> bool:
 
 
 def _is_ours(file: Path) -> bool:
-    if _PART.fullmatch(file.name) and file.is_dir() and not file.is_symlink():
-        return all(_is_ours(entry) for entry in file.iterdir())
-    if not _OURS.fullmatch(file.name) or not file.is_file() or file.is_symlink():
+    kind = look.kind(file)
+    if _PART.fullmatch(file.name) and kind == "folder":
+        return all(_is_ours(file / name) for name in look.names(file))
+    if not _OURS.fullmatch(file.name) or kind != "file":
         return False
-    with file.open("rb") as stream:
-        return _OUR_HEADER in stream.read(8192).split(b"\n\n", 1)[0]
+    return _OUR_HEADER in (read_own(file) or b"").split(b"\n\n", 1)[0]
 
 
 def _move(fresh: Path, out: Path, replace: bool) -> None:
@@ -100,7 +102,7 @@ def _move(fresh: Path, out: Path, replace: bool) -> None:
 
 
 def _sweep(parent: Path, stem: str) -> None:
-    for folder in parent.glob(f"{stem}*"):
-        owner = folder.name.removeprefix(stem)
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
-            shutil.rmtree(folder, ignore_errors=True)
+    for name in look.names(parent):
+        owner = name.removeprefix(stem)
+        if owner != name and owner.isdigit() and not look.is_there(f"/proc/{owner}"):
+            shutil.rmtree(parent / name, ignore_errors=True)

@@ -1,25 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Who a patch goes to, as the tree's own scripts/get_maintainer.pl says.
 
-The script is code of the tree: it runs only when the user asks for it, without git
-history, in an empty environment and with a time limit.
+The script is code of the tree: it runs only when the user asks for it, behind a fence
+(:func:`patchgen.sandbox.fence.closed`), without git history, in an empty environment and
+with a time limit.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import subprocess
+import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import child, look
+from patchgen.sandbox.fence import Fencing, closed
 
 SCRIPT = "scripts/get_maintainer.pl"
 _SECONDS = 60
 _ROLE = re.compile(r"(.*?)\s+\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*$")
+_HINT = "give --to and --cc"
 _OPTIONS = ("--nogit", "--nogit-fallback", "--nogit-blame", "--rolestats")
 
 
@@ -32,9 +36,11 @@ class Recipients(Value, frozen=True):
 
 def ask(root: Path, mail: bytes) -> Recipients:
     """The recipients of one mail; UserError when the script cannot answer."""
+    if shutil.which("perl") is None:
+        raise UserError("perl is needed to run it", SCRIPT, _HINT)
     script = root / SCRIPT
-    if not script.is_file():
-        raise UserError("the tree has no such script", SCRIPT, "give --to and --cc")
+    if look.kind(script) != "file":
+        raise UserError("the tree has no such script", SCRIPT, _HINT)
     with tempfile.TemporaryDirectory(prefix="patchgen-") as folder:
         file = Path(folder) / "mail.patch"
         file.write_bytes(mail)
@@ -44,24 +50,20 @@ def ask(root: Path, mail: bytes) -> Recipients:
 
 def _run(arguments: Sequence[str], root: Path, home: str) -> str:
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": home, "LC_ALL": "C.UTF-8"}
-    try:
-        done = subprocess.run(
-            ["perl", *arguments],
-            cwd=root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise UserError("perl is needed to run it", SCRIPT, "give --to and --cc") from error
-    except subprocess.TimeoutExpired as error:
-        raise UserError(f"gave no answer in {_SECONDS} seconds", SCRIPT) from error
-    if done.returncode != 0:
-        lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
-        raise UserError(f"failed: {lines[0]}", SCRIPT, "give --to and --cc")
-    return done.stdout.decode(errors="replace")
+    real = Path(os.path.realpath(root))
+    with closed([real], Path(home), _SECONDS) as fence:
+        if fence is None and Fencing.required:
+            raise UserError("no fence here to run the tree's program in", SCRIPT, _HINT)
+        try:
+            done = child.answer(
+                ["perl", *arguments], seconds=_SECONDS, env=environment, cwd=real, first=fence
+            )
+        except TimeoutError as error:
+            raise UserError(f"gave no answer in {_SECONDS} seconds", SCRIPT) from error
+    if done.status != 0:
+        lines = done.err.decode(errors="replace").strip().splitlines() or ["no reason given"]
+        raise UserError(f"failed: {lines[0]}", SCRIPT, _HINT)
+    return done.out.decode(errors="replace")
 
 
 def parse(text: str) -> Recipients:

@@ -19,6 +19,8 @@ from typing import Any
 from patchgen.memo import digest
 from patchgen.model.base import Value
 from patchgen.model.facts import Diagnostic
+from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
 from patchgen.sandbox.reader import (
     File,
     Stamp,
@@ -26,7 +28,6 @@ from patchgen.sandbox.reader import (
     file_inside,
     old_enough,
     read_given,
-    stamp_of,
 )
 from patchgen.source.clang.files import Read, buffer
 
@@ -125,10 +126,10 @@ class Looks:
                     seeing.looks[path] = self.look(file.data, file.stamp)
 
     def _stamp(self, path: str) -> Stamp:
-        try:
-            return stamp_of(os.stat(path if path[:1] == "/" else f"{self.root}/{path}"))
-        except OSError:
-            raise changed(path) from None
+        found = look.stamp(path if path[:1] == "/" else f"{self.root}/{path}")
+        if found is None:
+            raise changed(path)
+        return found
 
     def _file(self, path: str) -> File:
         if path[:1] == "/":
@@ -142,16 +143,18 @@ class Looks:
 
     def names(self, folder: str) -> tuple[frozenset[str], int] | None:
         """A folder's names, and when they changed; None: there is none."""
-        place = f"{self.root}/{folder}"
-        try:
-            stamp = stamp_of(os.stat(place))
-            known = self._folders.get(folder)
-            if known is None or known[0] != stamp:
-                with os.scandir(place) as entries:
-                    names = frozenset(entry.name for entry in entries)
-                known = self._folders[folder] = stamp, names
-        except OSError:
+        stamp = look.stamp(f"{self.root}/{folder}")
+        if stamp is None:
             return None
+        known = self._folders.get(folder)
+        if known is None or known[0] != stamp:
+            try:
+                names = look.names_inside(self.root, folder)
+            except UserError:
+                return None
+            if names is None:
+                return None
+            known = self._folders[folder] = stamp, frozenset(names)
         return known[1], stamp[2]
 
 

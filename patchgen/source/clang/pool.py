@@ -9,11 +9,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from patchgen.model.outcome import Done, Failed, UserError
-from patchgen.sandbox.follow import die_with_parent, let_go, not_without
+from patchgen.sandbox.follow import die_with_parent, let_go, not_without, worked
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -53,9 +52,9 @@ class _Worker(Generic[T, R]):
 
     def waits(self, now: float) -> bool:
         """Whether all threads sleep since :data:`PATIENCE`, and used no processor."""
-        worked = _worked(self.process.pid)
-        if worked is None or worked != self._worked:
-            self._worked, self._since = worked or "", now
+        done = worked(self.process.pid)
+        if done is None or done != self._worked:
+            self._worked, self._since = done or "", now
         return now - self._since > PATIENCE
 
     def stop(self) -> str:
@@ -68,20 +67,6 @@ class _Worker(Generic[T, R]):
         if code < 0:
             return f"the parser was ended by {signal.Signals(-code).name}"
         return f"the parser ended with status {code}"
-
-
-def _worked(pid: int | None) -> str | None:
-    """The time that each thread of a process worked; None where one is not asleep."""
-    found = []
-    try:
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            fields = (thread / "stat").read_text("ascii", "replace").rpartition(")")[2].split()
-            if fields[0] != "S":  # proc(5): sleeping, for no disk
-                return None
-            found.append(f"{thread.name} {fields[11]} {fields[12]}")
-    except (OSError, IndexError):
-        return None
-    return "\n".join(found)
 
 
 def _serve(

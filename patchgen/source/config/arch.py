@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from patchgen.model.base import Value
+from patchgen.sandbox import look
 
 
 class Arch(Value, frozen=True):
@@ -91,7 +92,7 @@ def arches_of(root: Path, path: str) -> tuple[str, ...]:
     if parts[0] == "arch" and len(parts) > 2:
         return (parts[1],) if parts[1] in ARCHES else ()
     for folder, arch in _FOLDERS:
-        if path.startswith(folder) and (root / "arch" / arch).is_dir():
+        if path.startswith(folder) and look.is_folder(root / "arch" / arch):
             return (arch,)
     if path.startswith(_KVM_ON_ARM):
         arms = tuple(name for name in all_kvm_arches(root) if name.startswith("arm"))
@@ -100,10 +101,10 @@ def arches_of(root: Path, path: str) -> tuple[str, ...]:
 
 
 def _all_arches(root: Path) -> tuple[str, ...]:
-    return tuple(name for name in ARCHES if (root / "arch" / name).is_dir()) or ("x86",)
+    return tuple(name for name in ARCHES if look.is_folder(root / "arch" / name)) or ("x86",)
 
 
 def all_kvm_arches(root: Path) -> tuple[str, ...]:
     """Every known architecture of the tree that has KVM, x86 first; else its best one."""
-    found = [name for name in ARCHES if (root / "arch" / name / "kvm" / "Makefile").is_file()]
+    found = [name for name in ARCHES if look.is_file(root / "arch" / name / "kvm" / "Makefile")]
     return tuple(found) or _all_arches(root)[:1]

@@ -10,6 +10,7 @@ from pathlib import Path
 from patchgen import memo
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
 from patchgen.source.config.arch import ARCHES, arches_of
 from patchgen.source.config.flags_build import build_flags, paths_in
 from patchgen.source.config.flags_makefile import file_flags
@@ -155,7 +156,7 @@ def _forced_headers(root: str) -> tuple[str, ...]:
     """What every kernel file is compiled with, as far as the tree has it."""
     names = ("compiler-version.h", "kconfig.h", "compiler_types.h")
     files = [f"{root}/include/linux/{name}" for name in names]
-    return tuple(word for file in files if Path(file).is_file() for word in ("-include", file))
+    return tuple(word for file in files if look.is_file(file) for word in ("-include", file))
 
 
 def _dialect(makefile: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
 from patchgen.sandbox.reader import read_given, read_inside
 
 _KEPT = (
@@ -50,9 +51,9 @@ def build_flags(root: Path, path: str, build_dir: Path | None) -> list[str] | No
         return _cleaned(command, place, None if build_dir else root)
     if build_dir is None:
         return None
-    if not build_dir.is_dir():
+    if not look.is_folder(build_dir):
         raise UserError("no such build folder", str(build_dir), "give --build-dir a kernel build")
-    if listed is None and not (build_dir / "include/generated/autoconf.h").is_file():
+    if listed is None and not look.is_file(build_dir / "include/generated/autoconf.h"):
         raise UserError(
             "neither compile_commands.json nor a configured kernel build is here", str(build_dir)
         )

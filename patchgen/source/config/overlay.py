@@ -19,6 +19,7 @@ import msgspec
 from patchgen import memo
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
 from patchgen.sandbox.reader import read_given
 from patchgen.source.config.overlay_inputs import Inputs, Stamp, unchanged
 
@@ -130,28 +131,22 @@ def _is_whole(folder: Path) -> bool:
     """Whether a folder holds what its name is the digest of, and nothing else."""
     if folder not in _WHOLE:
         files: dict[str, str] = {}
-        if not _collect(folder, "", files) or _name(files) != folder.name:
+        if not _collect(folder, files) or _name(files) != folder.name:
             return False
         _WHOLE.add(folder)
     return True
 
 
-def _collect(folder: Path, prefix: str, files: dict[str, str]) -> bool:
+def _collect(folder: Path, files: dict[str, str]) -> bool:
     """Read all files of a folder; False where something is in it that we did not put there."""
     try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                name = f"{prefix}{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
-                    if not _collect(folder / entry.name, f"{name}/", files):
-                        return False
-                    continue
-                data = (
-                    read_given(Path(entry.path)) if entry.is_file(follow_symlinks=False) else None
-                )
-                if data is None:
-                    return False
-                files[name] = data.decode()
+        for entry in look.below(folder):
+            if entry.kind == "folder":
+                continue
+            data = read_given(folder / entry.path) if entry.kind == "file" else None
+            if data is None:
+                return False
+            files[entry.path] = data.decode()
     except (OSError, UserError, ValueError):
         return False
     return True
@@ -167,7 +162,7 @@ def _store(files: dict[str, str]) -> Path:
     import tempfile
 
     target = overlays() / _name(files)
-    if target.is_dir():
+    if look.is_folder(target):
         if _is_whole(target):
             return target
         shutil.rmtree(target, ignore_errors=True)
@@ -186,7 +181,7 @@ def _store(files: dict[str, str]) -> Path:
             file.write_text(text, encoding="utf-8")
         aside.rename(target)
     except OSError:
-        if not target.is_dir():  # else another process was faster
+        if not look.is_folder(target):  # else another process was faster
             raise UserError("cannot write the cache", str(target), "set PATCHGEN_CACHE") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)

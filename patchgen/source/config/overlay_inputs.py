@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from patchgen.model.outcome import UserError
-from patchgen.sandbox.reader import old_enough, read_inside, stamp_of
+from patchgen.sandbox import look
+from patchgen.sandbox.reader import old_enough, read_inside
 
 Stamp = tuple[str, int, int, int, int]
 """Path below the root, size in bytes or -1 if absent, times of change of bytes and inode
@@ -75,23 +76,17 @@ class Inputs:
         self._look(path)
         folder = f"{path}/"
         inside = {name[len(folder) :] for name in self.given if name.startswith(folder)}
-        added = {name.partition("/")[0] for name in inside}
-        full = os.path.realpath(Path(self.root, path))
-        if not full.startswith(self.root + os.sep):
-            return frozenset()
+        added = frozenset(name.partition("/")[0] for name in inside)
         try:
-            return frozenset(entry.name for entry in Path(full).iterdir()) | added
-        except OSError:
-            return frozenset(added)
+            return added.union(look.names_inside(self.root, path) or ())
+        except UserError:
+            return added
 
 
 def stamp(root: str, path: str) -> Stamp:
     """How ``path`` looks now."""
-    try:
-        status = os.stat(f"{root}/{path}")  # hundreds a run: no Path is made
-    except (OSError, ValueError):
-        return (path, -1, 0, 0, 0)
-    return (path, *stamp_of(status))
+    found = look.stamp(f"{root}/{path}")
+    return (path, -1, 0, 0, 0) if found is None else (path, *found)
 
 
 def unchanged(root: Path, stamps: list[Stamp]) -> bool:

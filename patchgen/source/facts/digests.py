@@ -15,7 +15,9 @@ from pathlib import Path
 import msgspec
 
 from patchgen import memo
-from patchgen.sandbox.reader import changed, old_enough, read_given, stamp_of
+from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
+from patchgen.sandbox.reader import changed, old_enough, read_given
 from patchgen.source.clang.looks import Look, Looks, Seen, inside
 from patchgen.source.tree.searched import NEEDLES
 from patchgen.source.tree.snapshot import Snapshot
@@ -70,25 +72,24 @@ class Digests:
 
     def _of_disk(self, path: str) -> str:
         now = time.time_ns()
-        try:
-            state = os.stat(path if path[:1] == "/" else f"{self._root}/{path}")
-        except OSError:
+        outside = look.stamp(path if path[:1] == "/" else f"{self._root}/{path}")
+        if outside is None:
             return ""
         known = self._known.get(path)
-        if known is not None and known.stamp == stamp_of(state):
+        if known is not None and known.stamp == outside:
             return known.digest
         if path[:1] == "/":
             data = read_given(Path(path))
-            stamp = stamp_of(state)
+            stamp = outside
         else:
             file = self.snapshot.file(path)
-            data, stamp = (None, stamp_of(state)) if file is None else (file.data, file.stamp)
+            data, stamp = (None, outside) if file is None else (file.data, file.stamp)
         if data is None:
             return ""
-        look = self._looks.look(data, stamp)
+        taken = self._looks.look(data, stamp)
         if old_enough(stamp[2], now):
-            self._fresh[path] = look
-        return look.digest
+            self._fresh[path] = taken
+        return taken.digest
 
     def learn(self, seen: Seen) -> None:
         """Take over what a parse saw.  UserError: this run saw a file otherwise."""
@@ -96,9 +97,9 @@ class Digests:
             if self._checked.setdefault(path, digest) != digest:
                 raise changed(path)
         now = time.time_ns()
-        for path, look in seen.fresh.items():
-            if old_enough(look.stamp[2], now):
-                self._fresh[path] = look
+        for path, fresh in seen.fresh.items():
+            if old_enough(fresh.stamp[2], now):
+                self._fresh[path] = fresh
 
     def combined(self, paths: Iterable[str], overrides: Overrides) -> str:
         """One digest over several files."""
@@ -110,10 +111,10 @@ class Digests:
         """The names in a folder of the tree; none where there is none."""
         if folder not in self._listed:
             try:
-                with os.scandir(f"{self._root}/{folder}") as entries:
-                    self._listed[folder] = frozenset(entry.name for entry in entries)
-            except OSError:
-                self._listed[folder] = frozenset()
+                names = look.names_inside(self._root, folder)
+            except UserError:
+                names = None
+            self._listed[folder] = frozenset(names or ())
         return self._listed[folder]
 
     def lacks(self, overrides: Overrides) -> Callable[[str, tuple[str, ...]], bool]:

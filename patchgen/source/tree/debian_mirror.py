@@ -14,6 +14,8 @@ from pathlib import Path
 
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
+from patchgen.sandbox.reader import read_own
 
 _SUITES = frozenset(
     "buster bullseye bookworm trixie forky duke sid "
@@ -65,13 +67,11 @@ def mirrors(etc: Path = Path("/etc/apt")) -> list[Mirror]:
 
 def sources(etc: Path) -> list[Source]:
     """All enabled binary repositories below ``etc``, in apt's order."""
-    parts = sorted((etc / "sources.list.d").glob("*")) if (etc / "sources.list.d").is_dir() else []
+    more = etc / "sources.list.d"
+    parts = [more / name for name in look.names(more)] if look.is_folder(more) else []
     found: list[Source] = []
     for file in (etc / "sources.list", *parts):
-        try:
-            text = file.read_text("utf-8", "replace")
-        except OSError:
-            continue
+        text = (read_own(file) or b"").decode("utf-8", "replace")
         if file.suffix == ".list":
             found += _one_line_entries(text)
         elif file.suffix == ".sources":

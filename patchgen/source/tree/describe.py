@@ -13,6 +13,7 @@ from pathlib import Path
 
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
 from patchgen.sandbox.reader import read_inside
 
 _ASSIGNMENT = re.compile(rb"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION)[ \t]*:?=[ \t]*(\S*)", re.M)
@@ -71,7 +72,7 @@ def _is_version(values: dict[str, str]) -> bool:
 def _folder(root: Path) -> Path:
     try:
         real = root.resolve(strict=True)
-        if not real.is_dir():
+        if not look.is_folder(real):
             raise UserError("not a folder, so not a kernel tree", str(root), _HINT)
         return real
     except FileNotFoundError:
@@ -96,4 +97,4 @@ def _version_fields(real: Path) -> dict[str, str]:
 def _is_git(real: Path) -> bool:
     # A repository's folder, or the "gitdir: ..." file of a worktree or submodule.
     dot_git = real / ".git"
-    return dot_git.is_file() or (dot_git / "HEAD").is_file()
+    return look.is_file(dot_git) or look.is_file(dot_git / "HEAD")

@@ -21,7 +21,7 @@ import msgspec
 
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
-from patchgen.sandbox import child
+from patchgen.sandbox import child, look
 from patchgen.sandbox.reader import read_given
 from patchgen.source.tree import fetch_debian, fetch_git, fetch_path, link, registry, search, unpack
 from patchgen.source.tree.describe import Tree, describe
@@ -63,7 +63,7 @@ def add(
     given = Path(source) if source not in ("", *registry.SOURCES) else None
     if not source:
         given = fetch_path.from_environment(name)
-    if given is None and not source and here.is_dir():
+    if given is None and not source and look.is_folder(here):
         tree = fetch_path.adopt(here, called, "" if alias else _series(entry))
         if origin(tree.path) is not None:
             _indexed(tree.path.resolve())
@@ -101,7 +101,7 @@ def _first_that_works(
 ) -> Path:
     wanted = [source] if source else list(registry.SOURCES)
     for kind in wanted:
-        if registry.fetched(name, kind).is_dir():
+        if look.is_folder(registry.fetched(name, kind)):
             return _indexed(registry.fetched(name, kind).resolve())
     reasons: list[str] = []
     for kind in wanted:
@@ -122,7 +122,7 @@ def _first_that_works(
 def _indexed(root: Path) -> Path:
     """A fetched tree that is there, with the text search's memory beside it if it can be."""
     ours = root.parent.parent == registry.trees_dir().resolve()
-    if ours and not search.is_indexed(root) and os.access(root.parent, os.W_OK):
+    if ours and not search.is_indexed(root) and look.may_write(root.parent):
         search.index(root)
     return root
 
@@ -147,7 +147,7 @@ def _store(
     final = registry.fetched(name, kind)
     try:
         with _locked(name, kind, report):
-            if final.is_dir():
+            if look.is_folder(final):
                 return final
             _require_space(registry.trees_dir())
             with _aside(name, kind) as part:
@@ -159,7 +159,7 @@ def _store(
                 (part / _ORIGIN).write_bytes(msgspec.json.encode(note))
                 report("indexing", 0, 0)
                 search.index(tree.path)
-                if final.parent.exists():
+                if look.is_there(final.parent):
                     unpack.remove(final.parent)
                 part.rename(final.parent)
     except OSError as error:
@@ -186,13 +186,14 @@ def _locked(name: str, kind: str, report: child.Report) -> Iterator[None]:
 def _aside(name: str, kind: str) -> Iterator[Path]:
     """A new folder to work in; those that killed runs left are removed first."""
     prefix = f".part-{name}-{kind}-"
-    for leftover in registry.trees_dir().glob(f"{prefix}*"):
-        unpack.remove(leftover)
+    for name_there in look.names(registry.trees_dir()):
+        if name_there.startswith(prefix):
+            unpack.remove(registry.trees_dir() / name_there)
     part = Path(tempfile.mkdtemp(prefix=prefix, dir=registry.trees_dir()))
     try:
         yield part
     finally:
-        if part.exists():
+        if look.is_there(part):
             unpack.remove(part)
     # Readable for the machine's other users, as any checkout is.
     final = registry.fetched(name, kind).parent

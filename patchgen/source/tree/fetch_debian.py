@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from patchgen.model.outcome import UserError
-from patchgen.sandbox import child
+from patchgen.sandbox import child, look
 from patchgen.source.tree import debian_mirror, unpack
 from patchgen.source.tree.debian_mirror import Mirror
 from patchgen.source.tree.registry import Debian
@@ -60,7 +60,7 @@ def fetch(
     Works in ``into``'s folder, which must be the caller's own.  Raises
     UserError with each suite's reason when the package cannot be had.
     """
-    keyring = next((file for file in KEYRINGS if file.is_file()), None)
+    keyring = next((file for file in KEYRINGS if look.is_file(file)), None)
     mirrors = debian_mirror.mirrors()
     if keyring is None:
         raise UserError(
@@ -96,7 +96,8 @@ def _download(
         # A suite whose security part is gone still has the package; whether the
         # lists that were had suffice is seen here.
         status, said = _apt_download(package, work, env, report)
-        debs = list(work.glob(f"{package}_*.deb"))
+        names = (n for n in look.names(work) if n.startswith(f"{package}_") and n.endswith(".deb"))
+        debs = [work / name for name in names]
         if status or len(debs) != 1:
             raise UserError(_reason(updated) or _reason(said) or f"apt-get ended with {status}")
         return debs[0]

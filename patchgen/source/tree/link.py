@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
 
 
 def point(link: Path, target: Path) -> None:
@@ -15,11 +16,11 @@ def point(link: Path, target: Path) -> None:
     Raises UserError when something that is no link is in the way, or the folder
     cannot be written.
     """
-    if link.exists() and not link.is_symlink():
+    if look.is_there(link) and look.kind(link) != "link":
         if link.resolve() == target.resolve():
             return
         raise UserError("in the way, and no link", str(link), "remove it, or choose --as NAME")
-    if link.is_symlink() and link.readlink() == target:
+    if look.kind(link) == "link" and look.link_target(link) == target:
         return
     try:
         link.parent.mkdir(parents=True, exist_ok=True)

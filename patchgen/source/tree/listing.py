@@ -7,6 +7,7 @@ from pathlib import Path
 
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
 from patchgen.source.tree import fetch, registry
 from patchgen.source.tree.describe import describe
 
@@ -31,7 +32,8 @@ def listing(base: Path | None = None) -> list[Row]:
     """All trees of trees.toml in its order, then the folder's other trees by name."""
     entries = registry.load(base).tree
     folder = base or registry.kernel_tree_dir()
-    others = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+    there = look.names(folder) if look.is_folder(folder) else ()
+    others = [name for name in there if look.is_folder(folder / name)]
     names = [*entries, *(n for n in others if n not in entries and registry.is_name(n))]
     return [_row(name, entries.get(name), base) for name in names]
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
 
 
 def tree_path(root: str, given: str, here: str | None = None) -> str:
@@ -46,7 +47,7 @@ def _in(root: str, path: str) -> bool:
 
 def _there(place: str) -> bool:
     try:
-        return Path(place).exists()
+        return look.is_there(place)
     except OSError as error:
         raise UserError(f"cannot be looked up: {error.strerror}", place[:200]) from None
 

@@ -22,6 +22,8 @@ import msgspec
 from patchgen.memo import home_dir
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.sandbox import look
+from patchgen.sandbox.reader import read_given
 from patchgen.source.tree.describe import Tree, describe, is_top
 
 _LIST = "trees.toml"
@@ -63,7 +65,7 @@ def kernel_tree_dir() -> Path:
     if own:
         return Path(own).absolute()
     for checkout in (Path.cwd(), Path(__file__).resolve().parents[3]):
-        if (checkout / "kernel-tree" / _LIST).is_file():
+        if look.is_file(checkout / "kernel-tree" / _LIST):
             return checkout / "kernel-tree"
     return home_dir().absolute() / "kernel-tree"
 
@@ -77,7 +79,7 @@ def load(base: Path | None = None) -> Registry:
     """Read trees.toml of the kernel-tree folder ``base``, or the installed one."""
     for folder in (base or kernel_tree_dir(), _BUILTIN):
         file = folder / _LIST
-        if file.is_file():
+        if look.is_file(file):
             return _decode(file)
     raise UserError("no list of kernel trees", str((base or kernel_tree_dir()) / _LIST))
 
@@ -103,7 +105,7 @@ def location(name: str, base: Path | None = None) -> Path | None:
         return Path(override)
     link = (base or kernel_tree_dir()) / name
     places = [link, *(fetched(name, source) for source in SOURCES)]
-    found = next((place for place in places if place.is_dir()), None)
+    found = next((place for place in places if look.is_folder(place)), None)
     return found or _bundled(name, base)
 
 
@@ -159,14 +161,14 @@ def _bundled(name: str, base: Path | None) -> Path | None:
     if entry is None or not entry.bundled:
         return None
     place = _BUILTIN / name
-    return place if place.is_dir() else None
+    return place if look.is_folder(place) else None
 
 
 def _decode(file: Path) -> Registry:
     import tomllib  # a tree that is there is found without the list
 
     try:
-        registry = msgspec.convert(tomllib.loads(file.read_text("utf-8")), Registry)
+        registry = msgspec.convert(tomllib.loads((read_given(file) or b"").decode()), Registry)
     except (OSError, ValueError, msgspec.ValidationError) as error:
         raise UserError(f"cannot read the list of kernel trees: {error}", str(file)) from None
     for name, entry in registry.tree.items():

@@ -22,7 +22,7 @@ import msgspec
 from patchgen import memo
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
-from patchgen.sandbox.follow import follower
+from patchgen.sandbox import child, look
 from patchgen.sandbox.reader import SIZE_LIMIT
 from patchgen.source.tree.registry import trees_dir
 from patchgen.source.tree.searched import NEEDLES, NOT_SEARCHED
@@ -75,6 +75,8 @@ def index(root: Path) -> None:
     memo.write_sealed(root.parent / _FIRST, _FIRST, memory)
 
 
+#: Seconds that a listing or a search of a whole tree may take.
+_PATIENCE = 600.0
 #: The sources of the tree that this process listed last.
 _LISTED: dict[str, dict[str, str]] = {}
 
@@ -94,7 +96,7 @@ def listed(root: Path) -> dict[str, str]:
 
 def is_indexed(root: Path) -> bool:
     """Whether :func:`index` was called for a fetched tree."""
-    return (root.parent / _FIRST).is_file()
+    return look.is_file(root.parent / _FIRST)
 
 
 def _hits(root: Path, stamps: dict[str, str], needles: tuple[str, ...]) -> tuple[str, ...]:
@@ -138,7 +140,7 @@ class _Listing(NamedTuple):
     def fields(self, root: Path) -> list[str]:
         """What it printed, once it is done."""
         with self.opened:
-            status = self.process.wait()
+            status = self.process.wait(_PATIENCE)
             self.out.seek(0)
             self.err.seek(0)
             if status:
@@ -169,10 +171,8 @@ def _list(root: Path) -> _Listing:
     # Files, not pipes: it lists on while nobody reads.
     with contextlib.ExitStack() as opened:
         out, err = (opened.enter_context(tempfile.TemporaryFile()) for _ in range(2))
-        if shutil.which(command[0]) is None:
-            raise UserError(f"this machine has no program {command[0]}")
-        process = subprocess.Popen(
-            command, cwd=root, env=env, stdout=out, stderr=err, preexec_fn=follower()
+        process = opened.enter_context(
+            child.started(command, cwd=root, env=env, stdout=out, stderr=err)
         )
         return _Listing(process, out, err, opened.pop_all(), os.getpid())
 
@@ -204,7 +204,7 @@ def _refusal(real: str, kind: str, path: str, size: int) -> str:
         # A link that stays inside leads to a source that is listed itself.
         full = os.path.realpath(f"{real}/{path}")
         outside = not full.startswith(f"{real}/") and full != real
-        leads_to_sources = source or Path(full).is_dir()
+        leads_to_sources = source or look.is_folder(full)
         return "symbolic link leads out of the tree" if outside and leads_to_sources else ""
     if kind != "f":
         return "not a regular file"
@@ -225,19 +225,15 @@ def grep(root: Path, paths: list[str], needles: tuple[str, ...]) -> set[str]:
     patterns = [word for needle in needles for word in ("-e", needle)]
     command = ["xargs", "-0", "-r", "-P", str(os.cpu_count() or 1), "-n", "4000"]
     command += ["grep", "--line-buffered", "-lZF", *patterns, "--"]
-    for program in ("xargs", "grep"):
-        if shutil.which(program) is None:
-            raise UserError(f"this machine has no program {program}")
-    done = subprocess.run(
-        command,
-        cwd=root,
-        input=b"".join(os.fsencode(path) + b"\0" for path in paths),
-        env={**os.environ, "LC_ALL": "C"},
-        capture_output=True,
-        check=False,
-        preexec_fn=follower(),
-    )
+    if shutil.which("grep") is None:
+        raise UserError("this machine has no program grep")
+    given = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    env = {**os.environ, "LC_ALL": "C"}
+    try:
+        done = child.answer(command, cwd=root, given=given, env=env, seconds=_PATIENCE)
+    except TimeoutError as error:
+        raise UserError(f"cannot be searched: {error}", str(root)) from None
     # grep's 1 (no hit in a batch) comes back as xargs' 123; 2 (unreadable file) too.
-    if done.stderr.strip():
-        raise UserError(os.fsdecode(done.stderr).strip().splitlines()[0], str(root))
-    return {os.fsdecode(name) for name in done.stdout.split(b"\0") if name}
+    if done.err.strip():
+        raise UserError(os.fsdecode(done.err).strip().splitlines()[0], str(root))
+    return {os.fsdecode(name) for name in done.out.split(b"\0") if name}

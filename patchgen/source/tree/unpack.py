@@ -12,7 +12,6 @@ from __future__ import annotations
 import lzma
 import os
 import shutil
-import stat
 import subprocess
 import tarfile
 import tempfile
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from patchgen.model.outcome import UserError
-from patchgen.sandbox import child
+from patchgen.sandbox import child, look
 
 _CHUNK = 1 << 20
 _TAR = ("tar", "--extract", "--file=-", "--no-same-owner", "--no-same-permissions")
@@ -68,8 +67,8 @@ def unpack_stream(
         if status:
             detail = _last_line(child.tail(said)) or f"tar ended with status {status}"
             raise UserError(f"cannot unpack the source archive: {detail}")
-    tops = list(aside.iterdir())
-    if len(tops) != 1 or tops[0].is_symlink() or not tops[0].is_dir():
+    tops = [aside / name for name in look.names(aside)]
+    if len(tops) != 1 or look.kind(tops[0]) != "folder":
         names = ", ".join(sorted(top.name for top in tops)[:3]) or "nothing"
         raise UserError(f"the source archive should hold one folder, but has {names}")
     tops[0].rename(into)
@@ -84,20 +83,13 @@ def survey(root: Path) -> int:
     """
     total = 0
     top = os.path.realpath(root)
-    folders = [top]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_symlink():
-                    _check_link(top, entry.path)
-                elif entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
-                else:
-                    status = entry.stat(follow_symlinks=False)
-                    if not stat.S_ISREG(status.st_mode):
-                        name = os.path.relpath(entry.path, top)
-                        raise UserError("the tree holds a device, socket or pipe", name)
-                    total += status.st_size
+    for entry in look.below(top):
+        if entry.kind == "link":
+            _check_link(top, f"{top}/{entry.path}")
+        elif entry.kind == "other":
+            raise UserError("the tree holds a device, socket or pipe", entry.path)
+        elif entry.kind == "file":
+            total += entry.size
     return total
 
 
@@ -107,7 +99,7 @@ def remove(folder: Path) -> None:
 
 
 def _check_link(top: str, link: str) -> None:
-    target = Path(link).readlink()
+    target = look.link_target(Path(link))
     real = os.path.realpath(link)
     if target.is_absolute() or not (real == top or real.startswith(top + "/")):
         raise UserError(f"a link leads out of the tree, to {target}", os.path.relpath(link, top))
@@ -166,9 +158,9 @@ def _make_removable(function: object, path: str, error: object) -> None:
     """A folder without write permission, or one that an orphan still fills."""
     try:
         for folder in (Path(path).parent, Path(path)):
-            if folder.is_dir() and not folder.is_symlink():
+            if look.kind(folder) == "folder":
                 folder.chmod(0o700)
-        if Path(path).is_dir() and not Path(path).is_symlink():
+        if look.kind(path) == "folder":
             shutil.rmtree(path, ignore_errors=True)
         else:
             Path(path).unlink(missing_ok=True)
