@@ -112,7 +112,9 @@ def test_a_search_begun_early_serves_the_process_that_began_it(plain):
 @pytest.mark.parametrize("program", ["find", "grep", "xargs"])
 def test_a_machine_without_a_program_is_told_so(tree, monkeypatch, tmp_path, program):
     monkeypatch.setenv("PATCHGEN_CACHE", str(tmp_path / "cache"))
-    which = shutil.which
-    monkeypatch.setattr(shutil, "which", lambda name: None if name == program else which(name))
+    (tmp_path / "bin").mkdir()
+    for name in {"find", "grep", "xargs"} - {program}:
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(UserError, match=f"no program {program}"):
         candidates(tree)
