@@ -111,7 +111,7 @@ class _Reader:
                 yield self.git_file()
             elif line.startswith((b"Index: ", b"=====", b"diff -")):
                 self.at += 1
-            elif line.startswith(b"--- "):
+            elif line.startswith(b"--- ") and line.strip() != b"---":
                 yield self.plain_file()
             else:
                 self.text()
@@ -121,7 +121,7 @@ class _Reader:
         line = self.peek()
         if line.strip() and not line.startswith((b"Only in ", b"Common subdirectories: ")):
             self.prose = self.prose or self.at + 1
-        if line.rstrip() != b"--":
+        if line.rstrip() not in (b"--", b"---"):  # a signature, a rule: no line of code
             if line[:1] in (b" ", b"+", b"-", b"\\") and self.at == self.hunk_end:
                 raise self.fail("a hunk that is longer than it says", _WHOLE)
             if _START.match(line):
@@ -217,7 +217,8 @@ class _Reader:
     def file_name(self) -> str:
         text = self.peek()[4:]
         quoted = _QUOTED.match(text)
-        if quoted and not text[quoted.end() :].strip(b" \t"):
+        behind = text[quoted.end() :] if quoted else b""
+        if quoted and not _TIME.sub(b"", behind.split(b"\t")[0]).strip():
             name = _unquote(quoted[0])
         elif text.startswith(b'"'):
             raise self.fail("a quoted path with more behind it")

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Odd mails by the thousand, tried on our reader, on am and on the real git am.
+"""Mails by the thousand, tried on our reader, on am and on the real git am.
 
     python -m tests.series.side_by_side --count 2000 --seed 7 [--only NUMBER] [--reasons]
 
-A mail depends on the seed and its number only.  What is taken must be what git am makes
+A mail depends on the seed and its number only: those of even numbers are odd
+(:mod:`tests.series.odd_mails`), the others as public lists have them
+(:mod:`tests.series.posted_mails`).  What is taken must be what git am makes
 of the same file: the same tree, message, author and date, on paths that the report
 lists; what is refused leaves the repository as it was.
 """
@@ -31,6 +33,7 @@ from patchgen.verify.apply import apply_series
 from tests.series.conftest import plain_git
 from tests.series.odd_diffs import FILES, LINK
 from tests.series.odd_mails import make_mail
+from tests.series.posted_mails import make_posted
 
 
 class Verdict(NamedTuple):
@@ -197,7 +200,7 @@ def run(seed: int, numbers: Iterable[int], folder: Path, show: bool = False) -> 
     bench = Bench(folder)
     count: Counter[str] = Counter()
     for number in numbers:
-        mail, odd = make_mail(seed, number)
+        mail, odd = (make_posted if number % 2 else make_mail)(seed, number)
         verdict = bench.try_mail(mail)
         word = {True: "takes", False: "refuses"}
         count[f"git am {word[verdict.git]}, ours {word[verdict.taken]}"] += 1

@@ -66,6 +66,12 @@ TAKEN = {
     "mailman": mail(tail=f"{'_' * 47}\nlinux-x mailing list\nlinux-x@lists.example.org\n"),
     "mailman behind the signature": mail(tail=f"-- \n2.39.5\n\n\n{'_' * 47}\nx mailing list\n"),
     "googlegroups": mail(tail="-- \nYou received this message because you are subscribed.\n"),
+    "b4's base commit": mail(tail=f"\n---\nbase-commit: {'1' * 40}\n\nBest regards,\n-- \nA B\n"),
+    "the same where nothing ends the message": mail(
+        head=HEAD.replace("---\n", "\n"), tail=f"\n---\nbase-commit: {'1' * 40}\n"
+    ),
+    "rules behind the hunk": mail(tail="---\n2.39.5\n--- \n"),
+    "two Message-IDs": "Message-ID: <1@x>\nMessage-Id: <2@x>\n" + mail(),
     "a changelog": mail(tail="\nChanges in v2:\n - one\n - two\n\nv1: https://example.org\n"),
     "a date of ISO": headed("Date", "2023-11-14 22:13:20 +0100"),
     "a date of ISO, T and Z": headed("Date", "2023-11-14T22:13:20Z"),
@@ -78,6 +84,7 @@ TAKEN = {
     ),
     "12 of 11": headed("Subject", "[PATCH 1/0] x: y"),
     "text and patch": multipart(),
+    "network line ends": mail().replace("\n", "\r\n"),
     "text and text": multipart(patch="text/plain"),
     "no subject but in the text": headed("Subject", "").replace(
         "message", "Subject: x: y\n\nmessage"
@@ -96,6 +103,24 @@ def write(tmp_path: Path, text: str, name: str = "x.patch") -> Path:
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(text.encode(errors="surrogateescape"))
     return file
+
+
+def test_network_line_ends_are_taken_off_once(tree: Path, tmp_path: Path) -> None:
+    """A file of the tree that has them itself keeps its own."""
+    (tree / "mm/a.c").write_bytes(OLD.replace(b"\n", b"\r\n"))
+    plain_git(tree, "commit", "-qam", "x")
+    head, _, hunk = DIFF.partition("@@ ")
+    crlf = (
+        head
+        + "@@ "
+        + hunk.partition("\n")[0]
+        + "\n"
+        + hunk.partition("\n")[2].replace("\n", "\r\n")
+    )
+    file = write(tmp_path, mail(diff=crlf).replace("\n", "\r\n"))
+    applied = apply_series(tree, read_series(file))
+    plain_git(tree, "am", "-q", str(file))
+    assert plain_git(tree, "rev-parse", "HEAD^{tree}") == applied.patches[0].tree
 
 
 def recorded(series: Series) -> str:
@@ -245,6 +270,7 @@ REFUSED = {
         DIFF, base64.encodebytes(DIFF.encode()).decode()
     ),
     "one text or the other": multipart("alternative"),
+    "parts within parts": multipart(patch="multipart/signed; boundary=_y"),
     "no header": headed("Subject", "x").replace("Date: ", "no header\nDate: "),
     "a date that is none": headed("Date", "yesterday or so"),
     "a date before all": headed("Date", "Fri, 1 Jan 1960 00:00:00 +0000"),

@@ -95,8 +95,9 @@ def read_patch(mail: Mail, number: int, allow: Collection[str] = ()) -> ReadPatc
 def split_body(mail: Mail) -> tuple[bytes, str, bytes]:
     """Message, note below ``---``, and diff.
 
-    A diff above a ``---`` is in the message, where a reader takes it for prose and
-    git applies it: refused.
+    A diff above a ``---`` with another behind it is in the message, where a reader takes it
+    for prose and git applies it: refused.  A ``---`` behind all diffs is a rule of the text
+    there (b4 puts the base commit behind one).
     """
     body = mail.body
     start = DIFF.search(body)
@@ -106,6 +107,8 @@ def split_body(mail: Mail) -> tuple[bytes, str, bytes]:
     if rule is None:
         return body[: start.start()], "", body[start.start() :]
     if rule.start() > start.start():
+        if DIFF.search(body, rule.end()) is None:
+            return body[: start.start()], "", body[start.start() :]
         line = body.count(b"\n", 0, start.start()) + 1
         raise UserError(
             f"line {line} of the body: a diff inside the commit message", mail.where, "indent it"

@@ -16,7 +16,7 @@ from patchgen.series.read.sources import RawMail
 
 _KEPT = ("from", "date", "subject")
 _NO_HEADER = re.compile(rb"^(?![!-9;-~]+:|[ \t]|>?From |\r?$).*$|\A[ \t].*$", re.MULTILINE)
-_ONCE = ("message-id", "content-type", "content-transfer-encoding")
+_ONCE = ("content-type", "content-transfer-encoding")
 
 
 class Mail(Value, frozen=True):
@@ -93,6 +93,8 @@ def _headers(head: bytes, where: str) -> dict[str, bytes]:
         )
     for match in re.finditer(rb"^([!-9;-~]+):[ \t]*(.*(?:\r?\n[ \t].*)*)", head, re.MULTILINE):
         name = match[1].decode().lower()
+        if name == "message-id":  # no part of a commit; archives and lists add their own
+            found.setdefault(name, match[2].replace(b"\r", b"").strip())
         if name not in (*_KEPT, *_ONCE):
             continue
         if name in found:
@@ -104,8 +106,7 @@ def _headers(head: bytes, where: str) -> dict[str, bytes]:
 def _transfer(encoding: str, body: bytes, where: str) -> bytes:
     encoding = encoding.strip().lower()
     if encoding in ("", "7bit", "8bit", "binary"):
-        # As git mailsplit does without --keep-cr.
-        return body.replace(b"\r\n", b"\n")
+        return body
     try:
         if encoding == "base64":
             decoded = base64.b64decode(re.sub(rb"\s+", b"", body), validate=True)

@@ -20,6 +20,8 @@ TEXT = ("text/plain", "text/x-patch", "text/x-diff")
 _SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature",
                "application/x-pkcs7-signature")  # fmt: skip
 
+_PLAIN = "send the patch as plain text"
+
 # Whatever git apply begins to read a diff at.
 _DIFF = re.compile(rb"^(?:diff |Index: |---\s|\+\+\+\s|@@ -)", re.MULTILINE)
 
@@ -46,8 +48,8 @@ def joined(message: Header, body: bytes, where: str, decode: Decode) -> tuple[He
     elif kind != "multipart/mixed":
         raise _refused(kind, where)
     for head, _ in parts:
-        if head.get_content_type() not in TEXT:
-            raise _refused(f"{kind} with a part of {head.get_content_type()}", where)
+        if (its := head.get_content_type()) not in TEXT:
+            raise UserError(_part_fault(its), where, _PLAIN)
     charsets = {head.get_content_charset() or "us-ascii" for head, _ in parts} - {"us-ascii"}
     if len(charsets) > 1:
         raise UserError(
@@ -89,5 +91,13 @@ def _raw(head: Header, text: bytes) -> bytes:
     return text + b"\n" + (decoded if isinstance(decoded, bytes) else b"")
 
 
+def _part_fault(kind: str) -> str:
+    if kind.startswith("multipart/"):
+        return "the mail has parts within parts, and git am writes their headers into the message"
+    return f"the mail has a part of {kind}: git am reads it, and no mail reader shows it as text"
+
+
 def _refused(kind: str, where: str) -> UserError:
-    return UserError(f"the mail is {kind}", where, "send the patch as plain text")
+    if kind == "multipart/alternative":
+        kind += ": a person may be shown another form of it than git am applies"
+    return UserError(f"the mail is {kind}", where, _PLAIN)

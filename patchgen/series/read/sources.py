@@ -23,7 +23,7 @@ from patchgen.series.read.quilt import listed
 MAX_MAIL = 64 << 20
 MAX_SERIES = 256 << 20
 
-_SUFFIXES = (".patch", ".eml", ".mbox", ".mbx", ".mail")
+SUFFIXES = (".patch", ".eml", ".mbox", ".mbx", ".mail")
 # git's own idea of a From_ line (mailsplit.c): a time of day with a year behind it.
 _FROM = re.compile(rb"From [^\n]*\n")
 #: One after the other: in one pattern they take cubic time.
@@ -96,7 +96,7 @@ def _blobs(source: str | Path, stdin: BinaryIO | None) -> Iterator[tuple[str, by
     if look.is_folder(path):
         files = list(_files(path))
         if not files:
-            what = f"the folder holds no series file and no {', '.join(_SUFFIXES)} files"
+            what = f"the folder holds no series file and no {', '.join(SUFFIXES)} files"
             raise UserError(what, str(path), "name the files themselves")
         for file in files:
             yield str(file), _read(file)
@@ -116,7 +116,7 @@ def _files(folder: Path) -> Iterator[Path]:
             yield from listed(folder, _read(folder / "series").decode(errors="surrogateescape"))
             return
         files = (folder / name for name in look.names(folder))
-        yield from (file for file in files if file.suffix in _SUFFIXES)
+        yield from (file for file in files if file.suffix in SUFFIXES)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", str(folder)) from error
 
@@ -147,13 +147,12 @@ def _separator(data: bytes, at: int) -> tuple[int, int] | None:
 
 def split_mbox(data: bytes, name: str) -> list[RawMail]:
     """The mails of an mbox, or the one mail of a file that is none."""
-    if b"\r\nFrom " in data or data[:4096].split(b"\n", 1)[0].endswith(b"\r"):
-        # A mailer saved it with network line ends; git mailsplit drops them too.
-        data = data.replace(b"\r\n", b"\n")
+    given, data = data, data.replace(b"\r\n", b"\n")  # as git mailsplit without --keep-cr
     starts = [0, *(match.end() for match in _NEXT_FROM.finditer(data))]
     borders = [span for at in starts if (span := _separator(data, at))]
     if not borders or borders[0][0] != 0:
-        if not borders and (bare := bare_patch(data, name)):
+        saved = given[:4096].split(b"\n", 1)[0].endswith(b"\r")  # with network line ends
+        if not borders and (bare := bare_patch(data if saved else given, name)):
             return [RawMail(name, bare.mail, bare.lacks)]
         if not _HEADER.match(data):
             what = "is no mail: it begins with neither a From line nor a header"
