@@ -24,6 +24,12 @@ from patchgen.terminal import say, say_data
     show_default=True,
     help="how patches are applied, in isolation either way",
 )
+@click.option(
+    "--after",
+    multiple=True,
+    metavar="PATCHES",
+    help="patches that come first: put on the tree, and not checked",
+)
 @click.option("--only-version", type=int, metavar="N", help="take version N of several")
 @click.option("--allow", multiple=True, metavar="PATH", help="let odd modes through for PATH")
 @click.option("--no-checkpatch", is_flag=True, help="do not run the tree's scripts/checkpatch.pl")
@@ -51,6 +57,7 @@ def command(
     quiet: bool,
     verbose: bool,
     engine: str,
+    after: tuple[str, ...],
     only_version: int | None,
     allow: tuple[str, ...],
     no_checkpatch: bool,
@@ -62,6 +69,10 @@ def command(
 ) -> Exit:
     """Verify SERIES: an mbox, a maildir, a folder, patch files, or - for stdin.
 
+    Patch files may be a slice of a series: it is verified behind the patches before it, where
+    they lie beside it or --after names them (a file or folder with the thread does), else
+    on the tree; the report says which.
+
     Each patch is applied in isolation and checked at its own commit.  Exit status 1
     when one does not apply or fails a check, when notifier code of it could not be
     analysed, or when the series changes the notifier protocol and its proof fails or
@@ -69,24 +80,25 @@ def command(
     """
     from patchgen.pipeline.verify import verify
     from patchgen.report.verified import b4_lines, fault_lines, verified_data, verified_lines
-    from patchgen.series.read.read import read_series
     from patchgen.source.tree.named import spelled
 
     show = progress(quiet or as_b4)
     state = open_state(spec, build_dir, arch)
     allow = tuple(spelled(str(state.root), path) for path in allow)
-    if as_b4 and series == ("-",):
+    if as_b4 and series == ("-",) and not after:
         from patchgen.pipeline.b4 import verify_mail
 
         found = verify_mail(
             state, sys.stdin.buffer, allow=allow, checkpatch=not no_checkpatch, build=build
         )
     else:
-        mails = read_series(series, version=only_version, allow=allow)
+        from patchgen.pipeline.parents import read_behind
+
+        mails, known = read_behind(state.root, series, after, version=only_version, allow=allow)
         found = verify(
             state, mails, engine=engine, checkpatch=not no_checkpatch,
             prove=not (no_proof or as_b4), build=build, allow_undecided=allow_undecided,
-            strict=strict, progress=show,
+            strict=strict, known=known, progress=show,
         )  # fmt: skip
     show("")
     if as_json:

@@ -56,7 +56,7 @@ class Series(Value, frozen=True):
     ``partial`` marks a slice of a series.  ``base`` is its
     ``base-commit:``, ``change_id`` its ``change-id:`` (each "" without one).
     ``notes`` say what was set aside while reading, ``caveats`` what a verdict on it does
-    not cover: patches that are not there, and what makes it no series for git am.
+    not cover: patches that are not there (first), and what makes it no series for git am.
     """
 
     patches: tuple[ReadPatch, ...]
@@ -68,6 +68,13 @@ class Series(Value, frozen=True):
     partial: bool = False
     notes: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
+
+    @property
+    def which(self) -> str:
+        """Which of the series' patches these are: ``patches 2 to 3 of 7``."""
+        first, last = self.patches[0].number, self.patches[-1].number
+        named = f"patch {first}" if first == last else f"patches {first} to {last}"
+        return f"{named} of {self.total}"
 
     @property
     def paths(self) -> tuple[str, ...]:

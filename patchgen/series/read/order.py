@@ -124,7 +124,8 @@ def whole(
         raise UserError(
             f"the series is not whole: {', '.join(map(str, missing[:10]))} of {total} missing",
             mails[0].mail.where,
-            "get the others (b4 am does), or name the files of a part without a gap",
+            "get the others (b4 am does), or name the files of a part without a gap"
+            " (behind what comes before it: patchgen verify --after)",
         )
     return found, total, bool(missing)
 

@@ -8,6 +8,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from patchgen.commits.patchset import CoverMail, ReadPatch, Series
 from patchgen.model.outcome import UserError
 from patchgen.series.read.body import read_patch
@@ -25,6 +27,7 @@ def read_series(
     stdin: BinaryIO | None = None,
     version: int | None = None,
     allow: Collection[str] = (),
+    sliced: bool = False,
 ) -> Series:
     """The series in ``source``: an mbox, a maildir, a folder, files, ``-`` for stdin.
 
@@ -32,14 +35,15 @@ def read_series(
     identical duplicates are dropped (``notes`` says so); a gap, two versions (unless
     ``version`` picks one), different mails with one number, and every mail that git
     would read otherwise than a person are a UserError.  Files that were named one by
-    one, and a single mail on stdin, may be a slice of a series (``partial``).  ``allow``
-    names paths for which odd modes and control characters are let through.
+    one, and a single mail on stdin, may be a slice of a series (``partial``); where it is
+    known what comes before it (``sliced``), every source may.  ``allow`` names paths for
+    which odd modes and control characters are let through.
     """
     sources = [source] if isinstance(source, str | Path) else list(source)
     notes: list[str] = []
     raw = read_mails(sources, stdin)
     mails = numbered(raw, version, notes)
-    found, total, partial = whole(mails, notes, named=all(one.place for one in raw))
+    found, total, partial = whole(mails, notes, named=sliced or all(one.place for one in raw))
     cover = found.pop(0, None)
     patches = tuple(read_patch(found[number].mail, number, allow) for number in sorted(found))
     if not patches:
@@ -48,7 +52,7 @@ def read_series(
     text = _text(cover.mail) if cover else ""
     everything = text + "\n" + "\n".join(_text(found[number].mail) for number in sorted(found))
     base, change_id = _BASE.search(everything), _CHANGE_ID.search(everything)
-    return Series(
+    series = Series(
         patches=patches,
         version=mails[0].subject.version,
         total=total,
@@ -57,20 +61,18 @@ def read_series(
         change_id=change_id[1] if change_id else "",
         partial=partial,
         notes=tuple(notes),
-        caveats=_caveats(patches, total),
     )
+    return msgspec.structs.replace(series, caveats=_caveats(series))
 
 
-def _caveats(patches: Sequence[ReadPatch], total: int) -> tuple[str, ...]:
-    first, last = patches[0].number, patches[-1].number
-    found = []
-    if len(patches) < total:
-        which = f"patch {first}" if first == last else f"patches {first} to {last}"
-        found.append(f"{which} of {total} alone: put on the tree as it is")
-    for patch in patches:
-        if patch.lacks:
-            found.append(f"{patch.where}: no {patch.lacks}: git am does not take it")
-    return tuple(found)
+def _caveats(series: Series) -> tuple[str, ...]:
+    alone = f"{series.which} alone: put on the tree as it is"
+    lacking = [
+        f"{patch.where}: no {patch.lacks}: git am does not take it"
+        for patch in series.patches
+        if patch.lacks
+    ]
+    return (*([alone] if series.partial else ()), *lacking)
 
 
 def _cover(cover: Numbered, text: str) -> CoverMail:
