@@ -17,7 +17,7 @@ import resource
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from patchgen.sandbox import landlock
+from patchgen.sandbox import landlock, syscalls
 
 
 @contextlib.contextmanager
@@ -52,6 +52,7 @@ class Fencing:
 _SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/perl", "/etc/ld.so.cache")
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _MEMORY, _FILE = 2 << 30, 64 << 20  # bytes
+_PROCESSES = 64
 
 
 @contextlib.contextmanager
@@ -61,10 +62,13 @@ def closed(
     """What a new child calls before a program of strangers; None: no Landlock.
 
     The program may read ``reads`` and the system's programs, read and write in the folder
-    ``work``, and nothing else: no home, no other file, no network where namespaces can be
-    had; 2 GiB of memory, ``seconds`` of the processor.
+    ``work``, and nothing else: no home, no other file, no network, no signal to a process
+    outside, no group of its own; 2 GiB of memory, ``seconds`` of the processor, and a number
+    of processes where a namespace of users can be had.  Where the kernel lacks a way to
+    take one of these, the others still are.
     """
-    with landlock.rules(landlock.READ | landlock.WRITE | landlock.IOCTL) as rules:
+    rights = landlock.READ | landlock.WRITE | landlock.IOCTL
+    with landlock.rules(rights, alone=True) as rules:
         if rules is None:
             yield None
             return
@@ -75,14 +79,19 @@ def closed(
         rules.allow(Path("/dev/urandom"), landlock.READ)
         libc = ctypes.CDLL(None)
         limit = int(seconds) + 1
+        refuse = syscalls.refusing()
 
         def enter() -> None:
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
             resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
             resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE, _FILE))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)  # not everybody may
+            # Not everybody may have namespaces.  The limit counts those of one alone.
+            if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0:
+                resource.setrlimit(resource.RLIMIT_NPROC, (_PROCESSES, _PROCESSES))
             if not rules.enter():
                 os._exit(126)
+            if refuse is not None:
+                refuse()
 
         yield enter

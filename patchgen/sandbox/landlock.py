@@ -26,6 +26,9 @@ _CHANGE, _TRUNCATE, IOCTL = sum(1 << bit for bit in range(4, 14)), 1 << 14, 1 <<
 READ = EXECUTE | READ_FILE | READ_DIR
 WRITE = WRITE_FILE | _CHANGE | _TRUNCATE
 _OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | _TRUNCATE | IOCTL
+# LANDLOCK_ACCESS_NET_BIND_TCP, _CONNECT_TCP; LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, _SIGNAL.
+_TCP, _OTHERS = 0x3, 0x3
+_SINCE_TCP, _SINCE_OTHERS = 4, 6
 #: How many of the rights each version knows.
 _KNOWN = {1: 13, 2: 14, 3: 15, 4: 15}
 
@@ -69,12 +72,23 @@ class Rules:
         return bool(libc.syscall(_RESTRICT, self._handle, 0) == 0)
 
 
+class _Ruleset(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("files", "network", "scoped")]
+
+
 @contextlib.contextmanager
-def rules(rights: int) -> Iterator[Rules | None]:
-    """Rules that take ``rights`` away, as far as this kernel knows them; None: no Landlock."""
+def rules(rights: int, *, alone: bool = False) -> Iterator[Rules | None]:
+    """Rules that take ``rights`` away, as far as this kernel knows them; None: no Landlock.
+
+    ``alone``: no TCP (Linux 6.7), no signal and no abstract socket to others (Linux 6.12).
+    """
     known = version()
     rights &= (1 << _KNOWN.get(known, 16)) - 1
-    handled = ctypes.c_uint64(rights)
+    handled = _Ruleset(
+        rights,
+        _TCP if alone and known >= _SINCE_TCP else 0,
+        _OTHERS if alone and known >= _SINCE_OTHERS else 0,
+    )
     handle = -1
     if known:
         handle = _libc().syscall(_CREATE, ctypes.byref(handled), ctypes.sizeof(handled), 0)
