@@ -19,6 +19,7 @@ from patchgen.analysis.engine.walk import walk
 from patchgen.analysis.sections.calls import Given, entered
 from patchgen.analysis.sections.paths import Observer, RangeSummary
 from patchgen.analysis.sections.predicates import Predicates
+from patchgen.analysis.sections.reading import Reading
 from patchgen.analysis.sections.sites import initialisers, role
 from patchgen.analysis.sections.walk import RangeWalk
 from patchgen.analysis.values.naming import Naming
@@ -34,7 +35,7 @@ class Ranges:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._summaries = Summaries(self)
-        self._namings: dict[int, Naming] = {}
+        self._readings: dict[int, Reading] = {}
 
     @cached_property
     def handlers(self) -> tuple[Function, ...]:
@@ -90,14 +91,19 @@ class Ranges:
     def observe(self, function: Function, observer: Observer) -> str:
         """Walk ``function`` for an observer; why the walk is incomplete, or ""."""
         node: Node[Given] = Node(function, frozenset())
-        checker = RangeWalk(self.program, self.naming, self._summaries.of, node, observer)
+        checker = RangeWalk(self.reading, self._summaries.of, node, observer)
         return checker.summary(walk(self._shown(function), checker, limit=STEPS)).incomplete
 
     def naming(self, function: Function) -> Naming:
         """How expressions of ``function`` read in terms of its parameters."""
-        found = self._namings.get(id(function))
+        return self.reading(function).naming
+
+    def reading(self, function: Function) -> Reading:
+        """What the calls and assignments of ``function`` are to ranges."""
+        found = self._readings.get(id(function))
         if found is None:
-            found = self._namings[id(function)] = Naming(function)
+            found = Reading(self.program, Naming(function), function)
+            self._readings[id(function)] = found
         return found
 
     def of(self, function: Function, given: Given = frozenset()) -> RangeSummary:
@@ -118,7 +124,7 @@ class Ranges:
         self, node: Node[Given], ask: Callable[[Node[Given]], RangeSummary]
     ) -> RangeSummary:
         """Walk the function."""
-        checker = RangeWalk(self.program, self.naming, ask, node)
+        checker = RangeWalk(self.reading, ask, node)
         return checker.summary(walk(self._shown(node.function), checker, limit=STEPS))
 
     def _shown(self, function: Function) -> Function:

@@ -13,20 +13,10 @@ import msgspec
 
 from patchgen.analysis.cfg import events
 from patchgen.analysis.cfg.events import Event
-from patchgen.analysis.engine.program import Program, declared_type
+from patchgen.analysis.engine.program import declared_type
 from patchgen.analysis.engine.summaries import Node
 from patchgen.analysis.engine.walk import Checker, Here, Outcome, WalkResult
-from patchgen.analysis.sections.calls import (
-    Given,
-    callees,
-    given_to,
-    ignored_results,
-    known_pointer,
-    passes_bounds,
-    root_of,
-    shown,
-)
-from patchgen.analysis.sections.guards import guards
+from patchgen.analysis.sections.calls import Given, given_to, known_pointer, root_of, shown
 from patchgen.analysis.sections.paths import (
     Observer,
     PathState,
@@ -34,7 +24,8 @@ from patchgen.analysis.sections.paths import (
     RangeFault,
     RangeSummary,
 )
-from patchgen.analysis.sections.sites import END, INIT, START, range_of, role
+from patchgen.analysis.sections.reading import Call, Reading, pointed
+from patchgen.analysis.sections.sites import END, INIT, START
 from patchgen.analysis.sections.state import (
     FOREIGN,
     IGNORED,
@@ -53,9 +44,7 @@ from patchgen.analysis.sections.state import (
     refused,
     started,
 )
-from patchgen.analysis.values.naming import Naming
 from patchgen.analysis.values.value import ANY, NEGATIVE, ZERO, Known
-from patchgen.kernel.knowledge import names
 from patchgen.model.base import Place
 from patchgen.model.code import Expr, Function
 from patchgen.source.c.text import bare, text
@@ -68,33 +57,25 @@ class RangeWalk(Checker[PathState]):
 
     def __init__(
         self,
-        program: Program,
-        naming: Callable[[Function], Naming],
+        reading: Callable[[Function], Reading],
         ask: Callable[[Node[Given]], RangeSummary],
         node: Node[Given],
         observer: Observer | None = None,
     ) -> None:
         """``ask`` gives the summaries of callees."""
         self.observer = observer
-        self.program = program
-        self.names_of = naming
+        self.read = reading
         self.ask = ask
         self.function = node.function
         self.given = dict(node.context)
-        self.naming = naming(node.function)
+        self.reading = reading(node.function)
+        self.naming = self.reading.naming
         self.exits: dict[tuple[frozenset[tuple[str, Range]], Known], RangeExit] = {}
         self.faults: dict[tuple[str, Place, str], RangeFault] = {}
         self.incomplete = ""
-        self.locals: dict[str, bool] = {}
-        self.ignored = ignored_results(node.function)
-        self.used = self._used()
-        self.guards = guards(node.function)
-
-    def _used(self) -> frozenset[str]:
-        """The ranges that the function itself starts or ends."""
-        calls = self.program.calls(self.function)
-        targets = [range_of(call) for call in calls if role(call)]
-        return frozenset(self._key(target) for target in targets if target is not None)
+        self.guards = self.reading.guards
+        #: Of calls that are watched: whether by the observer, and whether they matter here.
+        self.calls: dict[Event, tuple[bool, Call | None]] = {}
 
     def initial(self, function: Function) -> PathState:
         return PathState()
@@ -102,7 +83,7 @@ class RangeWalk(Checker[PathState]):
     def watches(self, event: Event) -> bool:
         expr = event.expr
         if event.kind == events.DECL:
-            return self._is_range(event.name) and self._is_local(event.name)
+            return self.reading.is_range(event.name) and self.reading.is_local(event.name)
         if event.kind == events.BRANCH:
             if event.opaque or expr is None:
                 return False
@@ -111,33 +92,26 @@ class RangeWalk(Checker[PathState]):
             return False
         if event.kind == events.ASSIGN:
             return bare(expr.args[0]).kind in ("member", "arrow", "name")
-        if self.observer is not None and self.observer.watches(expr):
-            return True
-        return self._matters(expr)
+        watched = self.observer is not None and self.observer.watches(expr)
+        call = self.reading.call(expr)
+        own = call.matters and not self._is_nothing(expr, call)
+        self.calls[event] = (watched, call if own else None)
+        return watched or own
 
-    def _matters(self, call: Expr) -> bool:
-        if role(call) or callees(self.program, call, self.function) or passes_bounds(call):
-            return True
-        return bool(self._given_away(call))
+    def _is_nothing(self, expr: Expr, call: Call) -> bool:
+        """Whether all that a call enters returns, and leaves every range as it was."""
+        if call.role or call.bounds or call.away:
+            return False
+        found = [self.ask(self._within(expr, callee)) for callee in call.entered]
+        exits = [one for summary in found for one in summary.exits]
+        return (
+            bool(exits)
+            and not any(one.ranges for one in exits)
+            and not any(summary.incomplete for summary in found)
+        )
 
-    def _given_away(self, call: Expr) -> tuple[str, ...]:
-        """The function's ranges that go to a callee which is not at hand."""
-        if call.name.startswith("mmu_notifier_") or call.name in names(
-            "evaluation", "preserves", "functions"
-        ):
-            return ()
-        found = []
-        for argument in call.args[1:]:
-            given = bare(argument)
-            if given.kind == "unary" and given.name == "&":
-                key = self._key(given.args[0])
-            elif given.kind == "name":
-                key = self._key(Expr("unary", "*", (given,), given.span, given.line))
-            else:
-                continue
-            if key in self.used and not self.program.targets(call, self.function):
-                found.append(key)
-        return tuple(found)
+    def _within(self, call: Expr, callee: Function) -> Node[Given]:
+        return Node(callee, given_to(call, callee, self.given))
 
     def event(
         self, state: PathState, event: Event, here: Here
@@ -149,27 +123,28 @@ class RangeWalk(Checker[PathState]):
             return self._branch(state, event)
         if event.kind == events.ASSIGN:
             return self._assign(state, event.expr)
-        if self.observer is not None and self.observer.watches(event.expr):
+        watched, call = self.calls[event]
+        if watched:
+            assert self.observer is not None
             answer = self.observer.call(state.notes, dict(state.ranges), event, here)
             if isinstance(answer, tuple):
                 return tuple(
                     Outcome(msgspec.structs.replace(state, notes=notes), value)
                     for notes, value in answer
                 )
-            state = msgspec.structs.replace(state, notes=answer)
-            if not self._matters(event.expr):
-                return state
-        what = role(event.expr)
-        if what:
-            return self._primitive(state, event, here, what)
-        if passes_bounds(event.expr):
+            if answer is not state.notes:
+                state = msgspec.structs.replace(state, notes=answer)
+        if call is None:
+            return state
+        if call.role:
+            return self._primitive(state, event, here, call)
+        if call.bounds:
             return self._bounds(state, event.expr)
-        away = self._given_away(event.expr)
-        if away:
-            for key in away:
+        if call.away:
+            for key in call.away:
                 state = state.put(key, Range(LOST))
             return state
-        return self._enter(state, event, here)
+        return self._enter(state, event, here, call)
 
     # -- declarations, branches and assignments -------------------------------
 
@@ -198,40 +173,20 @@ class RangeWalk(Checker[PathState]):
         return state if known is None or known == event.polarity else ()
 
     def _assign(self, state: PathState, expr: Expr) -> PathState:
-        left = bare(expr.args[0])
-        if left.kind == "name":
-            for key, _ in state.ranges:
-                if key == left.name:  # a whole structure was copied in
-                    return state.put(key, Range(READY))
-                if key == f"*{left.name}" or key.startswith(f"{left.name}->"):
-                    state = state.put(key, Range(LOST))
+        variable, key, member, ours = self.reading.assignment(expr)
+        if variable:
+            for known, _ in state.ranges:
+                if known == variable:  # a whole structure was copied in
+                    return state.put(known, Range(READY))
+                if known == f"*{variable}" or known.startswith(f"{variable}->"):
+                    state = state.put(known, Range(LOST))
             return state
-        holder = left.args[0]
-        if left.kind == "arrow":
-            holder = Expr("unary", "*", (holder,), left.span, left.line)
-        key = self._key(holder)
         before = state.get(key)
-        if before is None and not self._is_range(key) and key not in self.used:
+        if before is None and not ours:
             return state
         before = before or self._fresh(key)
-        restores = expr.name == "=" and self._is_saved(expr.args[1], key, left.name)
-        return state.put(key, assigned(before, left.name, expr.line, restores))
-
-    def _is_saved(self, value: Expr, key: str, member: str) -> bool:
-        """Whether the value is a variable that holds what the member was before."""
-        value = bare(value)
-        if value.kind != "name":
-            return False
-        resolved = self.naming.locals.get(value.name)
-        if resolved is None:
-            return False
-        resolved = bare(resolved)
-        return resolved.name == member and text(resolved) in (f"{key}.{member}",
-                                                              f"{key[1:]}->{member}")  # fmt: skip
-
-    def _is_range(self, key: str) -> bool:
-        variable = key.lstrip("*")
-        return "struct mmu_notifier_range" in declared_type(self.function, variable)
+        restores = expr.name == "=" and self.reading.is_saved(expr.args[1], key, member)
+        return state.put(key, assigned(before, member, expr.line, restores))
 
     def _bounds(self, state: PathState, call: Expr) -> PathState:
         """A call that may move bounds that it gets the addresses of."""
@@ -241,9 +196,9 @@ class RangeWalk(Checker[PathState]):
                 member = bare(target.args[0])
                 if member.kind not in ("member", "arrow") or member.name not in ("start", "end"):
                     continue
-                holder = member.args[0]
-                if member.kind == "arrow":
-                    holder = Expr("unary", "*", (holder,), member.span, member.line)
+                holder = (
+                    member.args[0] if member.kind == "member" else pointed(member.args[0], member)
+                )
                 before = state.get(self._key(holder))
                 if before is not None and before.state == OPEN:
                     after = assigned(before, member.name, call.line, False)
@@ -257,31 +212,20 @@ class RangeWalk(Checker[PathState]):
 
     def _fresh(self, key: str) -> Range:
         """A range on its first use."""
-        if self._is_local(key):
+        if self.reading.is_local(key):
             return Range(RAW)
         variable = root_of(key)
         if variable in self.naming.params or not declared_type(self.function, variable):
             return Range(FOREIGN)
         return Range(LOST)
 
-    def _is_local(self, key: str) -> bool:
-        """Whether the range lies in a variable of this function."""
-        found = self.locals.get(key)
-        if found is None:
-            variable = root_of(key)
-            kind = declared_type(self.function, variable)
-            found = bool(kind) and "*" not in kind and variable not in self.naming.params
-            self.locals[key] = found
-        return found
-
     def _primitive(
-        self, state: PathState, event: Event, here: Here, what: str
+        self, state: PathState, event: Event, here: Here, call: Call
     ) -> PathState | tuple[Outcome[PathState], ...]:
         assert event.expr is not None
-        target = range_of(event.expr)
-        if target is None:
+        what, key = call.role, call.target
+        if not key:
             return state
-        key = self._key(target)
         before = state.get(key) or self._fresh(key)
         if before.state == LOST:
             why = f"{self.function.path}:{event.line}: the state of {shown(key)} is not known"
@@ -295,7 +239,7 @@ class RangeWalk(Checker[PathState]):
         opened = self._after(state, event, here, key, started(before, name, event.line))
         if what == START:
             return opened
-        if event.expr.span.start in self.ignored:
+        if event.expr.span.start in self.reading.ignored:
             message = f"the result is ignored: if the start fails, {name} is not open"
             self._fault(Fault(IGNORED, message), event, here)
             return opened
@@ -318,15 +262,13 @@ class RangeWalk(Checker[PathState]):
     # -- calls ----------------------------------------------------------------
 
     def _enter(
-        self, state: PathState, event: Event, here: Here
+        self, state: PathState, event: Event, here: Here, call: Call
     ) -> PathState | tuple[PathState | Outcome[PathState], ...]:
         """What the callees leave; nothing for one that never returns, whose paths end here."""
         assert event.expr is not None
         outcomes: dict[tuple[PathState, Known], Outcome[PathState]] = {}
-        entered = callees(self.program, event.expr, self.function)
-        for callee in entered:
-            context = given_to(event.expr, callee, self.given)
-            summary = self.ask(Node(callee, context))
+        for callee in call.entered:
+            summary = self.ask(self._within(event.expr, callee))
             self.incomplete = self.incomplete or summary.incomplete
             if not summary.exits and summary.incomplete:
                 outcomes.setdefault((state, ANY), Outcome(state, ANY))
@@ -343,7 +285,7 @@ class RangeWalk(Checker[PathState]):
         self, state: PathState, event: Event, here: Here, callee: Function, one: RangeExit
     ) -> PathState:
         assert event.expr is not None
-        rename = self.names_of(callee).renamer(event.expr, self.naming)
+        rename = self.read(callee).naming.renamer(event.expr, self.naming)
         for key, after in sorted(one.ranges):
             mine = rename(key)
             if root_of(mine) in ("", "NULL") or (mine == key and key not in self.naming.exprs):
@@ -366,7 +308,7 @@ class RangeWalk(Checker[PathState]):
         value = here.value(event.expr) if event.expr is not None else ANY
         theirs = []
         for key, known in sorted(state.ranges):
-            if not self._is_local(key):
+            if not self.reading.is_local(key):
                 if known.state not in (LOST, FOREIGN):
                     theirs.append((key, msgspec.structs.replace(known, changed=())))
             elif known.state == OPEN:
