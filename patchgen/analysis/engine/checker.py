@@ -58,6 +58,11 @@ class Outcome(msgspec.Struct, Generic[S], frozen=True):
     also: tuple[tuple[str, Known], ...] = ()
     equals: str = ""
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether there is nothing but the state, and the steps to it."""
+        return self.value is None and not (self.facts or self.also or self.equals)
+
 
 class Here:
     """Where the walk stands: facts and the path so far.  Valid in the callback."""

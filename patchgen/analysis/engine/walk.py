@@ -29,23 +29,18 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
 
-from patchgen.analysis.cfg.build import build
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.cfg.graph import CHOICE, FORK, LEAVE, PASS, STEP, SWITCH, Graph, Node
 from patchgen.analysis.engine.checker import Checker, Clobber, Here, Outcome, Path, S, WalkResult
 from patchgen.analysis.engine.known import (
-    HARD,
-    SHARED,
     VAGUE,
     Facts,
-    kill,
     learn,
-    lookup,
-    prune,
 )
-from patchgen.analysis.engine.transfer import Transfer
+from patchgen.analysis.engine.moves import Moves, graph_of, moves_of, trim
+from patchgen.analysis.engine.ways import Ways
 from patchgen.analysis.values import value as values
-from patchgen.analysis.values.value import ANY, NONZERO, Constant, Known
+from patchgen.analysis.values.value import ANY, NONZERO, Known
 from patchgen.model.code import Function
 from patchgen.source.c.text import text
 
@@ -60,21 +55,6 @@ ROUNDS = 3
 
 #: Facts beside those that are asked for later, from which on these are looked through.
 _ROOM = 32
-
-
-_graphs: dict[int, tuple[Function, Graph]] = {}
-
-
-def graph_of(function: Function) -> Graph:
-    """The control-flow graph of ``function``; the last few hundred are kept."""
-    found = _graphs.get(id(function))
-    if found is not None and found[0] is function:
-        return found[1]
-    if len(_graphs) >= 512:
-        _graphs.clear()
-    graph = build(function)
-    _graphs[id(function)] = (function, graph)
-    return graph
 
 
 def walk(
@@ -92,38 +72,31 @@ def walk(
     is what holds of variables on entry, ``vague`` are pointers to what the caller made.
     """
     state = checker.initial(function) if initial is None else initial
-    return _Walk(graph_of(function), checker, limit).run(state, known, vague)
+    graph, moves = moves_of(function)
+    if checker.strict:
+        moves = Moves(len(graph.nodes))
+    before = len(moves.facts)
+    result = _Walk(graph, checker, limit, moves).run(state, known, vague)
+    if len(moves.facts) > before + _ROOM and not checker.strict:
+        trim(function, moves)
+    return result
 
 
-class _Walk(Transfer[S]):
-    def __init__(self, graph: Graph, checker: Checker[S], limit: int) -> None:
-        super().__init__(graph, checker)
+class _Walk(Ways[S]):
+    def __init__(self, graph: Graph, checker: Checker[S], limit: int, moves: Moves) -> None:
+        super().__init__(graph, checker, moves)
         self.limit = limit
         self.here = Here(graph)
-        self.queue: deque[tuple[int, S, Facts, Path]] = deque()
-        self.seen: set[tuple[int, S, Facts]] = set()
+        #: Facts by their numbers (:mod:`.moves`); states, where paths meet, by theirs.
+        self.queue: deque[tuple[int, S, int, Path]] = deque()
+        self.states: dict[S, int] = {}
+        self.seen: set[tuple[int, int, int]] = set()
         self.wanted: dict[int, bool] = {}
         self.unknown: dict[int, Event] = {}
-        self.met: dict[tuple[int, S], int] = {}
-        self.wide: dict[tuple[int, S, Facts], tuple[int, Facts]] = {}
+        self.met: dict[tuple[int, int], int] = {}
+        self.wide: dict[tuple[int, int, Facts], tuple[int, Facts]] = {}
         self.blurred = ""
-        self.kept = self._kept()
         self.given: Facts = ()
-        #: A branch that nothing but a change of memory takes is there because it changes.
-        self.certain: frozenset[tuple[int, bool]] = frozenset()
-        #: Branches that were taken, and that only memory that changed would take.
-        self.taken: set[tuple[int, bool]] = set()
-        self.refused: set[tuple[int, bool]] = set()
-        #: Branches that may be taken although a soft fact speaks against them.
-        self.allowed: frozenset[tuple[int, bool]] = frozenset()
-
-    def _kept(self) -> int:
-        mask = 0
-        if type(self.checker).keeps is not Checker.keeps:
-            for subject, bit in self.graph.bit_of.items():
-                if self.checker.keeps(self.graph.subjects.all[subject].text):
-                    mask |= 1 << bit
-        return mask
 
     def run(
         self, state: S, known: tuple[tuple[str, Known], ...] = (), vague: tuple[str, ...] = ()
@@ -146,8 +119,9 @@ class _Walk(Transfer[S]):
 
     def _round(self, state: S, steps: int) -> tuple[int, str]:
         """One walk over all paths: steps so far, and where it gave up."""
-        nodes, queue = self.graph.nodes, self.queue
-        queue.append((self.graph.entry, state, self.given, None))
+        nodes, queue, wanted = self.graph.nodes, self.queue, self.wanted
+        table, moved = self.moves.facts, self.moves.steps
+        queue.append((self.graph.entry, state, self.moves.number(self.given), None))
         limit, room = self.limit, _ROOM
         while queue:
             number, state, facts, path = queue.popleft()
@@ -158,19 +132,30 @@ class _Walk(Transfer[S]):
                     return steps, self._gave_up(nodes[number], path)
                 node = nodes[number]
                 if node.join:
-                    known = self._met(node, number, state, facts)
-                    if known is None:
+                    facts = self._met(node, number, state, facts)
+                    if facts < 0:
                         break
-                    facts = known
                 shape = node.shape
                 if shape == PASS:
                     number = node.next
                     continue
                 if shape == STEP:
-                    if not node.writes and not self._wants(node.event, number):
-                        number = node.next
-                        continue
-                    after = self._step(node, number, state, facts, path)
+                    wants = wanted.get(number)
+                    if wants is None:
+                        wants = self._wants(node.event, number)
+                    if not wants:
+                        if not node.writes:
+                            number = node.next
+                            continue
+                        known = moved[number].get(facts)
+                        if known is None:
+                            known = self._moved(node, number, facts)
+                        if len(table[facts]) <= room:
+                            number, facts = node.next, known
+                            continue
+                        after = [(node.next, state, known, path)]
+                    else:
+                        after = self._step(node, number, state, facts, path)
                 elif shape == FORK:
                     after = self._fork(node, number, state, facts, path)
                 elif shape == CHOICE:
@@ -182,34 +167,37 @@ class _Walk(Transfer[S]):
                     break
                 else:
                     break
-                if len(facts) > room:
+                if len(table[facts]) > room:
                     # Where no paths meet, too: what nobody asks for any more is forgotten.
-                    after = [(to, told, prune(known, nodes[to].live | self.kept), way)
+                    after = [(to, told, self._asked_behind(to, known), way)
                              for to, told, known, way in after]  # fmt: skip
-                    room = 2 * max((len(one[2]) for one in after), default=0) + _ROOM
+                    room = 2 * max((len(table[one[2]]) for one in after), default=0) + _ROOM
                 if len(after) != 1:
                     queue.extend(after)
                     break
                 number, state, facts, path = after[0]
         return steps, ""
 
-    def _met(self, node: Node, number: int, state: S, facts: Facts) -> Facts | None:
-        """The facts with which a path goes on where paths meet; None: one did already."""
-        facts = prune(facts, node.live | self.kept)
+    def _met(self, node: Node, number: int, state: S, facts: int) -> int:
+        """The facts with which a path goes on where paths meet; -1: one did already."""
+        facts = self._asked_behind(number, facts)
+        told = self.states.get(state)
+        if told is None:
+            told = self.states[state] = len(self.states)
         if node.head and self.graph.counted:
-            facts = self._widened(number, state, facts)
-        key = (number, state, facts)
+            facts = self.moves.number(self._widened(number, told, self.moves.facts[facts]))
+        key = (number, told, facts)
         if key in self.seen:
-            return None
-        if facts and self._crowded(number, state):
-            facts = ()
-            key = (number, state, facts)
+            return -1
+        if facts and self._crowded(number, told):
+            facts = 0
+            key = (number, told, facts)
             if key in self.seen:
-                return None
+                return -1
         self.seen.add(key)
         return facts
 
-    def _widened(self, number: int, state: S, facts: Facts) -> Facts:
+    def _widened(self, number: int, state: int, facts: Facts) -> Facts:
         """Facts at a loop's head, with counters as ranges after some rounds."""
         counted = self.graph.counted
         moving = tuple(fact for fact in facts if fact[0] & counted)
@@ -240,7 +228,7 @@ class _Walk(Transfer[S]):
                 found += steps
         return tuple(sorted(found))
 
-    def _crowded(self, number: int, state: S) -> bool:
+    def _crowded(self, number: int, state: int) -> bool:
         """Whether so many sets of facts met here that they are forgotten from now on."""
         count = self.met.get((number, state), 0) + 1
         self.met[number, state] = count
@@ -274,156 +262,110 @@ class _Walk(Transfer[S]):
         return event.kind in self.checker.kinds and self.checker.watches(event)
 
     def _tell(
-        self, state: S, event: Event, facts: Facts, path: Path
-    ) -> tuple[tuple[Outcome[S], Path], ...]:
-        """The checker's answers to an event, and the path with each."""
+        self, state: S, event: Event, facts: int, path: Path
+    ) -> tuple[tuple[Outcome[S] | None, S, Path], ...]:
+        """The checker's answers to an event, and the path with each.
+
+        An answer that is no more than a state has no outcome.
+        """
         here = self.here
-        here._facts, here._path = facts, path
+        here._facts, here._path = self.moves.facts[facts], path
         answer = self.checker.event(state, event, here)
+        if answer is state:
+            return ((None, state, path),)
         answers: tuple[S | Outcome[S], ...]
         answers = answer if isinstance(answer, tuple) else (answer,)
-        told: list[tuple[Outcome[S], Path]] = []
+        told: list[tuple[Outcome[S] | None, S, Path]] = []
         for one in answers:
-            outcome: Outcome[S] = one if isinstance(one, Outcome) else Outcome(one)
-            if outcome.steps or (event.kind != "branch" and outcome.state != state):
-                told.append((outcome, (path, event, outcome.steps)))
+            outcome = one if isinstance(one, Outcome) else None
+            after: S = outcome.state if outcome is not None else one  # type: ignore[assignment]
+            steps = outcome.steps if outcome is not None else ()
+            if steps or (event.kind != "branch" and after != state):
+                told.append((outcome, after, (path, event, steps)))
             else:
-                told.append((outcome, path))
+                told.append((outcome, after, path))
         return tuple(told)
 
     def _step(
-        self, node: Node, number: int, state: S, facts: Facts, path: Path
-    ) -> list[tuple[int, S, Facts, Path]]:
+        self, node: Node, number: int, state: S, facts: int, path: Path
+    ) -> list[tuple[int, S, int, Path]]:
+        """Behind an event that the checker wants to see."""
         event = node.event
-        if event is None or not self._wants(event, number):
-            return [(node.next, state, self._effects(node, number, facts, None), path)]
-        after: list[tuple[int, S, Facts, Path]] = []
-        for told, way in self._tell(state, event, facts, path):
-            known = self._effects(node, number, facts, told)
-            after.append((node.next, told.state, known, way))
+        assert event is not None
+        after: list[tuple[int, S, int, Path]] = []
+        for told, state_after, way in self._tell(state, event, facts, path):
+            if told is None or told.says_nothing:
+                known = self._moved(node, number, facts)
+            else:
+                effects = self._effects(node, number, self.moves.facts[facts], told)
+                known = self.moves.number(effects)
+            after.append((node.next, state_after, known, way))
         return after
 
     def _fork(
-        self, node: Node, number: int, state: S, facts: Facts, path: Path
-    ) -> list[tuple[int, S, Facts, Path]]:
-        condition = node.condition
-        assert condition is not None and node.event is not None and node.no is not None
-        bit, operator, constant, negated = condition
-        before = lookup(self.graph, facts, bit)
-        after: list[tuple[int, S, Facts, Path]] = []
-        for event, target in ((node.event, node.next), node.no):
-            holds = event.polarity != negated
-            narrowed = values.refine(before, operator, constant, holds)
-            known: Facts | None = None
-            if narrowed is not None:
-                known = self._narrowed(facts, bit, before, narrowed)
-            edge = (number, event.polarity)
-            told: S | None = state
-            if known is not None and self.strict:
-                self.taken.add(edge)
-                if bit >= 0 and self._is_vague(facts, bit, before):
-                    told = self.checker.doubtful(state, event)
-            elif self.strict:
-                known, told = self._if_changed(facts, bit, (operator, constant, holds), edge,
-                                               state, event)  # fmt: skip
-            if known is not None and told is not None:
+        self, node: Node, number: int, state: S, facts: int, path: Path
+    ) -> list[tuple[int, S, int, Path]]:
+        assert node.event is not None and node.no is not None
+        after: list[tuple[int, S, int, Path]] = []
+        if self.strict:
+            for event, target, told, known in self._strictly(node, number, state, facts):
                 self._branch(after, event, number, target, told, known, path)
+            return after
+        both = self.moves.forks[number].get(facts)
+        if both is None:
+            both = self.moves.forks[number][facts] = self._outcomes(node, facts)
+        if both[0] >= 0:
+            self._branch(after, node.event, number, node.next, state, both[0], path)
+        if both[1] >= 0:
+            self._branch(after, node.no[0], number, node.no[1], state, both[1], path)
         return after
-
-    def _if_changed(
-        self,
-        facts: Facts,
-        bit: int,
-        test: tuple[str, Constant, bool],
-        edge: tuple[int, bool],
-        state: S,
-        event: Event,
-    ) -> tuple[Facts | None, S | None]:
-        """Facts and state where what a subject reads has changed, so that a test holds.
-
-        None where no other code may have changed it since it was known.
-        """
-        reads = self.graph.reads.get(bit, 0)
-        soft, level = 0, HARD
-        for mask, _, how in facts:
-            if how and mask & reads:
-                soft |= mask
-                level = max(level, how)
-        left = kill(facts, soft)
-        narrowed = values.refine(lookup(self.graph, left, bit), *test) if soft else None
-        if narrowed is None:
-            return None, None
-        self.refused.add(edge)
-        if edge not in self.allowed:
-            return None, None
-        certain = edge in self.certain or edge[0] in self.graph.leaves
-        told = state if certain and level == SHARED else self.checker.doubtful(state, event)
-        return learn(left, bit, narrowed), told
 
     def _branch(
         self,
-        after: list[tuple[int, S, Facts, Path]],
+        after: list[tuple[int, S, int, Path]],
         event: Event,
         number: int,
         target: int,
         state: S,
-        facts: Facts,
+        facts: int,
         path: Path,
     ) -> None:
         if not self._wants(event, number):
             after.append((target, state, facts, (path, event, ())))
             return
-        for told, way in self._tell(state, event, facts, path):
-            after.append((target, told.state, facts, (way, event, ())))
+        for _, told, way in self._tell(state, event, facts, path):
+            after.append((target, told, facts, (way, event, ())))
 
     def _choice(
-        self, node: Node, number: int, state: S, facts: Facts, path: Path
-    ) -> list[tuple[int, S, Facts, Path]]:
+        self, node: Node, number: int, state: S, facts: int, path: Path
+    ) -> list[tuple[int, S, int, Path]]:
         assert node.event is not None and node.no is not None
-        after: list[tuple[int, S, Facts, Path]] = []
-        known = self._effects(node, number, facts, None)
+        after: list[tuple[int, S, int, Path]] = []
+        known = self._moved(node, number, facts)
         self._branch(after, node.event, number, node.next, state, known, path)
         self._branch(after, node.no[0], number, node.no[1], state, known, path)
         return after
 
     def _switch(
-        self, node: Node, number: int, state: S, facts: Facts, path: Path
-    ) -> list[tuple[int, S, Facts, Path]]:
-        assert node.condition is not None
-        bit = node.condition.subject
-        rest: Known | None = lookup(self.graph, facts, bit)
-        # Of what cases took before: not taken off the rest before somebody asks for that.
-        gone: set[Constant] = set()
-        after: list[tuple[int, S, Facts, Path]] = []
-        for constant, event, target in node.cases:
-            if gone and not isinstance(constant, int):
-                rest, gone = values.without(rest, gone) if rest is not None else None, set()
-            if rest is None:
-                break
-            taken: Known | None = rest
-            if isinstance(constant, int):
-                taken = None if constant in gone else values.refine(rest, "==", constant, True)
-                gone.add(constant)
-            elif constant:
-                taken = values.refine(rest, "==", constant, True)
-                rest = values.refine(rest, "==", constant, False)
-            if taken is None:
-                continue
-            known = facts
-            if bit >= 0 and taken != ANY:
-                known = self._narrowed(facts, bit, ANY, taken) or facts
+        self, node: Node, number: int, state: S, facts: int, path: Path
+    ) -> list[tuple[int, S, int, Path]]:
+        after: list[tuple[int, S, int, Path]] = []
+        ways = self.moves.switches.get((number, facts))
+        if ways is None:
+            ways = self.moves.switches[number, facts] = tuple(self._cases(node, facts))
+        for event, target, known in ways:
             self._branch(after, event, -1 - event.node * 2 - event.polarity, target, state,
                          known, path)  # fmt: skip
         return after
 
-    def _leave(self, node: Node, number: int, state: S, facts: Facts, path: Path) -> None:
+    def _leave(self, node: Node, number: int, state: S, facts: int, path: Path) -> None:
         event = node.event
         assert event is not None
         told: tuple[tuple[S, Path], ...] = ((state, path),)
         if self._wants(event, number):
-            told = tuple((one.state, way) for one, way in self._tell(state, event, facts, path))
+            told = tuple((one, way) for _, one, way in self._tell(state, event, facts, path))
         for after, way in told:
-            self.here._facts, self.here._path = facts, way
+            self.here._facts, self.here._path = self.moves.facts[facts], way
             self.checker.at_exit(after, event, self.here)
 
 
