@@ -170,7 +170,7 @@ def _understand(source: Source) -> Understood | tuple[Evidence, ...]:
             unknown.append(Evidence(Place(KVM_MAIN, table.line), f"no {member}() callback"))
     counts = start is not None and start.does("raise_active") is not None
     around = surroundings(source, handlers["change_pte"] is not None, counts)
-    unknown += [Evidence(one.place, one.reason) for one in around]
+    unknown += [Evidence(one.place, one.reason) for one in around.wrong]
     cores: dict[str, Core] = {}
     unmap = locate.unmap(source)
     for case in CASES:

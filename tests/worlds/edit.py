@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from patchgen.model.outcome import UserError
 from patchgen.pipeline.plan import make_plan
+from patchgen.proof.extract.protocol import Bounds
+from patchgen.proof.prove import look, prove
 from patchgen.source.facts.state import TreeState
 from patchgen.source.tree.describe import describe
 
@@ -18,6 +20,8 @@ KSM = "mm/ksm.c"
 MEMORY = "mm/memory.c"
 MMU = "arch/x86/kvm/mmu/mmu.c"
 SERIES = "kvm-change-pte"
+#: Enough for what one edit breaks.
+NARROW = Bounds(1, 1)
 
 
 class Edit(NamedTuple):
@@ -76,7 +80,23 @@ def answer(root: Path, edit: Edit) -> Answer:
         ]
         return Answer(False, " / ".join(lines), ())
     left = [f"{one.place} {one.reason}" for made in plan.planned for one in made.plan.left_alone]
-    return Answer(True, "", tuple(left))
+    # A series whose protocol is not understood is not written either.
+    unknown = look(plan.last.read).unknown
+    text = "; ".join(f"{one.place} {one.text}" for one in unknown)
+    return Answer(not unknown, text, () if unknown else tuple(left))
+
+
+def proved(root: Path, edit: Edit) -> Answer:
+    """What the proof says of the tree with the edit: "planned" where every property holds."""
+    state = edited(root, edit)
+    looked = look(state.read)
+    if looked.found is None:
+        return Answer(False, "; ".join(f"{one.place} {one.text}" for one in looked.unknown), ())
+    result = prove(state.read, NARROW)
+    lines = [f"{step.place} {step.text}" for v in result.violated for run in v.runs
+             for step in run.steps]  # fmt: skip
+    lines += [f"{one.place} {one.text}" for one in result.unknown]
+    return Answer(not result.violated and not result.unknown, "; ".join(lines), ())
 
 
 def stopped(edit: Edit, found: Answer) -> str:

@@ -5,10 +5,10 @@ from itertools import chain
 
 import pytest
 
-from tests.worlds import handlers, real, sites, told
-from tests.worlds.edit import answer, stopped
+from tests.worlds import guests, handlers, real, sites, told
+from tests.worlds.edit import answer, proved, stopped
 
-TABLES = (told, handlers, sites)
+TABLES = (told, handlers, sites, guests)
 #: Planning one tree takes half a second; these parts of the tables come by every kind.
 WRONG_STEP, KEPT_STEP = 12, 9
 
@@ -26,6 +26,17 @@ def test_a_wrong_tree_is_refused_with_the_line(mini, edit):
 @pytest.mark.parametrize("edit", sample(TABLES, "KEPT", KEPT_STEP))
 def test_a_tree_that_means_the_same_is_still_planned(mini, edit):
     found = answer(mini, edit)
+    assert found.planned, found.text
+
+
+@pytest.mark.parametrize("edit", sample((guests,), "WRONG", 9))
+def test_a_wrong_tree_is_not_proved_either(mini, edit):
+    assert stopped(edit, proved(mini, edit)) == ""
+
+
+@pytest.mark.parametrize("edit", sample((guests,), "KEPT", 5))
+def test_a_tree_that_means_the_same_is_still_proved(mini, edit):
+    found = proved(mini, edit)
     assert found.planned, found.text
 
 

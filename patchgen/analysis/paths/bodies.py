@@ -81,6 +81,8 @@ class Bodies:
                 self._files[path] = _File(tokens, groups(tokens))
             except ValueError as error:
                 raise NotUnderstood(path, 1, str(error)) from None
+        #: What was put in where it is called or used, by where it is defined.
+        self.put_in: dict[Place, str] = {}
         self._functions: dict[str, tuple[Function, ...]] = {}
         self._heads: dict[str, list[str]] | None = None
         self._macros: dict[str, list[tuple[str, Directive, re.Match[str]]]] | None = None

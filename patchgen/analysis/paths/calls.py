@@ -7,8 +7,9 @@ from patchgen.analysis.paths.base import WAYS, Base, Values
 from patchgen.analysis.paths.bodies import MacroBody, NotUnderstood
 from patchgen.analysis.paths.events import Call
 from patchgen.analysis.paths.put import assignment, given_to, put, put_stmt, with_args
-from patchgen.analysis.paths.state import State, is_own
+from patchgen.analysis.paths.state import State, is_own, named
 from patchgen.kernel.knowledge import names
+from patchgen.model.base import Place
 from patchgen.model.code import (
     Expr,
     Function,
@@ -27,7 +28,11 @@ class Calls(Base):
 
     def _call(self, expr: Expr, state: State) -> Values:
         found: Values = []
-        for callee, then in self.value(expr.args[0], state):
+        # ``FNAME(f)()``: a function that is defined by that name (arch/x86/kvm/mmu).
+        made = text(expr.args[0]) if expr.args[0].kind == "call" else ""
+        known = made and (made in self._stop or self._bodies.functions(made, state.path))
+        callees = [(named(made), state)] if known else self.value(expr.args[0], state)
+        for callee, then in callees:
             callee = bare(callee)
             if callee.kind == "unary" and callee.name in ("&", "*"):
                 inner = bare(callee.args[0])
@@ -71,6 +76,7 @@ class Calls(Base):
 
     def _entered(self, function: Function, expr: Expr, state: State) -> Values:
         found: Values = []
+        self._bodies.put_in[Place(function.path, function.line)] = f"{function.name}()"
         if len(function.params) != len(expr.args) - 1:
             text_ = f"{function.name}() is called with other arguments than it takes"
             raise NotUnderstood(state.path or function.path, expr.line or function.line, text_)
@@ -88,6 +94,7 @@ class Calls(Base):
 
     def _expanded(self, macro: MacroBody, expr: Expr, state: State) -> Values:
         given = given_to(macro, expr)
+        self._bodies.put_in[Place(macro.path, macro.line)] = f"{macro.name}()"
         inside = state._replace(path=macro.path, depth=state.depth + 1)
         whole = macro.expression()
         if whole is not None:

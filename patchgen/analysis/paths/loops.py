@@ -7,7 +7,8 @@ from patchgen.analysis.paths.base import ON, Base, Ways
 from patchgen.analysis.paths.bodies import NotUnderstood
 from patchgen.analysis.paths.events import Loop, Path
 from patchgen.analysis.paths.put import given_to, put, with_args
-from patchgen.analysis.paths.state import State, constant, number
+from patchgen.analysis.paths.state import State, constant, named, number
+from patchgen.model.base import Place
 from patchgen.model.code import (
     DoWhile,
     Expr,
@@ -96,8 +97,10 @@ class Loops(Base):
         """A loop macro's call for that of a macro of the files that stands for it."""
         for _ in range(_DEPTH):
             known = self._bodies.macros(call.name)
-            if not known:
+            if not known or call.name in self._stop:
                 return call
+            for one in known:
+                self._bodies.put_in[Place(one.path, one.line)] = f"{one.name}()"
             if known[0].tokens.texts[:1] == ["for"]:
                 return call
             inner = known[0].expression()
@@ -119,4 +122,9 @@ class Loops(Base):
             values = self.value(arg, state)
             if len(values) == 1:
                 args[at], state = values[0]
+        for at, arg in enumerate(args[2:], 2):
+            # Names of members stand here, too, and are none of the function's variables.
+            own = state.scope.get(bare(arg).name, "") if bare(arg).kind == "name" else ""
+            if own:
+                args[at] = state.read(named(own))
         return tuple(args), state

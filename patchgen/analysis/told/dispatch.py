@@ -31,7 +31,9 @@ BLOCKABLE = "MMU_NOTIFIER_RANGE_BLOCKABLE"
 CONFIGURED = {"CONFIG_MMU_NOTIFIER": True}
 
 _STARTS = ("mmu_notifier_invalidate_range_start", "mmu_notifier_invalidate_range_start_nonblock")
-_ENDS = ("mmu_notifier_invalidate_range_end", "mmu_notifier_invalidate_range_only_end")
+_ONLY_END = "mmu_notifier_invalidate_range_only_end"
+_ENDS = ("mmu_notifier_invalidate_range_end", _ONLY_END)
+_PLAIN = ("__mmu_notifier_change_pte", "__mmu_notifier_test_young", "__mmu_notifier_clear_young")
 _CORES = ("__mmu_notifier_invalidate_range_start", "__mmu_notifier_invalidate_range_end")
 _EACH = names("paths", "dispatch", "each")
 _ADDS = names("paths", "dispatch", "adds")
@@ -77,19 +79,19 @@ def dispatch(read: Read) -> Reading:
 
     def judged(bodies: Bodies) -> Iterator[Evidence]:
         linked = _linked(bodies)
-        args: tuple[str, ...] = ("$range", "$event", "$flags", "$vma", "$mm", "$start", "$end")
-        functions = bodies.functions(INIT)
-        if functions and len(functions[0].params) == len(args) - 1:
-            args = tuple(arg for arg in args if arg != "$vma")
+        # Each parameter is kept in the member of its name; which there are differs by tree.
+        args = _params(bodies, INIT)
         for path in paths(bodies, INIT, args):
             yield from _kept(path, args[1:], bodies)
         for name in (*_STARTS, *_ENDS):
             core = _CORES[name in _ENDS]
+            if name == _ONLY_END and not bodies.functions(name):
+                continue
             for path in paths(bodies, name, ("$range",), stop=frozenset({core})):
                 yield from _passed_on(path, name, core, bodies, linked)
         for path in paths(bodies, _CORES[0], ("$range",)):
             yield from _handed(path, "invalidate_range_start", bodies, linked)
-        for path in paths(bodies, _CORES[1], ("$range", "$only_end")):
+        for path in paths(bodies, _CORES[1], _params(bodies, _CORES[1])):
             yield from _handed(path, "invalidate_range_end", bodies, linked)
 
     return _read(read, judged, (INIT, *_STARTS, *_ENDS, *_CORES))
@@ -111,6 +113,13 @@ def _read(
     return Reading(faults, tuple(rests))
 
 
+def _params(bodies: Bodies, name: str) -> tuple[str, ...]:
+    """Arguments for a function by the names of its parameters; the range is ``$range``."""
+    functions = bodies.functions(name)
+    names = [param.name for param in functions[0].params] if functions else []
+    return ("$range", *(f"${one}" for one in names[1:]))
+
+
 def _linked(bodies: Bodies) -> _List:
     """The list that subscribing adds to; NotUnderstood: none, or several."""
     found: set[_List] = set()
@@ -123,7 +132,9 @@ def _linked(bodies: Bodies) -> _List:
         raise NotUnderstood(CORE, 1, "which list a subscriber is added to is not understood")
     linked = found.pop()
     owners: set[str] = set()
-    for path in paths(bodies, "__mmu_notifier_change_pte", ("$mm", "$address", "$pte")):
+    # Any callback of single pages: which there are differs by tree.
+    asked = next((name for name in _PLAIN if bodies.functions(name)), _PLAIN[0])
+    for path in paths(bodies, asked, ("$mm", *_params(bodies, asked)[1:])):
         for loop in (e for e in path.events if isinstance(e, Loop) and len(e.args) > 1):
             owners.add(text(loop.args[1]).removeprefix("&$mm->").removesuffix(f"->{linked.head}"))
     if len(owners) != 1 or not next(iter(owners)).isidentifier():
@@ -151,7 +162,9 @@ def _told(path: Path, bodies: Bodies, linked: _List) -> Iterator[Evidence]:
         yield Evidence(place, f"{NOTIFY}() does not set just its own entry")
     if not told:
         if not _nobody(path, "$mm", linked):
-            yield Evidence(where, f"on some path {NOTIFY}() calls no subscriber's change_pte()")
+            gone_by = [e.place for e in path.events if isinstance(e, Loop)]
+            place = gone_by[-1] if gone_by else where
+            yield Evidence(place, f"on some path {NOTIFY}() calls no subscriber's change_pte()")
         return
     if len(told) > 1:
         yield Evidence(told[1].place, "subscribers are told of a change more than once")
@@ -353,7 +366,9 @@ _STATE = names("paths", "dispatch", "state")
 
 
 def _only_blockable(store: Store, bodies: Bodies) -> bool:
-    """Whether just the bit that says "may sleep" is set, or cleared, in the range's flags."""
+    """Whether just what says "may sleep" is set, or cleared, in the range."""
+    if text(store.target) == "$range->blockable":
+        return True
     if text(store.target) != "$range->flags":
         return False
     value = bare(store.value)

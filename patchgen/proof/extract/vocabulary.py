@@ -60,6 +60,7 @@ ASKS = {
     "pte_write": "new_writable",
     # arch/x86/kvm/mmu/mmu.c: on Hyper-V only.
     "kvm_available_flush_tlb_with_range": "either",
+    "kvm_available_flush_remote_tlbs_range": "either",
     # include/linux/sched.h
     "need_resched": "either",
     "rwlock_needbreak": "either",

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The other side of the protocol, read: who maps a page asks for a retry under the lock.
 
-The sequence is sampled, then the page is looked up, the lock taken, and the page mapped only
-where the retry test, asked under that lock, says no.  The test itself must say yes where the
-sequence moved or the page is being invalidated; a flush must reach the vCPUs on every path.
+The sequence is sampled, then (a barrier between) the page is looked up, the lock taken, and the
+page mapped only where the retry test, asked under that lock, of that guest, with that sample and
+for that page, says no.  The test itself is read in :mod:`patchgen.proof.system.retry`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from patchgen.model.base import Place
 from patchgen.model.code import Expr, Function
 from patchgen.proof.extract import vocabulary as words
 from patchgen.proof.system.paths import Facts, NotFollowed, Paths
+from patchgen.proof.system.same import Objects, changes, plain
 from patchgen.source.c.text import bare, every, subexpressions, text
 
 SAMPLED = ("mmu_notifier_seq", "mmu_invalidate_seq")
-COUNTED = ("mmu_notifier_count", "mmu_invalidate_in_progress")
 #: include/linux/kvm_host.h; is_page_fault_stale() is x86's (arch/x86/kvm/mmu/mmu.c).
 RETRIES = (
     "mmu_notifier_retry",
@@ -27,9 +27,12 @@ RETRIES = (
     "mmu_invalidate_retry_gfn",
     "is_page_fault_stale",
 )
-_FLUSHES = ("kvm_arch_flush_remote_tlb", "kvm_arch_flush_remote_tlbs")
-_LOCKS = words.LOCK_CALLS | {"KVM_MMU_LOCK"}
-_UNLOCKS = words.UNLOCK_CALLS | {"KVM_MMU_UNLOCK"}
+#: virt/kvm/pfncache.c
+CACHE_RETRIES = ("mmu_notifier_retry_cache", "mmu_invalidate_retry_cache")
+#: Later reads stay behind them: asm/barrier.h.
+_ORDERS = frozenset({"smp_rmb", "smp_mb"})
+_LOCKS = words.LOCK_CALLS | {"KVM_MMU_LOCK", "write_lock_irq"}
+_UNLOCKS = words.UNLOCK_CALLS | {"KVM_MMU_UNLOCK", "write_unlock_irq"}
 #: Calls that give the lock away and take it again (include/linux/sched.h).
 _RELOCKS = frozenset({"cond_resched_lock", "cond_resched_rwlock_write", "cond_resched_rwlock_read"})
 
@@ -38,20 +41,35 @@ Lookup = Callable[[str], Function | None]
 
 
 class FaultPath:
-    """Follows functions that map pages; ``lookups`` and ``maps`` are the calls that do."""
+    """Follows functions that map pages; ``lookups`` and ``maps`` are the calls that do.
 
-    def __init__(self, get: Lookup, lookups: tuple[str, ...], maps: tuple[str, ...]) -> None:
+    ``lock`` is the member that the lock is; ``validates`` one that is set true where a page is
+    taken over without a call.
+    """
+
+    def __init__(
+        self,
+        get: Lookup,
+        lookups: tuple[str, ...],
+        maps: tuple[str, ...],
+        lock: str = "mmu_lock",
+        validates: str = "",
+    ) -> None:
         self.get = get
         self.lookups = lookups
         self.maps = maps
-        self.sampled: set[str] = set()
+        self.lock = lock
+        self.validates = validates
         self._relocks: dict[str, bool] = {}
 
     def fault(self, function: Function) -> tuple[Place, str] | None:
         """What of ``function`` is not as it must be, and where; None: nothing."""
-        self.sampled = {text(e.args[0]) for e in every(function.body) if samples(e)} or {
-            f"{p.name}->mmu_seq" for p in function.params
-        }
+        self.objects = Objects(function)
+        kept = {text(e.args[0]) for e in every(function.body) if samples(e)}
+        for expr in every(function.body):
+            if expr.kind == "unary" and expr.name == "&" and text(expr.args[0]) in kept:
+                where = Place(function.path, expr.line)
+                return where, f"{function.name}(): the sample may be changed by its address"
         paths = Paths(self._effect, self._branch, self._relevant)
         try:
             paths.follow(function)
@@ -61,23 +79,29 @@ class FaultPath:
 
     def _relevant(self, expr: Expr) -> bool:
         name = called(expr)
-        known = (*self.lookups, *self.maps, *RETRIES)
-        return samples(expr) or name in known or bool(_lock_step(expr))
+        known = (*self.lookups, *self.maps, *RETRIES, *CACHE_RETRIES)
+        return samples(expr) or name in known or bool(self._step(expr)) or self._valid(expr)
 
     def _effect(self, expr: Expr, facts: Facts) -> Facts:
         if samples(expr):
-            return facts - {"looked", "checked"} | {"sampled"}
-        name, step = called(expr), _lock_step(expr)
+            of = self.objects.same(plain(expr.args[1]).args[0])
+            return _sampled(facts, text(expr.args[0]), of)
+        if self._valid(expr) and not _ready(facts):
+            raise NotFollowed(expr.line, "a page is taken without a retry test under the lock"
+                              " behind the lookup")  # fmt: skip
+        name, step = called(expr), self._step(expr)
         if step:
-            return facts - {"checked"} | {"locked"} if step > 0 else facts - {"checked", "locked"}
-        if name in RETRIES:
+            return self._locked(expr, facts, step)
+        if changes(expr) and _known("sampled", facts) == text(expr.args[0]):
+            # What was sampled is something else from now on.
+            return _without(facts, "sampled", "checked")
+        if name in _ORDERS:
+            return facts | {"ordered"} if _known("sampled", facts) else facts
+        if name in (*RETRIES, *CACHE_RETRIES):
             raise NotFollowed(expr.line, f"the answer of {name}() is not followed")
         if name in self.lookups:
-            inside = self.get(name)
-            if "sampled" not in facts and not (inside and _samples_first(inside, self.lookups)):
-                raise NotFollowed(expr.line, "it looks the page up before it samples the sequence")
-            return facts - {"checked"} | {"looked"}
-        if name in self.maps and not {"looked", "locked", "checked"} <= facts:
+            return self._looked(expr, facts)
+        if name in self.maps and not _ready(facts):
             raise NotFollowed(
                 expr.line, "it maps a page without a retry test under the lock behind the lookup"
             )
@@ -85,15 +109,78 @@ class FaultPath:
             return facts - {"checked"}
         return facts
 
+    def _valid(self, expr: Expr) -> bool:
+        """Whether a page is taken over by a member that says that it may be used."""
+        return (
+            bool(self.validates)
+            and expr.kind == "assign"
+            and bare(expr.args[0]).name == self.validates
+            and text(bare(expr.args[1])) not in ("false", "0")
+        )
+
+    def _locked(self, expr: Expr, facts: Facts, step: int) -> Facts:
+        facts = _without(facts, "locked", "checked")
+        owner = next((e for a in expr.args[1:] for e in subexpressions(a) if e.name == self.lock),
+                     None)  # fmt: skip
+        of = self.objects.same(owner.args[0]) if owner is not None and owner.args else ""
+        if called(expr).startswith("KVM_MMU"):
+            of = self.objects.same(expr.args[1])
+        return facts | {f"locked {of}"} if step > 0 else facts
+
+    def _looked(self, expr: Expr, facts: Facts) -> Facts:
+        inside = self.get(called(expr))
+        if inside is not None:
+            given = {
+                param.name: self.objects.same(arg)
+                for param, arg in zip(inside.params, expr.args[1:], strict=False)
+            }
+            facts = _samples_inside(inside, self.lookups, given, facts)
+        if not _known("sampled", facts):
+            raise NotFollowed(expr.line, "it looks the page up before it samples the sequence")
+        if "ordered" not in facts:
+            raise NotFollowed(expr.line, "nothing keeps the lookup behind the sample (smp_rmb())")
+        asked = {e.name for arg in expr.args[1:] for e in subexpressions(arg) if e.kind == "name"}
+        return _without(facts, "checked", "of page") | {"looked"} | {f"of page {a}" for a in asked}
+
     def _branch(self, expr: Expr, facts: Facts) -> tuple[Facts, Facts] | None:
         name = called(expr)
-        if name not in RETRIES:
+        if name not in (*RETRIES, *CACHE_RETRIES):
             return None
-        about = {text(bare(argument)) for argument in expr.args[1:]}
-        ours = about & self.sampled or {f"{a}->mmu_seq" for a in about} & self.sampled
-        if not ours or not {"locked", "looked"} <= facts:
+        if "looked" not in facts or not self._ours(expr, facts):
             return facts, facts
         return facts - {"checked"}, facts | {"checked"}
+
+    def _ours(self, expr: Expr, facts: Facts) -> bool:
+        """Whether a retry test is of the guest, the sample and the page, under the lock."""
+        inside, args = self.get(called(expr)), [plain(arg) for arg in expr.args[1:]]
+        if len(args) < 2:
+            return False
+        of = self.objects.same(args[0])
+        if inside is not None and "kvm_vcpu" in inside.params[0].type:
+            of = f"{of}->kvm"
+        sample = _known("sampled", facts)
+        if sample not in (text(args[1]), f"{text(args[1])}->mmu_seq"):
+            return False
+        if _known("seq of", facts) != of:
+            return False
+        locked = _known("locked", facts)
+        if not locked or (self.lock == "mmu_lock" and locked != of):
+            return False
+        # The page that is asked for is one that the lookup was told of.
+        page = args[2] if len(args) > 2 else None
+        while page is not None and page.kind in ("arrow", "member"):
+            page = page.args[0]
+        return page is None or (page.kind == "name" and f"of page {page.name}" in facts)
+
+    def _step(self, expr: Expr) -> int:
+        """1 where the lock is taken, or given away and taken again, -1 where it is dropped."""
+        name = called(expr)
+        if name not in _LOCKS and name not in _UNLOCKS and name not in _RELOCKS:
+            return 0
+        mine = name.startswith("KVM_MMU") or any(
+            e.name == self.lock for argument in expr.args[1:] for e in subexpressions(argument)
+        )
+        return 0 if not mine else -1 if name in _UNLOCKS else 1
 
     def relocks(self, name: str) -> bool:
         """Whether a function of KVM's, or one that it calls, gives the lock away."""
@@ -102,98 +189,11 @@ class FaultPath:
             function = self.get(name)
             inside = list(every(function.body)) if function else []
             self._relocks[name] = any(
-                _lock_step(e) or (called(e) and called(e) != name and self.relocks(called(e)))
+                self._step(e) or (called(e) and called(e) != name and self.relocks(called(e)))
                 for e in inside
                 if e.kind == "call"
             )
         return self._relocks[name]
-
-
-def retry_fault(
-    get: Lookup, name: str, counted: tuple[str, ...] = COUNTED
-) -> tuple[Place, str] | None:
-    """What is wrong with the retry test ``name``; None where it is right.
-
-    ``counted`` are the members that say that an invalidation is in progress.
-
-    It may say no only where the sequence is the sampled one and no invalidation of the page
-    is in progress, or where there is no memslot to map from.
-    """
-    function = get(name)
-    if function is None:
-        return Place("include/linux/kvm_host.h", 1), f"no {name}()"
-    for inner in every(function.body):
-        if called(inner) in RETRIES and called(inner) != name:
-            wrong = retry_fault(get, called(inner), counted)
-            if wrong is not None:
-                return wrong
-    sequence = {p.name for p in function.params if p.type == "unsigned long"}
-    paths = Paths(
-        lambda expr, facts: facts,
-        lambda expr, facts: _retry_branch(expr, facts, sequence, counted),
-        lambda expr: expr.name in (*SAMPLED, *counted) or called(expr) in RETRIES,
-    )
-    try:
-        paths.follow(function)
-    except NotFollowed as error:
-        return Place(function.path, error.line), f"{name}(): {error.reason}"
-    for facts in paths.no:
-        settled = "asked" in facts or "no slot" in facts
-        if not settled and not ("same" in facts and facts & {"none", "outside"}):
-            reason = f"{name}() may say no though the page was invalidated"
-            return Place(function.path, function.line), reason
-    return None
-
-
-def _retry_branch(
-    expr: Expr, facts: Facts, sequence: set[str], counted: tuple[str, ...]
-) -> tuple[Facts, Facts] | None:
-    if called(expr) in RETRIES:
-        return facts, facts | {"asked"}
-    if expr.name in counted and expr.kind in ("arrow", "member"):
-        return facts, facts | {"none"}
-    if expr.name == "slot" and expr.kind in ("arrow", "member"):
-        return facts, facts | {"no slot"}
-    if expr.kind != "binary":
-        return None
-    left, right = (_plain(e) for e in expr.args)
-    if expr.name in ("!=", "==") and right.name in SAMPLED:
-        left, right = right, left
-    if expr.name in ("!=", "==") and left.name in SAMPLED and right.name in sequence:
-        answers = facts, facts | {"same"}
-        return answers if expr.name == "!=" else answers[::-1]
-    begins, ends = right.name.endswith("range_start"), right.name.endswith("range_end")
-    known = right.name in words.RANGE_FIELDS
-    if known and ((expr.name == ">=" and begins) or (expr.name == "<" and ends)):
-        return facts, facts | {"outside"}
-    return None
-
-
-def flush_fault(get: Lookup, name: str = "kvm_flush_remote_tlbs") -> tuple[Place, str] | None:
-    """Where a flush of all vCPUs' TLBs may reach none of them; None where it always does."""
-    function = get(name)
-    if function is None:
-        return Place("virt/kvm/kvm_main.c", 1), f"no {name}()"
-
-    def asks(expr: Expr) -> bool:
-        wanted = called(expr) == "kvm_make_all_cpus_request" and len(expr.args) == 3
-        return wanted and expr.args[2].name == "KVM_REQ_TLB_FLUSH"
-
-    def effect(expr: Expr, facts: Facts) -> Facts:
-        return facts | {"flushed"} if asks(expr) else facts
-
-    def branch(expr: Expr, facts: Facts) -> tuple[Facts, Facts] | None:
-        # 0: the architecture has flushed.
-        return (facts, facts | {"flushed"}) if called(expr) in _FLUSHES else None
-
-    paths = Paths(effect, branch, lambda expr: asks(expr) or called(expr) in _FLUSHES)
-    try:
-        paths.follow(function)
-    except NotFollowed as error:
-        return Place(function.path, error.line), f"{name}(): {error.reason}"
-    if all("flushed" in facts for facts in paths.yes | paths.no):
-        return None
-    return Place(function.path, function.line), f"{name}() may return without a flush"
 
 
 def called(expr: Expr) -> str:
@@ -206,31 +206,55 @@ def called(expr: Expr) -> str:
     return expr.name
 
 
-def _plain(expr: Expr) -> Expr:
-    expr = bare(expr)
-    if expr.kind == "call" and expr.name in words.READS and len(expr.args) == 2:
-        return bare(expr.args[1])
-    return expr
-
-
 def samples(expr: Expr) -> bool:
     """``x = kvm->mmu_notifier_seq``."""
-    return expr.kind == "assign" and expr.name == "=" and _plain(expr.args[1]).name in SAMPLED
+    if expr.kind != "assign" or expr.name != "=":
+        return False
+    read = plain(expr.args[1])
+    return read.kind == "arrow" and read.name in SAMPLED
 
 
-def _samples_first(function: Function, lookups: tuple[str, ...]) -> bool:
-    """Whether the sequence is sampled before anything is looked up in ``function``."""
-    sampled = [e.span for e in every(function.body) if samples(e)]
-    looked = [e.span for e in every(function.body) if called(e) in lookups]
-    return bool(sampled) and (not looked or min(sampled) < min(looked))
+# -- facts ------------------------------------------------------------------------
 
 
-def _lock_step(expr: Expr) -> int:
-    """1 where KVM's MMU lock is taken, or given away and taken again, -1 where it is dropped."""
-    name = called(expr)
-    if name not in _LOCKS and name not in _UNLOCKS and name not in _RELOCKS:
-        return 0
-    plain = name.startswith("KVM_MMU") or any(
-        e.name == "mmu_lock" for argument in expr.args[1:] for e in subexpressions(argument)
+def _sampled(facts: Facts, target: str, of: str) -> Facts:
+    facts = _without(facts, "sampled", "seq of", "ordered", "looked", "checked")
+    return facts | {f"sampled {target}", f"seq of {of}"}
+
+
+def _known(what: str, facts: Facts) -> str:
+    """What a fact is about; "" where there is none of the kind."""
+    return next((f[len(what) + 1 :] for f in facts if f.startswith(f"{what} ")), "")
+
+
+def _without(facts: Facts, *what: str) -> Facts:
+    return frozenset(f for f in facts if not any(f == w or f.startswith(f"{w} ") for w in what))
+
+
+def _ready(facts: Facts) -> bool:
+    return {"looked", "checked"} <= facts and bool(_known("locked", facts))
+
+
+def _samples_inside(
+    function: Function, lookups: tuple[str, ...], given: dict[str, str], facts: Facts
+) -> Facts:
+    """``facts`` behind a sample that a lookup takes itself, before it looks anything up."""
+    objects = Objects(function, given)
+    inside = sorted(every(function.body), key=lambda e: e.span)
+    sampled = [e for e in inside if samples(e)]
+    looked = [e for e in inside if called(e) in lookups]
+    if not sampled or (looked and looked[0].span < sampled[0].span) or len(sampled) > 1:
+        return facts
+    first = sampled[0]
+    kept = text(first.args[0])
+    changed = any(
+        changes(e) and text(e.args[0]) == kept and e is not first for e in inside if e.args
     )
-    return 0 if not plain else -1 if name in _UNLOCKS else 1
+    if changed:
+        return facts
+    target = objects.same(first.args[0])
+    facts = _sampled(facts, target, objects.same(plain(first.args[1]).args[0]))
+    last = looked[0].span if looked else function.body.span
+    ordered = any(called(e) in _ORDERS and first.span < e.span < last for e in inside)
+    ordered |= not looked and any(called(e) in _ORDERS and first.span < e.span for e in inside)
+    return facts | {"ordered"} if ordered else facts

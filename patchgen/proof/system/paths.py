@@ -13,6 +13,7 @@ from patchgen.model.code import (
     Break,
     Continue,
     Decl,
+    Declarator,
     DoWhile,
     Empty,
     Expr,
@@ -109,7 +110,7 @@ class Paths:
         if isinstance(stmt, Decl):
             for variable in stmt.variables:
                 if variable.init is not None:
-                    states = self._value(variable.init, states)
+                    states = self._value(_set(variable, variable.init), states)
             return states
         if isinstance(stmt, If):
             yes, no = self._truth(stmt.test, states)
@@ -208,3 +209,9 @@ class Paths:
         after = self._values(expr.args, states)
         answers = [answer for facts in after if (answer := self.branch(expr, facts))]
         return frozenset(yes for yes, _ in answers), frozenset(no for _, no in answers)
+
+
+def _set(variable: Declarator, value: Expr) -> Expr:
+    """``type variable = value`` as the assignment that it is."""
+    target = Expr("name", variable.name, (), value.span, variable.line)
+    return Expr("assign", "=", (target, value), value.span, variable.line)

@@ -5,32 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from patchgen.model.base import Place
+from patchgen.analysis.guests.judge import guests
+from patchgen.analysis.told.dispatch import dispatch, notification
+from patchgen.model.base import Evidence, Place, Value
 from patchgen.model.code import (
-    Block,
-    Break,
-    Continue,
-    DoWhile,
-    ExprStmt,
     Function,
-    Goto,
-    If,
-    MacroLoop,
-    Return,
-    Stmt,
-    While,
 )
-from patchgen.proof.system.fault import RETRIES, FaultPath, called, flush_fault, retry_fault
+from patchgen.proof.system.beside import cache_fault, swap_fault
+from patchgen.proof.system.fault import RETRIES, FaultPath, called
 from patchgen.proof.system.locate import (
     FAULTS,
     KVM_FILES,
     LOOKUPS,
     MAPS,
-    SET_AND_NOTIFY,
     Misplaced,
     Source,
 )
-from patchgen.source.c.text import every, statements
+from patchgen.proof.system.retry import retry_fault
+from patchgen.source.c.text import every
 
 #: What maps a page that was looked up, wherever it is called: arch/x86/kvm/mmu/.
 _ALWAYS_MAPS = ("__direct_map", "direct_map", "kvm_tdp_mmu_map", "FNAME(fetch)")
@@ -39,12 +31,18 @@ _PRIVATE = frozenset({"kvm_tdp_mmu_map"})
 _LOCKS = ("spin_lock", "write_lock", "read_lock")
 _TEMPLATES = ("arch/x86/kvm/mmu/paging_tmpl.h", "arch/x86/kvm/paging_tmpl.h")
 _API = "include/linux/mmu_notifier.h"
-_CACHE = "virt/kvm/pfncache.c"
 _CORE = "mm/mmu_notifier.c"
 _HOST = "include/linux/kvm_host.h"
 
 
-def surroundings(source: Source, changes: bool, counts: bool) -> tuple[Misplaced, ...]:
+class Around(Value, frozen=True):
+    """What is not as it is explored, and the definitions that were read for it."""
+
+    wrong: tuple[Misplaced, ...]
+    facts: tuple[Evidence, ...]
+
+
+def surroundings(source: Source, changes: bool, counts: bool) -> Around:
     """What in the fault paths, the retry tests and the flush is not as it is explored.
 
     Each function of x86's that looks a page up or maps one is followed along all its paths.
@@ -55,9 +53,14 @@ def surroundings(source: Source, changes: bool, counts: bool) -> tuple[Misplaced
     def get(name: str) -> Function | None:
         return source.kvm.get(name) or source.file(_HOST).get(name)
 
-    found = [flush_fault(get), _cache_fault(source)]
-    found.append(_told_fault(source) if changes else None)
-    found.append(_swap_fault(source) if counts else None)
+    readings = [guests(source.read), dispatch(source.read)]
+    readings += [notification(source.read)] if changes else []
+    facts = [e for reading in readings for e in reading.rests_on]
+    wrong = [e for reading in readings for e in reading.faults]
+    source.note("surroundings", repr([(e.place.path, e.text) for e in (*wrong, *facts)]))
+    found: list[tuple[Place, str] | None] = [(e.place, e.text) for e in wrong]
+    found.append(cache_fault(source))
+    found.append(swap_fault(source) if counts else None)
     for function in _concerned(source):
         used = {called(e) for e in every(function.body)}
         maps = (*_ALWAYS_MAPS, *MAPS) if function.name in FAULTS else _ALWAYS_MAPS
@@ -70,69 +73,8 @@ def surroundings(source: Source, changes: bool, counts: bool) -> tuple[Misplaced
             continue
         found.append(FaultPath(get, LOOKUPS, maps).fault(function))
         found += [retry_fault(get, name) for name in RETRIES if name in used]
-    return tuple(Misplaced(*one) for one in dict.fromkeys(found) if one is not None)
-
-
-def _cache_fault(source: Source) -> tuple[Place, str] | None:
-    """Where a pfn cache may keep an outdated page; None where it asks for a retry, or is not."""
-    functions = source.file(_CACHE)
-    if source.read(_CACHE) is None:
-        return None
-    for name in ("mmu_notifier_retry_cache", "mmu_invalidate_retry_cache"):
-        for function in functions.mentioning(name):
-            loops = [s for s in statements(function.body) if isinstance(s, DoWhile)]
-            if any(called(loop.test) == name for loop in loops):
-                return retry_fault(functions.get, name, ("mn_active_invalidate_count",))
-    return Place(_CACHE, 1), "no cache is looked up again until nothing invalidates it"
-
-
-def _swap_fault(source: Source) -> tuple[Place, str] | None:
-    """Where memslots may be swapped within an invalidation; None where the swap waits."""
-    for name in ("kvm_swap_active_memslots", "install_new_memslots"):
-        function = source.file(KVM_FILES[0]).get(name)
-        if function is None:
-            continue
-        waits = [
-            s.span
-            for s in function.body.body
-            if isinstance(s, While) and s.test.name == "mn_active_invalidate_count"
-        ]
-        swaps = [e.span for e in every(function.body) if called(e) == "rcu_assign_pointer"]
-        if waits and swaps and min(waits) < min(swaps):
-            return None
-        where = Place(function.path, function.line)
-        return where, f"{name}() does not wait for active invalidations before it swaps"
-    return Place(KVM_FILES[0], 1), "where memslots are swapped was not found"
-
-
-def _told_fault(source: Source) -> tuple[Place, str] | None:
-    """Where set_pte_at_notify() may tell somebody nothing; None where it tells everybody."""
-    macro = source.search(SET_AND_NOTIFY, _API)
-    if macro is None or b"mmu_notifier_change_pte(" not in macro[0]:
-        line = macro.string.count(b"\n", 0, macro.start()) + 1 if macro else 1
-        return Place(_API, line), "set_pte_at_notify() does not call mmu_notifier_change_pte()"
-    inline = source.file(_API).get("mmu_notifier_change_pte")
-    core = source.file(_CORE).get("__mmu_notifier_change_pte")
-    if inline is None or core is None:
-        return Place(_CORE, 1), "no __mmu_notifier_change_pte() behind set_pte_at_notify()"
-    if not any(called(e) == core.name for e in every(inline.body)):
-        return Place(_API, inline.line), f"{inline.name}() does not call {core.name}()"
-    loops = [s for s in core.body.body if isinstance(s, MacroLoop)]
-    leaves = [s for s in statements(core.body) if isinstance(s, Break | Return | Goto | Continue)]
-    if len(loops) == 1 and not leaves and _tells(loops[0].body):
-        return None
-    return Place(_CORE, core.line), f"{core.name}(): whether it calls everybody is not understood"
-
-
-def _tells(stmt: Stmt) -> bool:
-    """Whether ``change_pte`` is called, under no condition but that there is one."""
-    if isinstance(stmt, Block):
-        return any(_tells(inner) for inner in stmt.body)
-    if isinstance(stmt, If):
-        return stmt.test.name == "change_pte" and _tells(stmt.then)
-    if not isinstance(stmt, ExprStmt):
-        return False
-    return stmt.expr.kind == "call" and stmt.expr.args[0].name == "change_pte"
+    misplaced = tuple(Misplaced(*one) for one in dict.fromkeys(found) if one is not None)
+    return Around(misplaced, tuple(dict.fromkeys(facts)))
 
 
 def _concerned(source: Source) -> Iterator[Function]:

@@ -27,6 +27,7 @@ After:
 
 from __future__ import annotations
 
+from patchgen.analysis.guests.judge import guests
 from patchgen.analysis.handlers.effects import Callbacks, effects
 from patchgen.analysis.handlers.setters import setters
 from patchgen.analysis.told.flags import Values, polarity
@@ -156,6 +157,10 @@ def _unread(state: State, kvm: KvmFacts) -> Refusal | None:
     if left:
         reason = "a setter is not seen to bring every mapping of the page up to date"
         return Refusal(NAME, "unsafe", reason, left)
+    beside = remembered(state, "guests", lambda read, _: guests(read).faults)
+    if beside:
+        reason = "KVM's flushes or counters are not seen to do what the guard rests on"
+        return Refusal(NAME, "unsafe", reason, beside)
     return None
 
 
