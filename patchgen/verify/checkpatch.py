@@ -20,12 +20,14 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from patchgen import memo
 from patchgen.commits.scratch import quote_path
 from patchgen.commits.source import TreeSource, describe
 from patchgen.model.base import Value
 from patchgen.sandbox import child, landlock, look
 from patchgen.sandbox.fence import Fencing, closed
 from patchgen.sandbox.reader import read_given
+from patchgen.verify.remembered_style import Beside, beside, world_of
 
 SCRIPT = "scripts/checkpatch.pl"
 #: Not faults of a generated patch: its author signs it off, and tests the commit
@@ -79,11 +81,21 @@ class StyleCheck(Value, frozen=True):
 class StyleRun:
     """checkpatch at work on one mail as ``git format-patch`` writes it."""
 
-    def __init__(self, root: Path, mail: bytes, source: TreeSource | None = None) -> None:
-        """``source`` is what the tree is to git (default: looked up)."""
+    def __init__(
+        self,
+        root: Path,
+        mail: bytes,
+        source: TreeSource | None = None,
+        given: Beside | None = None,
+    ) -> None:
+        """``source`` is what the tree is to git (default: looked up).
+
+        ``given`` are the files beside the program, where its answer may be a remembered one.
+        """
         script = root / SCRIPT
         perl = shutil.which("perl")
         self._absent = ""
+        self._known: StyleCheck | None = None
         if perl is None:
             self._absent = "no perl"
         elif look.kind(script) != "file":
@@ -101,23 +113,34 @@ class StyleRun:
         ignored = (*IGNORED, *(COMMITS if why else ()))
         command = [perl, str(script), "--strict", "--no-tree", "--show-types", "--no-summary",
                    "--root", str(root), "--ignore", ",".join(ignored), "--terse", "-"]  # fmt: skip
+        # In a repository it looks into the history, whatever the mail says.
+        alone = given is not None and why and Fencing.required
+        self._world = world_of(root, mail, given, [*command, why]) if given and alone else None
+        if self._world is not None:
+            self._known = memo.recall("style", self._world.key, StyleCheck)
+            if self._known is not None:
+                return
         # Files, not pipes: it runs on while nobody reads what it says.
         self._open = contextlib.ExitStack()
         folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="patchgen-"))
         self._said = self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         self._deadline = time.monotonic() + TIME_LIMIT
-        reads = [Path(os.path.realpath(root)), *([] if why else _history(Path(folder), source))]
+        if self._world is not None:
+            reads = [*self._world.reads]
+        else:
+            real = Path(os.path.realpath(root))
+            reads = [real, *([] if why else _history(Path(folder), source))]
         with (
-            tempfile.TemporaryFile() as given,
+            tempfile.TemporaryFile() as told,
             closed(reads, Path(folder), TIME_LIMIT) as fence,
         ):
-            given.write(mail)
-            given.seek(0)
+            told.write(mail)
+            told.seek(0)
             env = {"PATH": _PATH, "HOME": folder, "TMPDIR": folder, "LC_ALL": "C",
                    "GIT_CONFIG_NOSYSTEM": "1"}  # fmt: skip
             self._process = self._open.enter_context(
                 child.started(
-                    command, stdin=given, stdout=self._said, env=env, cwd=Path(folder), first=fence
+                    command, stdin=told, stdout=self._said, env=env, cwd=Path(folder), first=fence
                 )
             )
 
@@ -125,10 +148,15 @@ class StyleRun:
         """What it says, once it is done; to be asked once."""
         if self._absent:
             return StyleCheck("absent", reason=self._absent)
+        if self._known is not None:
+            return self._known
         try:
             status = self._process.wait(max(0.0, self._deadline - time.monotonic()))
             self._said.seek(0)
-            return _read(self._said.read(), status, self._off)
+            check = _read(self._said.read(), status, self._off)
+            if self._world is not None and check.state != "absent":
+                memo.remember("style", self._world.key, check)
+            return check
         except subprocess.TimeoutExpired:
             return StyleCheck("absent", reason=f"{SCRIPT} took more than {TIME_LIMIT} s")
         finally:
@@ -136,7 +164,7 @@ class StyleRun:
 
     def stop(self) -> None:
         """End it, whatever it does; nothing of it is left."""
-        if not self._absent:
+        if not self._absent and self._known is None:
             self._open.close()
 
 
@@ -145,9 +173,10 @@ def styles(root: Path, mails: Sequence[bytes]) -> Iterator[Iterator[StyleRun]]:
     """checkpatch's runs on ``mails``, in order, each begun well before it is asked for."""
     begun: list[StyleRun] = []
     source = describe(root) if mails else None
+    given = beside(root) if mails else None
 
     def begin(count: int) -> None:
-        begun.extend(StyleRun(root, mail, source) for mail in mails[len(begun) : count])
+        begun.extend(StyleRun(root, mail, source, given) for mail in mails[len(begun) : count])
 
     def each() -> Iterator[StyleRun]:
         for number in range(len(mails)):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from patchgen.commits.source import TreeSource
 from patchgen.sandbox import fence, landlock
+from patchgen.source.tree import search
 from patchgen.verify import checkpatch
 from patchgen.verify.checkpatch import AHEAD, StyleCheck, check_style, styles
 from tests.series.conftest import plain_git
@@ -47,9 +47,9 @@ def test_no_more_than_a_few_run_at_once(tree: Path, monkeypatch: pytest.MonkeyPa
     begun: list[bytes] = []
 
     class Counted(checkpatch.StyleRun):
-        def __init__(self, root: Path, mail: bytes, source: TreeSource | None = None) -> None:
+        def __init__(self, root: Path, mail: bytes, *rest: object) -> None:
             begun.append(mail)
-            super().__init__(root, mail, source)
+            super().__init__(root, mail)
 
     monkeypatch.setattr(checkpatch, "StyleRun", Counted)
     mails = [b"%d\n" % number for number in range(9)]
@@ -192,3 +192,44 @@ def test_errors_alone_fail_unless_all_are_asked_for(tree: Path, level: str, fail
     assert bool(said.passing(strict=False)) is not fails
     assert said.failing(strict=True) == ("SOME_TYPE: some text",)
     assert said.passing(strict=True) == ()
+
+
+#: Says how often it ran, in a folder that it may write to only here.
+COUNTS = """\
+#!/usr/bin/perl
+my ($root) = map { $ARGV[$_ + 1] } grep { $ARGV[$_] eq '--root' } 0 .. $#ARGV;
+my $other = open(my $f, '<', "$root/include/x.h") ? 1 : 0;
+my $list = 'none';
+if (open(my $g, '<', "$root/scripts/list")) { $list = <$g>; }
+my $t = join '', map { sprintf '%02x', rand 256 } 1 .. 8;
+print "-:1: WARNING:SAW: include $other, list $list, run $t\n";
+exit(1);
+"""
+
+
+@pytest.mark.needs("Landlock")
+def test_what_it_said_is_remembered_while_all_that_it_may_read_is_the_same(tree: Path) -> None:
+    (tree / "scripts/checkpatch.pl").write_text(COUNTS)
+    (tree / "include").mkdir()
+    (tree / "include/x.h").write_text("x\n")
+
+    def said(mail: bytes) -> str:
+        with styles(tree, [mail]) as runs:
+            return next(runs).result().complaints[0]
+
+    first = said(b"fine\n")
+    assert first.startswith("SAW: include 0, list none") and said(b"fine\n") == first
+    assert said(b"other\n") != first
+    (tree / "scripts/list").write_text("one")
+    second = said(b"fine\n")
+    assert second.startswith("SAW: include 0, list one") and second == said(b"fine\n")
+    (tree / "a").mkdir()  # what a patch's prefix may be mistaken for
+    assert said(b"fine\n") not in (first, second)
+    mixed = said(b"+\tfooBar();\n")
+    assert mixed.startswith("SAW: include 1") and said(b"+\tfooBar();\n") == mixed
+    (tree / "include/y.h").write_text("fooBar\n")
+    search.search(tree)  # lists the tree anew, as each run does
+    assert said(b"+\tfooBar();\n") != mixed
+    for mail in (b"+#include <asm/io.h>\n", b'+\t{ .compatible = "a,b" },\n'):
+        whole = said(mail)
+        assert whole.startswith("SAW: include 1") and said(mail) != whole, mail

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from patchgen import memo
 from patchgen.model.outcome import UserError
 from patchgen.sandbox.reader import read_inside
 from patchgen.source.tree import search
+from patchgen.source.tree.searched import NEEDLES
 
 
-def files_with(root: Path, words: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def files_with(root: Path, asked: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """For each word the ``.c`` and ``.h`` files that contain it as a whole word, sorted.
 
     A word is an identifier, or a file's name.  Of folders without kernel code nothing is
     listed.  UserError: the tree cannot be listed, or a file of it cannot be read.
     """
-    wanted = list(dict.fromkeys(words))
+    wanted = list(dict.fromkeys(asked))
     if not wanted:
         return {}
     real = os.path.realpath(root)
@@ -39,11 +40,31 @@ def files_with(root: Path, words: Iterable[str]) -> dict[str, tuple[str, ...]]:
             found[word] = known
     missing = [word for word in wanted if word not in found]
     if missing:
-        hits = sorted(search.grep(root, list(stamps), tuple(missing)))
-        for word, paths in _by_word(real, hits, missing).items():
+        hits: set[str] = set()
+        for paths, words in _where(root, stamps, missing):
+            hits |= search.grep(root, list(paths), tuple(words))
+        for word, paths in _by_word(real, sorted(hits), missing).items():
             found[word] = tuple(paths)
             memo.remember("words", memo.digest(state, word), found[word])
     return found
+
+
+def _where(
+    root: Path, stamps: Iterable[str], words: Iterable[str]
+) -> Iterator[tuple[Iterable[str], list[str]]]:
+    """The files to look into, with the words that may be there.
+
+    A word that contains what every API name contains stands in the API's files only, which
+    the search for the API knows.
+    """
+    ours: list[str] = []
+    others: list[str] = []
+    for word in words:
+        (ours if any(needle in word for needle in NEEDLES) else others).append(word)
+    if ours:
+        yield search.candidates(root), ours
+    if others:
+        yield stamps, others
 
 
 def _by_word(real: str, hits: list[str], words: list[str]) -> dict[str, list[str]]:
