@@ -212,12 +212,12 @@ def _wrong_value(event: Event, value: Expr) -> str:
         rights = text(bare(event.args[int(rule["rights"])]))
         if rights != rule["allowed"]:
             return f"{event.name}() gives {rights}"
-    elif rule.get("masked") and not _no_write(value):
+    elif rule.get("masked") and not no_write(value):
         return f"{event.name}() may let the guest write: {written}"
     return ""
 
 
-def _no_write(value: Expr) -> bool:
+def no_write(value: Expr) -> bool:
     """Whether an SPTE is certainly without the bits that let the guest write."""
     value = bare(value)
     if value.kind == "const":
@@ -228,13 +228,13 @@ def _no_write(value: Expr) -> bool:
     if value.kind == "unary" and value.name == "~":
         return "PT_WRITABLE_MASK" in _named(value.args[0])
     if value.kind == "binary" and value.name == "&":
-        return any(_no_write(side) for side in value.args)
+        return any(no_write(side) for side in value.args)
     if value.kind == "binary" and value.name in ("|", "+", "^"):
-        return all(_no_write(side) for side in value.args)
+        return all(no_write(side) for side in value.args)
     if value.kind == "binary" and value.name == "<<":
-        return _no_write(value.args[0])
+        return no_write(value.args[0])
     if value.kind == "call" and value.name in _KEEPS:
-        return _no_write(value.args[1])
+        return no_write(value.args[1])
     if value.kind == "unary" and value.name == "*":
         return False
     named = _named(value)

@@ -19,6 +19,7 @@ from patchgen.analysis.spte.code import (
     mentioned,
     owns_iterator,
 )
+from patchgen.analysis.spte.handler import by_handler, is_handed
 from patchgen.analysis.spte.run import Run
 from patchgen.analysis.spte.state import Stale
 from patchgen.model.base import Evidence, Place, Value
@@ -50,6 +51,7 @@ class _Chain(NamedTuple):
     conditions: frozenset[str]
     walkers: frozenset[str]
     owners: tuple[Function, ...]
+    target: Function
 
 
 def read_by(sources: Sources, main: str) -> Iterator[tuple[str, bytes]]:
@@ -77,11 +79,21 @@ def _judged(code: Code, main: Definitions, change_pte: str, start: str) -> Sette
     if not set_ and not zap:
         _no_other(code)
         return Setter("none")
-    if {chain[:2] for chain in set_} != {chain[:2] for chain in zap}:
+    handed = any(is_handed(code, chain.walkers, chain.target.path) for chain in set_)
+    same = {chain[: 1 if handed else 2] for chain in set_} == {
+        chain[: 1 if handed else 2] for chain in zap
+    }
+    if not same:
         text_ = "range_start() and change_pte() do not reach the same page tables of the TDP MMU"
         return Setter("undecided", why=(Evidence(Place(change.path, change.line), text_),))
     stale: set[Stale] = set()
     rests: set[Evidence] = set()
+    if handed:
+        for target in dict.fromkeys(chain.target for chain in set_):
+            found = by_handler(code, target)
+            stale |= found.stale
+            rests |= found.rests_on
+        return _answer(code, change, stale, rests)
     for owner in dict.fromkeys(owner for chain in set_ for owner in chain.owners):
         iterator, *more = iterators(owner)
         if more:
@@ -92,6 +104,10 @@ def _judged(code: Code, main: Definitions, change_pte: str, start: str) -> Sette
         rests |= {Evidence(Place(*place), "writes an SPTE") for place in run.writes}
         if run.writes:
             rests.add(Evidence(Place(owner.path, owner.line), f"{owner.name}()"))
+    return _answer(code, change, stale, rests)
+
+
+def _answer(code: Code, change: Function, stale: set[Stale], rests: set[Evidence]) -> Setter:
     if not any(evidence.text == "writes an SPTE" for evidence in rests):
         text_ = "change_pte() reaches the TDP MMU, and no write of an SPTE is seen there"
         return Setter("undecided", why=(Evidence(Place(change.path, change.line), text_),))
@@ -162,7 +178,7 @@ def _chains(code: Code, entry: Function) -> list[_Chain]:
             for known in code.reached(target, lambda f, skip=walkers: f.name not in skip)  # type: ignore[misc]
             if owns_iterator(known)
         ]
-        found.append(_Chain(conditions, walkers, tuple(owners)))
+        found.append(_Chain(conditions, walkers, tuple(owners), target))
     return found
 
 

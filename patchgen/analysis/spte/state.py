@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from patchgen.analysis.spte.code import OLD
 from patchgen.model.base import Value
 from patchgen.model.code import Expr, Function
 from patchgen.source.c.text import bare
@@ -50,7 +51,8 @@ class Stale(Value, frozen=True, order=True):
     """A write through a copy that is not what the SPTE holds.
 
     ``line`` and ``start`` (an offset) are those of the owner's statement that leads to it;
-    ``value`` is what the SPTE holds, ``iterator`` the owner's variable.
+    ``value`` is what the SPTE holds, ``iterator`` the owner's variable, with ``->`` behind it
+    where that is a pointer.
     """
 
     function: str
@@ -59,6 +61,11 @@ class Stale(Value, frozen=True, order=True):
     start: int
     iterator: str
     value: str
+
+    @property
+    def copy(self) -> str:
+        """The iterator's copy, as the owner writes it."""
+        return f"{self.iterator}{'' if self.iterator.endswith('>') else '.'}{OLD}"
 
 
 class Ends(NamedTuple):

@@ -218,6 +218,8 @@ NOTHING = frozenset(
     {
         # arch/x86/kvm/mmu/mmu.c: a message.
         "rmap_printk",
+        # arch/x86/kvm/mmu.h: statistics.
+        "kvm_update_page_stats",
         # asm/barrier.h: every access of the model is in order already.
         "smp_wmb",
         "smp_rmb",

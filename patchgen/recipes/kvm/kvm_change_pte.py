@@ -4,8 +4,8 @@
 Sound in the direct idiom only, where change_pte() bumps the invalidation sequence
 under mmu_lock after the primary PTE was cleared: a fault that looked up the old page
 sees a changed sequence and retries, and a later one waits for the page-table lock.
-In the hva-range idiom change_pte() depends on what range_start() does, so the guard is
-refused there, reason by reason, with lines.
+In the hva-range idiom change_pte() depends on what range_start() does: there the mappings
+are kept by a handler of their own (:mod:`patchgen.recipes.kvm.hva_range`).
 
 Before:
 
@@ -37,8 +37,8 @@ from patchgen.model.facts import FileFacts
 from patchgen.model.outcome import UserError
 from patchgen.model.plan import AlreadyThere, Change, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
+from patchgen.recipes.kvm import hva_range
 from patchgen.recipes.kvm.listing import listing
-from patchgen.recipes.kvm.unsafe import unsafe_reasons
 from patchgen.recipes.remembered import remembered
 from patchgen.source.c.body import parse_function
 from patchgen.source.c.branches import groups, left_out, texts
@@ -76,24 +76,29 @@ def refuse_idiom(state: State, recipe: str = NAME) -> Refusal | None:
             kvm.evidence,
         )
     if kvm.idiom == "hva-range":
-        return Refusal(
-            recipe,
-            "unsafe",
-            "KVM's change_pte() depends on what range_start() does here (hva-range idiom):"
-            " returning early from the range callbacks breaks it",
-            unsafe_reasons(state, kvm),
-        )
+        return hva_range.refuse(state, kvm, recipe)
     return Refusal(
         recipe, "unsafe", "change_pte() does not bump the invalidation sequence", kvm.evidence
     )
 
 
+def only_hva_range(state: State, recipe: str) -> Refusal | None:
+    """The refusal of what is for the hva-range idiom alone; None in that idiom, where it fits."""
+    kvm = kvm_of(state)
+    if kvm.idiom == "hva-range":
+        return hva_range.refuse(state, kvm, recipe)
+    text = f"KVM's idiom is {kvm.idiom}: its callbacks go through no walker"
+    return Refusal(recipe, "absent", text, kvm.evidence)
+
+
 def plan(state: State, options: Options) -> StepResult:
-    """Guards for both range callbacks, or why not."""
+    """Guards for both range callbacks, or the handler that keeps mappings; or why not."""
     refusal = refuse_idiom(state)
     if refusal:
         return refusal
     kvm = kvm_of(state)
+    if kvm.idiom == "hva-range":
+        return hva_range.plan(state, kvm)
     facts = state.facts(KVM_MAIN)
     callbacks = [facts.function(name) for name in (kvm.start, kvm.end)]
     start, end = callbacks
@@ -220,7 +225,7 @@ def insertion(
         return Evidence(
             Place(KVM_MAIN, function.line), f"{function.name}() has no mmu_notifier_range parameter"
         )
-    after = _behind_declarations(function, source, facts)
+    after = behind_declarations(function, source, KVM_MAIN, facts)
     if isinstance(after, Evidence):
         return after
     return Change(
@@ -236,7 +241,9 @@ def insertion(
     )
 
 
-def _behind_declarations(function: Function, source: bytes, facts: FileFacts) -> int | Evidence:
+def behind_declarations(
+    function: Function, source: bytes, path: str, facts: FileFacts | None = None
+) -> int | Evidence:
     """Where a line begins behind the declarations of every configuration.
 
     Else what changes state before it, or shares a line with the last declaration.
@@ -248,7 +255,7 @@ def _behind_declarations(function: Function, source: bytes, facts: FileFacts) ->
         inner = [group for group in found if _within(group.span, function.body.span)]
         choices = list(texts(found, function.body.span.start, inner))
     except ValueError as error:
-        return Evidence(Place(KVM_MAIN, function.line), str(error))
+        return Evidence(Place(path, function.line), str(error))
     for truth in choices:
         active = tokens.active(left_out(found, truth))
         outlines = (one for one in outline(active) if one.name == function.name)
@@ -257,19 +264,19 @@ def _behind_declarations(function: Function, source: bytes, facts: FileFacts) ->
         mine = next(starts, None)
         if mine is None:
             text = f"{function.name}() is not the same function in every configuration"
-            return Evidence(Place(KVM_MAIN, function.line), text)
-        for statement in parse_function(active, mine, KVM_MAIN).body.body:
+            return Evidence(Place(path, function.line), text)
+        for statement in parse_function(active, mine, path).body.body:
             if not isinstance(statement, Decl):
                 break
             inits = (variable.init for variable in statement.variables if variable.init)
             bad = next((effect for init in inits for effect in _effects(init, facts)), None)
             if bad is not None:
                 return Evidence(
-                    Place(KVM_MAIN, bad.line), f"{bad.name or 'a side effect'}() in a declaration"
+                    Place(path, bad.line), f"{bad.name or 'a side effect'}() in a declaration"
                 )
             after = max(after, statement.span.end)
     ends = [group.span.end for group in inner if group.span.start < after < group.span.end]
-    return _next_line(tokens, max([after, *ends]))
+    return _next_line(tokens, max([after, *ends]), path)
 
 
 def _within(span: Span, whole: Span) -> bool:
@@ -277,11 +284,11 @@ def _within(span: Span, whole: Span) -> bool:
 
 
 #: Calls that compute an address or a truth value and change nothing
-#: (include/linux/container_of.h, include/linux/compiler.h).
-_PURE = frozenset({"container_of", "likely", "unlikely", "READ_ONCE"})
+#: (include/linux/container_of.h, include/linux/compiler.h, asm/pgtable.h).
+_PURE = frozenset({"container_of", "likely", "unlikely", "READ_ONCE", "pte_pfn"})
 
 
-def _effects(init: Expr, facts: FileFacts, depth: int = 0) -> list[Expr]:
+def _effects(init: Expr, facts: FileFacts | None, depth: int = 0) -> list[Expr]:
     """The parts of an initialiser that change state, as far as can be told."""
     return [
         found
@@ -291,11 +298,11 @@ def _effects(init: Expr, facts: FileFacts, depth: int = 0) -> list[Expr]:
     ]
 
 
-def _is_pure(name: str, facts: FileFacts, depth: int) -> bool:
+def _is_pure(name: str, facts: FileFacts | None, depth: int) -> bool:
     """Whether a call only computes: known, or one ``return`` of something pure."""
     if name in _PURE:
         return True
-    function = facts.function(name)
+    function = facts.function(name) if facts is not None else None
     if function is None or depth > 3 or len(function.body.body) != 1:
         return False
     only = function.body.body[0]
@@ -306,17 +313,21 @@ def _is_pure(name: str, facts: FileFacts, depth: int) -> bool:
     )
 
 
-def _next_line(tokens: Tokens, offset: int) -> int | Evidence:
+def _next_line(tokens: Tokens, offset: int, path: str) -> int | Evidence:
     """Start of the first line behind ``offset`` that is not blank; what is on its own line."""
     source = tokens.source
     at = source.find(b"\n", offset) + 1
     if not at or any(offset <= start < at for start in tokens.starts):
         return Evidence(
-            Place(KVM_MAIN, tokens.line(offset)), "code stands on the last declaration's line"
+            Place(path, tokens.line(offset)), "code stands on the last declaration's line"
         )
     while not source[at : source.find(b"\n", at)].strip():
         at = source.find(b"\n", at) + 1
     return at
+
+
+#: What setters need that were only ever called for what range_start() had unmapped.
+_MENDS = ("kvm-tdp-old-spte", "kvm-rmap-page-stats", "kvm-unmap-before-set")
 
 
 def _needs(state: State) -> tuple[str, ...]:
@@ -324,6 +335,8 @@ def _needs(state: State) -> tuple[str, ...]:
     from patchgen.recipes.mmu_notifier.use_change_pte_flag import range_carries_event
 
     first = () if range_carries_event(state) else ("mmu-notifier-v05",)
+    if kvm_of(state).idiom == "hva-range":
+        return (*first, "use-change-pte-flag", *_MENDS)
     last = ("kvm-tdp-old-spte",) if setter_of(state).answer != "none" else ()
     return (*first, "use-change-pte-flag", "kvm-flush-deferred-tlb", *last)
 

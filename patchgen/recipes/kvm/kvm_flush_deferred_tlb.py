@@ -43,9 +43,17 @@ from patchgen.source.facts.kvm import KVM_MAIN
 NAME = "kvm-flush-deferred-tlb"
 
 
+def _refuse(state: State) -> Refusal | None:
+    kvm = kvm_of(state)
+    if kvm.idiom == "hva-range":
+        text = "change_pte() flushes by the walker that range_start() flushes by (hva-range idiom)"
+        return Refusal(NAME, "absent", text, kvm.evidence)
+    return refuse_idiom(state, NAME)
+
+
 def plan(state: State, options: Options) -> StepResult:
     """The missing condition in change_pte(), or why nothing is to be done."""
-    refusal = refuse_idiom(state, NAME)
+    refusal = _refuse(state)
     if refusal:
         return refusal
     kvm = kvm_of(state)
@@ -224,6 +232,6 @@ RECIPE = Recipe(
     name=NAME,
     summary="change_pte() flushes also for TLB flushes that others deferred (tlbs_dirty)",
     steps=(plan,),
-    applies=lambda state: refuse_idiom(state, NAME),
+    applies=_refuse,
     changes_kvm=True,
 )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """x86's TDP MMU is told what it overwrites when change_pte() replaces an SPTE.
 
-The TDP MMU's setter (5.10 and 5.11) clears the SPTE, then sets the new one, through an
+The TDP MMU's setter (5.10 to 6.9) clears the SPTE, then sets the new one, through an
 iterator whose old_spte still is the value from before the clearing: the second change
 is accounted for as one from a present SPTE to another, and with another page that is a
 BUG().  Nothing comes there while range_start() zaps first; a range that is left to
@@ -37,6 +37,7 @@ from patchgen.model.base import Evidence, Place, Span
 from patchgen.model.code import Block, ExprStmt
 from patchgen.model.plan import AlreadyThere, Change, Meant, PatchPlan, Refusal
 from patchgen.recipes.base import Options, Recipe, State, StepResult, sound_facts
+from patchgen.recipes.kvm import hva_range
 from patchgen.recipes.kvm.kvm_change_pte import HELPER, kvm_of, refuse_idiom
 from patchgen.recipes.wrapping import line_prefix
 from patchgen.source.c.definitions import Definitions
@@ -92,13 +93,17 @@ def plan(state: State, options: Options) -> StepResult:
 def exposed(before: State, after: State) -> tuple[Evidence, ...]:
     """What a patch brings to light that leaves ranges to change_pte(): faults, with their lines.
 
-    Empty where it does not, where no TDP MMU of x86 is reached, or where that is right.
+    Empty where it does not, or where every setter is right for a page that is still mapped.
     """
     guarded = HELPER.encode()
     if guarded in (before.read(KVM_MAIN) or b"") or guarded not in (after.read(KVM_MAIN) or b""):
         return ()
     if not kvm_of(after).change_pte:
         return ()
+    kvm = kvm_of(after)
+    if kvm.idiom == "hva-range":
+        refusal = hva_range.refuse(after, kvm) or hva_range.rests(after)
+        return refusal.evidence if refusal is not None else ()
     setter = setter_of(after)
     return setter.why if setter.answer == "undecided" else tuple(map(_at, setter.stale))
 
@@ -120,8 +125,7 @@ def _names(state: State) -> tuple[str, str]:
 
 
 def _at(stale: Stale) -> Evidence:
-    copy = f"{stale.iterator}.{OLD}"
-    text = f"{stale.function}() writes through {copy}, which is not what the SPTE holds"
+    text = f"{stale.function}() writes through {stale.copy}, which is not what the SPTE holds"
     return Evidence(Place(stale.path, stale.line), text)
 
 
@@ -144,7 +148,7 @@ def _cleared(known: Definitions, source: bytes, stale: Stale) -> Change | Eviden
     if not alone or prefix.strip() or stale.value != "0":
         return Evidence(Place(stale.path, stale.line), "no line can be put before this write")
     at = stale.start - len(prefix.encode())
-    assignment = f"{stale.iterator}.{OLD} = {stale.value};"
+    assignment = f"{stale.copy} = {stale.value};"
     context: dict[str, str | int | bool | list[str]] = {"pad": prefix, "assignment": assignment}
     meant = Meant(stale.function)
     return Change(stale.path, Span(at, at), f"{NAME}/lines.c.j2", context, meant)
