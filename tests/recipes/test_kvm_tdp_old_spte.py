@@ -4,7 +4,7 @@
 import pytest
 
 from patchgen.edits.realise import message
-from patchgen.model.plan import AlreadyThere, PatchPlan, Refusal
+from patchgen.model.plan import AlreadyThere, PatchPlan
 from patchgen.pipeline.plan import make_plan
 from patchgen.recipes.base import Options, load
 from patchgen.source.facts.state import TreeState
