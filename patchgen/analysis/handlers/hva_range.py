@@ -35,7 +35,6 @@ from patchgen.source.c.text import bare, text
 from patchgen.source.c.walk import expressions
 
 FLAG = "MMU_NOTIFIER_USE_CHANGE_PTE"
-INVALID = "KVM_MEMSLOT_INVALID"
 UNMAP = "kvm_unmap_gfn_range"
 SET = "kvm_set_spte_gfn"
 _HOST = "include/linux/kvm_host.h"
@@ -47,6 +46,7 @@ _WARNS = names("paths", "calls", "warns")
 _PREFIXES = tuple(sorted(names("paths", "calls", "neutral_prefixes")))
 _SPACES = re.compile(_WALK["spaces"])
 _EMPTY = re.compile(_WALK["empty"])
+_INVALID = re.compile(r"[^|?]*->flags & KVM_MEMSLOT_INVALID")
 _KVM = "container_of($mn, struct kvm, mmu_notifier)"
 
 
@@ -243,7 +243,7 @@ def _beside(way: Path, kvm: Walker, name: str) -> Iterator[Evidence]:
 
 def _kept(way: Path, slots: Loop, kvm: Walker) -> Iterator[Evidence]:
     """Each memslot's mappings are dropped, or kept where a flagged range may keep them."""
-    flagged = any(c.holds and FLAG in c.text for c in way.conditions)
+    flagged = any(c.holds and c.text == f"$range->flags & {FLAG}" for c in way.conditions)
     beside: dict[bool, set[frozenset[str]]] = {False: set(), True: set()}
     for one in slots.rounds:
         entered = [e for e in one.events if _called(e, {_WALK["lock"]})]
@@ -253,8 +253,8 @@ def _kept(way: Path, slots: Loop, kvm: Walker) -> Iterator[Evidence]:
                 slots.place, f"{kvm.start}() does not raise {kvm.count} where it takes the lock"
             )
         unmaps = [e for e in one.events if _called(e, {UNMAP})]
-        removed = any(c.holds and INVALID in c.text for c in one.conditions)
-        asked = any(not c.holds and INVALID in c.text for c in one.conditions)
+        removed = _is_removed(one)
+        asked = any(not c.holds and _INVALID.fullmatch(c.text) for c in one.conditions)
         if not unmaps and not (flagged and asked and not removed):
             what = "whose memslot is being removed" if removed else "that is not flagged"
             text_ = f"{kvm.start}() leaves mappings of a range {what}"
@@ -265,6 +265,11 @@ def _kept(way: Path, slots: Loop, kvm: Walker) -> Iterator[Evidence]:
                 yield Evidence(event.place, f"{kvm.start}() also does {said(event)} for a memslot")
     if any(len(words) > 1 for words in beside.values()):
         yield Evidence(slots.place, f"{kvm.start}() does less for a memslot that it keeps mapped")
+
+
+def _is_removed(one: Path) -> bool:
+    """Whether a memslot is being removed on a way through a round."""
+    return any(c.holds and _INVALID.fullmatch(c.text) for c in one.conditions)
 
 
 def _extra(event: Event) -> str:
@@ -326,7 +331,7 @@ def _in_change(way: Path, walk: tuple[Loop, Loop] | None, kvm: Walker) -> Iterat
     yield from _flushed(way, kvm, kvm.change_pte)
     for one in walk[1].rounds:
         sets = [e for e in one.events if _called(e, {SET})]
-        removed = any(c.holds and INVALID in c.text for c in one.conditions)
+        removed = _is_removed(one)
         unmapped = any(_called(e, {UNMAP}) for e in one.events)
         if one.exit != "" or not (sets or unmapped or removed):
             text_ = f"on some way {kvm.change_pte}() leaves the mappings of a memslot as they are"

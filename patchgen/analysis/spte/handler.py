@@ -302,6 +302,9 @@ def _one_step(code: Code, function: Function, way: Path, args: tuple[str, ...]) 
             given = {text(bare(arg)) for arg in event.args}
             if "$iter" in given:
                 raise _odd(function, event.place.line, f"hands the iterator to {event.name}()")
+            if new and new in given and before not in given:
+                what = f"tells {event.name}() of a change from another value"
+                raise _odd(function, event.place.line, what)
             told |= bool(new) and {before, new} <= given
         else:
             raise _odd(function, event.place.line, f"does {said(event)}")

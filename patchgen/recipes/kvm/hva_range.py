@@ -46,8 +46,15 @@ def refuse(state: State, kvm: KvmFacts, recipe: str = NAME) -> Refusal | None:
     """The refusal where the callbacks do not allow to keep ranges mapped; None where they do."""
     if state.read(CACHES) is not None and not kvm.pfn_cache:
         place = Place(KVM_MAIN, kvm.table.line)
-        missing = Evidence(place, f"range_start() is not seen to invalidate what {CACHES} caches")
-        return Refusal(recipe, "unsafe", _REASON, (missing,))
+        text_ = f"range_start() is not seen to invalidate what {CACHES} caches"
+        return Refusal(recipe, "unsafe", _REASON, (Evidence(place, text_),))
+    named = {"no count of invalidations in progress": kvm.count, "no sequence": kvm.sequence,
+             "no count of active invalidations": kvm.active}  # fmt: skip
+    missing = [what for what, name in named.items() if not name]
+    if missing:
+        place = Place(KVM_MAIN, kvm.table.line)
+        text_ = f"{kvm.start}() and {kvm.end}() are seen to change {missing[0]}"
+        return Refusal(recipe, "unsafe", _REASON, (Evidence(place, text_),))
     known = Walker(KVM_MAIN, kvm.start, kvm.end, kvm.change_pte, kvm.count, kvm.sequence,
                    kvm.active, kvm.pfn_cache)  # fmt: skip
     against = remembered(
