@@ -17,8 +17,12 @@ from tests.proof.variants import (
     CHANGE,
     START,
     guard_both,
+    guard_end,
+    guard_start,
     keep_mapped,
+    keep_series,
     reader,
+    replaced,
     unmap_invalid,
     variant,
     without_early_return,
@@ -101,6 +105,88 @@ def test_keeping_everything_but_the_zap_is_safe(tree: Path) -> None:
     )
     assert result.verdict("ro-ro-new", "O1", True).holds
     assert result.verdict("rw-ro-same", "O1", True).holds
+
+
+def test_the_series_holds(tree: Path) -> None:
+    result = prove(
+        variant(tree, keep_series), NARROW, keys=("ro-ro-new", "rw-ro-same", "ro-rw-new")
+    )
+    violated = tuple(run for verdict in result.violated for run in verdict.runs)
+    assert result.exit == Exit.CLEAN, causes(violated)
+    assert result.verdict("ro-ro-new", "O1", True).holds
+    assert result.verdict("rw-ro-same", "O1", True).holds
+
+
+FLAGGED = b"mmu_notifier_range_use_change_pte(range)"
+CACHES = b"\tgfn_to_pfn_cache_invalidate_start("
+RAISE = b"\tkvm->mn_active_invalidate_count++;"
+LOWER = b"\twake = (--kvm->mn_active_invalidate_count == 0);"
+NOT_FLAGGED = b"\tif (!" + FLAGGED + b")\n\t"
+SET = b"\treturn kvm_set_spte_gfn(kvm, range);"
+CHOSEN = FLAGGED + b" ? (void *)kvm_null_fn : "
+ENDS = b"static void kvm_mmu_notifier_invalidate_range_end("
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "prop"),
+    [
+        # the sequence is not bumped: a fault that looked up the old page installs it
+        ([replaced(b"\tkvm->mmu_invalidate_seq++;\n", b"")], "ro-ro-new", "S1"),
+        # change_pte() updates nothing: the guest keeps the old page, and writes to it
+        ([replaced(SET, b"\treturn false;")], "ro-ro-new", "S1"),
+        ([replaced(SET, b"\treturn false;")], "rw-ro-same", "S2"),
+        # what was changed is not flushed
+        ([replaced(b".flush_on_ret\t= true", b".flush_on_ret\t= false",
+                   b"int kvm_handle_hva_range(")], "ro-ro-new", "S1"),
+        # one of the two callbacks is left out
+        ([guard_start], "ro-ro-new", "S3"),
+        ([guard_end], "ro-ro-new", "S3"),
+        # pfn caches stay valid
+        ([replaced(CACHES, NOT_FLAGGED + CACHES)], "rw-ro-same", "S2"),
+        # memslots are swapped, and pfn caches validated, meanwhile
+        ([replaced(RAISE, NOT_FLAGGED + RAISE), replaced(LOWER, b"\twake = false;\n" + NOT_FLAGGED
+           + b"\twake = (--kvm->mn_active_invalidate_count == 0);")], "ro-ro-new", "S1"),
+        # no invalidation is seen to be in progress
+        ([replaced(b"= kvm_mmu_invalidate_begin", b"= " + CHOSEN + b"kvm_mmu_invalidate_begin"),
+          replaced(b"= kvm_mmu_invalidate_end", b"= " + CHOSEN + b"kvm_mmu_invalidate_end")],
+         "ro-ro-new", "S1"),
+        # the wrong ranges are kept
+        ([replaced(FLAGGED + b" ?", b"!" + FLAGGED + b" ?")], "removed", "S1"),
+        # a range that is not flagged is kept by what the handler finds
+        ([replaced(b"if (range->slot->flags & KVM_MEMSLOT_INVALID)", b"if (0)",
+                   b"bool kvm_keep_gfn_range(")], "ro-ro-new", "S1"),
+    ],
+)  # fmt: skip
+def test_a_wrong_series_is_violated(
+    tree: Path, changes: list[Callable[[bytes], bytes]], key: str, prop: str
+) -> None:
+    result = prove(variant(tree, keep_series, *changes), NARROW, keys=(key,))
+    assert result.exit == Exit.FINDINGS and not result.unknown, result.unknown
+    flagged = key != "removed"
+    assert not result.verdict(key, prop, flagged).holds
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        # which function it is depends on more than the flag
+        (FLAGGED + b" ?", b"range->event == 1 ?"),
+        # the setter gives the right to write
+        (b"mmu_spte_set(sptep, new_spte);", b"mmu_spte_set(sptep, new_spte | 2 | *sptep);"),
+        # a setter that may leave out a mapping, for a reason that is not understood
+        (b"need_flush = true;\n", b"if (*sptep & 4)\n\t\t\tcontinue;\n\t\tneed_flush = true;\n"),
+    ],
+)
+def test_what_is_not_understood_is_undecided(tree: Path, old: bytes, new: bytes) -> None:
+    path = "virt/kvm/kvm_main.c" if old.startswith(FLAGGED) else "arch/x86/kvm/mmu/mmu.c"
+    kept = variant(tree, keep_series)
+    source = replaced(old, new, b"" if path[0] == "v" else b"bool kvm_set_pte_rmap(")(
+        kept(path) or b""
+    )
+    main = kept("virt/kvm/kvm_main.c") or b""
+    read = reader(tree, {"virt/kvm/kvm_main.c": main, path: source})
+    result = prove(read, NARROW, keys=("ro-ro-new",))
+    assert result.exit == Exit.FINDINGS and result.unknown
 
 
 @pytest.mark.needs("spin", "gcc")

@@ -154,6 +154,25 @@ def keep_mapped(source: bytes) -> bytes:
     return head + stub + body
 
 
+def keep_series(source: bytes) -> bytes:
+    """start (6.1) keeps all but the zap, and zaps memslots that are being removed: the series."""
+    source = keep_mapped(source)
+    at = source.index(b"static bool kvm_keep_gfn_range(")
+    test = b"{\n\tif (range->slot->flags & KVM_MEMSLOT_INVALID)\n"
+    zap = b"\t\treturn kvm_unmap_gfn_range(kvm, range);\n\n"
+    return source[:at] + source[at:].replace(b"{\n", test + zap, 1)
+
+
+def replaced(old: bytes, new: bytes, behind: bytes = b"") -> Change:
+    """The first ``old`` behind ``behind`` becomes ``new``."""
+
+    def change(source: bytes) -> bytes:
+        at = source.index(old, source.index(behind))
+        return source[:at] + new + source[at + len(old) :]
+
+    return change
+
+
 def unmap_invalid(source: bytes) -> bytes:
     """change_pte() (6.1) unmaps what lies in a memslot that is being removed."""
     old = b"if (range->slot->flags & KVM_MEMSLOT_INVALID)\n\t\treturn false;"
