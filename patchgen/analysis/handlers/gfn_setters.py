@@ -4,9 +4,9 @@
 kvm_set_spte_gfn() (arch/*/kvm, 5.13 to 6.9) was only ever called for what range_start() had
 unmapped.  Where that is left out, every way through it must drop the mapping or write an
 entry of the new page that the guest cannot write through, or there must be none.  A writer
-counts only where it is known to replace what is there (``kernel/knowledge/paths.toml``,
-``gfn_setters``): arm64's keeps an entry of which only the permissions would change.  x86's
-TDP MMU is judged in analysis/spte, by each change of an SPTE.
+counts only where it is known to replace what is there (``kernel/knowledge/hva_range.toml``):
+arm64's keeps an entry of which only the permissions would change.  x86's TDP MMU is judged
+in analysis/spte, by each change of an SPTE.
 
 Beside it: what kvm_unmap_gfn_range() does that is no unmapping.  A range that keeps its
 mappings loses that.
@@ -35,21 +35,22 @@ Listed = Callable[[str], tuple[str, ...]]
 _HOST = "include/linux/kvm_host.h"
 _ARGS = ("$kvm", "$range")
 _ONE_PAGE = ("$kvm", "$range->slot", "$range->start")
-_TABLE = load("paths")["gfn_setters"]
-_DROPS = names("paths", "setters", "drops") | names("paths", "gfn_setters", "drops")
-_ELSEWHERE = names("paths", "gfn_setters", "elsewhere")
+_TABLE = load("hva_range")["gfn_setters"]
+_DROPS = names("paths", "setters", "drops") | names("hva_range", "gfn_setters", "drops")
+_ELSEWHERE = names("hva_range", "gfn_setters", "elsewhere")
 _READS = (names("paths", "setters", "reads") | names("paths", "calls", "neutral")
-          | names("paths", "calls", "warns") | names("paths", "gfn_setters", "reads"))  # fmt: skip
+          | names("paths", "calls", "warns")
+          | names("hva_range", "gfn_setters", "reads"))  # fmt: skip
 _KEEPS = names("paths", "setters", "keeps")
 _PREFIXES = tuple(sorted(names("paths", "calls", "neutral_prefixes")))
 _EXCUSES = tuple((re.compile(one[0]), one[1]) for one in load("paths")["setters"]["excuses"])
 _LOOPS = {name: re.compile(said_) for name, said_ in load("paths")["setters"]["loops"].items()}
 _COUNTED = tuple(re.compile(one) for one in _TABLE["counted"])
 _WRITES: dict[str, dict[str, str | int]] = _TABLE["writes"]
-_UNMAPS = names("paths", "gfn_setters", "unmaps")
-_MEMBERS = names("paths", "gfn_setters", "members")
+_UNMAPS = names("hva_range", "gfn_setters", "unmaps")
+_MEMBERS = names("hva_range", "gfn_setters", "members")
 _RMAPS: str = _TABLE["rmaps"]
-_TABLES = names("paths", "gfn_setters", "tables")
+_TABLES = names("hva_range", "gfn_setters", "tables")
 _GIVEN: dict[str, list[str]] = _TABLE["given"]
 #: What a setter is not followed into.
 SETTER_STOP = _DROPS | frozenset(_WRITES) | _ELSEWHERE | _READS | _KEEPS | {UNMAP}

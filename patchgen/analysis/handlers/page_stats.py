@@ -21,7 +21,7 @@ from patchgen.source.c.text import bare, text
 from patchgen.source.c.walk import calls
 
 MMU = "arch/x86/kvm/mmu/mmu.c"
-_TABLE = load("paths")["page_stats"]
+_TABLE = load("hva_range")["page_stats"]
 COUNT: str = _TABLE["count"]
 _CLEARS: str = _TABLE["clears"]
 _WRITES: str = _TABLE["writes"]
