@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from patchgen.source.config.arch import ARCHES
 from patchgen.source.facts.state import TreeState
-from patchgen.verify.users import files_with
+from patchgen.verify.holding import files_with
 
 _DEEPEST = 3  # headers that include the header that includes ...
 

@@ -6,11 +6,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+import msgspec
+
 from patchgen.model.base import Place, Value
 from patchgen.source.c.lexer import Tokens, lexed
 from patchgen.source.c.outline import Outline, outline
+from patchgen.verify.standing import standing
 
-_DEFINE = re.compile(r"\s*#\s*define\s+(\w+)")
+_DEFINE = re.compile(r"\s*#\s*(?:define|undef)\s+(\w+)")
+_INCLUDE = re.compile(r"\s*#\s*include\s*[<\"]([^>\"]+)[>\"]")
 _EXPORT = re.compile(r"(?:EXPORT_\w*SYMBOL\w*|EXPORT_STATIC_CALL\w*)")
 _TAGGED = ("struct", "union", "enum")
 _STORAGE = ("static", "extern", "typedef", "inline", "__inline__", "__always_inline")
@@ -20,7 +24,7 @@ class Given(Value, frozen=True):
     """A name that a source gives.
 
     ``kind`` is macro, function (``text`` is its head: what a caller sees), body (what a
-    function does), prototype, tag, member, enumerator, typedef, variable or export;
+    function does), prototype, tag, member, enumerator, typedef, variable, export or include;
     ``owner`` the struct of a member.
     """
 
@@ -73,12 +77,22 @@ def _table(files: Mapping[str, bytes]) -> dict[tuple[str, str, str], list[Given]
 
 
 def gives(path: str, source: bytes) -> Iterator[Given]:
-    """What a source gives to others; all branches of its conditions."""
+    """What a source gives to others; all branches of its conditions.
+
+    What a header has under other conditions is something else.
+    """
     tokens = lexed(source)
+    if not path.endswith(".h"):
+        yield from _gives(path, tokens, header=False)
+        return
+    under = standing(tokens)
+    for given in (*_macros(path, tokens), *_gives(path, tokens, header=True)):
+        conditions = under(given.place.line) if given.kind != "body" else ()
+        yield msgspec.structs.replace(given, text=" | ".join((given.text, *conditions)))
+
+
+def _gives(path: str, tokens: Tokens, *, header: bool) -> Iterator[Given]:
     bodies = outline(tokens)
-    header = path.endswith(".h")
-    if header:
-        yield from _macros(path, tokens)
     inside = [False] * len(tokens.texts)
     for function in bodies:
         inside[function.first : function.last + 1] = [True] * (function.last + 1 - function.first)
@@ -105,6 +119,8 @@ def _macros(path: str, tokens: Tokens) -> Iterator[Given]:
             plain = re.sub(r"/\*.*?\*/|//[^\n]*|\\\r?\n", " ", directive.text, flags=re.S)
             text = " ".join(plain.split())
             yield Given(match.group(1), "macro", text, Place(path, directive.line))
+        elif match := _INCLUDE.match(directive.text):
+            yield Given(match.group(1), "include", "", Place(path, directive.line))
 
 
 def _function(path: str, tokens: Tokens, function: Outline, header: bool) -> Iterator[Given]:
@@ -134,15 +150,17 @@ def _declared(words: list[str], lines: list[int], place: Place, header: bool) ->
     elif words[0] == "typedef":
         if name := _typedef(words):
             yield Given(name, "typedef", text, place)
+            if words[1] in _TAGGED and "{" in words:
+                yield from _tagged(words[1:], lines[1:], place, name)
     elif name := _callee(words):
         yield Given(name, "prototype", text, place)
     elif name := _variable([word for word in words if word != "extern"]):
         yield Given(name, "variable", text, place)
 
 
-def _tagged(words: list[str], lines: list[int], place: Place) -> Iterator[Given]:
-    """A struct's members, an enumeration's constants, and the tag."""
-    tag = words[1] if words[1] != "{" else ""
+def _tagged(words: list[str], lines: list[int], place: Place, name: str = "") -> Iterator[Given]:
+    """A struct's members, an enumeration's constants, and the tag (else the ``name``)."""
+    tag = words[1] if words[1] != "{" else name
     opened = words.index("{")
     if words[0] == "enum":
         for before, word, line in zip(words[opened:], words[opened + 1 :], lines[opened + 1 :],
@@ -163,7 +181,8 @@ def _tagged(words: list[str], lines: list[int], place: Place) -> Iterator[Given]
         if word == ";" and depth == 0:
             member = words[start:index]
             for name in _members(member):
-                yield Given(name, "member", " ".join(member), Place(place.path, lines[start]), tag)
+                at = start + len(member) - 1 - member[::-1].index(name)
+                yield Given(name, "member", " ".join(member), Place(place.path, lines[at]), tag)
             start = index + 1
 
 

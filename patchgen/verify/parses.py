@@ -29,11 +29,12 @@ from patchgen.verify.coverage import (
     mentions_api,
     verdict_without_parse,
 )
+from patchgen.verify.holding import files_with
 from patchgen.verify.includers import arch_of_header, includers
 from patchgen.verify.left_out import declares, left_out, ranges
 from patchgen.verify.lines import Changed, FileLines
 from patchgen.verify.names import NameChange, changed_names
-from patchgen.verify.users import files_with, users_of
+from patchgen.verify.users import users_of
 
 #: Sources that are tried for a header, and configurations for code that is left out.
 _MOST_INCLUDERS, _MOST_TURNED = 6, 6
@@ -291,6 +292,7 @@ class _Parses:
         lines = (self.after.read(place.path) or b"").split(b"\n") if names else []
         near = b"\n".join(lines[max(0, place.line - 4) : place.line])
         hits = [n for n in names if re.search(rb"\b%s\b" % re.escape(n.encode()), near)]
+        hits = hits or [c.name for c in self.changes if c.kind == "include" and c.name in names]
         return next((c for c in self.changes if c.name in hits), None)
 
     def _fresh(

@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from patchgen.model.base import Value
 from patchgen.source.facts.state import TreeState
-from patchgen.source.tree import words
 from patchgen.verify.coverage import mentions_api
+from patchgen.verify.holding import files_with
+from patchgen.verify.includers import includers
 from patchgen.verify.names import NameChange
 
 #: Users that are parsed beside those that mention the API.
 MOST = 40
+#: Of sources that include a header which gives less now: parsed, and counted.
+MOST_INCLUDERS, COUNTED = 12, 200
 #: Names of one patch that are followed.
 MOST_NAMES = 300
 #: What users of the API alone are asked for: others cannot break by it.
@@ -53,13 +57,38 @@ def users_of(after: TreeState, changes: Sequence[NameChange], changed: Sequence[
         for path in paths:
             if path.endswith(".c") and _uses(after, path, name, members, distant):
                 found.setdefault(path, set()).add(name)
+    past = _includers(after, header, changed, found)
     for path in changed:
         found.pop(path, None)
     notifier = [path for path in found if mentions_api(after.read(path))]
     others = sorted(set(found) - set(notifier), key=lambda p: (p in distant, _far(p, header), p))
     names = {path: tuple(sorted(inside)) for path, inside in found.items()}
     asked = (*sorted(notifier), *others[:MOST])
-    return Users(asked, tuple(others[MOST:]), names, tuple(wanted[MOST_NAMES:]))
+    beyond = (*others[MOST:], *(path for path in past if path not in {*found, *changed}))
+    names |= {path: past[path] for path in beyond if path in past}
+    return Users(asked, beyond, names, tuple(wanted[MOST_NAMES:]))
+
+
+def _includers(
+    after: TreeState,
+    header: Sequence[NameChange],
+    changed: Sequence[str],
+    found: dict[str, set[str]],
+) -> dict[str, tuple[str, ...]]:
+    """Put what includes a header that is gone, or that includes less now, to ``found``.
+
+    The answer are those that are too many, each with the header's name.
+    """
+    less = {c.place.path: c.name for c in header if c.kind == "include" and c.how != "added"}
+    less |= {path: path for path in changed if path.endswith(".h") and after.read(path) is None}
+    past: dict[str, tuple[str, ...]] = {}
+    for path, name in less.items():
+        for number, source in enumerate(islice(includers(after, path), COUNTED)):
+            if number < MOST_INCLUDERS:
+                found.setdefault(source, set()).add(name)
+            else:
+                past[source] = (name,)
+    return past
 
 
 def _uses(
@@ -89,21 +118,3 @@ def _far(path: str, changes: Iterable[NameChange]) -> int:
             shared += 1
         best = min(best, len(folder) - shared)
     return best
-
-
-def files_with(state: TreeState, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """For each word the sources of a state that contain it, sorted."""
-    wanted = list(dict.fromkeys(names))
-    found = words.files_with(state.root, wanted)
-    replaced = state.snapshot.overrides
-    answer = {}
-    for name in wanted:
-        pattern = re.compile(rb"(?<![A-Za-z0-9_])%s(?![A-Za-z0-9_])" % re.escape(name.encode()))
-        paths = {path for path in found.get(name, ()) if path not in replaced}
-        paths |= {
-            path
-            for path, data in replaced.items()
-            if data is not None and path.endswith((".c", ".h")) and pattern.search(data)
-        }
-        answer[name] = tuple(sorted(paths))
-    return answer
