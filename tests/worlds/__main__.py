@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 from patchgen.source.tree import registry
-from tests.worlds import guests, handlers, real, sites, told
+from tests.worlds import guests, handlers, real, sites, told, walks
 from tests.worlds.edit import Answer, Edit, answer, proved, stopped
 
-TABLES = (told, handlers, sites, guests)
+TABLES = (told, handlers, sites, guests, walks)
 #: What the proof of the tree as it is has to stop by itself.
-PROVED = (guests,)
+PROVED = (guests, walks)
 MINI = Path(__file__).resolve().parents[2] / "kernel-tree" / "mini"
 
 
@@ -42,6 +42,7 @@ def main() -> int:
         edits = [edit for table in TABLES for edit in getattr(table, name)]
         said = [(edit, judged(edit, answer(MINI, edit))) for edit in edits]
         alone = [edit for table in PROVED for edit in getattr(table, name)]
+        alone += [*walks.UNMAPPED] if name == "WRONG" else []
         said += [(edit, judged(edit, proved(MINI, edit))) for edit in alone]
         edits += alone
         said += [(edit, _of_linux(edit, name, root)) for edit in getattr(real, name) if root]

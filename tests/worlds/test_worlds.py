@@ -5,10 +5,11 @@ from itertools import chain
 
 import pytest
 
-from tests.worlds import guests, handlers, real, sites, told
+from tests.worlds import guests, handlers, real, sites, told, walks
 from tests.worlds.edit import answer, proved, stopped
 
-TABLES = (told, handlers, sites, guests)
+TABLES = (told, handlers, sites, guests, walks)
+PROVED = (guests, walks)
 #: Planning one tree takes half a second; these parts of the tables come by every kind.
 WRONG_STEP, KEPT_STEP = 12, 9
 
@@ -29,12 +30,12 @@ def test_a_tree_that_means_the_same_is_still_planned(mini, edit):
     assert found.planned, found.text
 
 
-@pytest.mark.parametrize("edit", sample((guests,), "WRONG", 9))
+@pytest.mark.parametrize("edit", sample(PROVED, "WRONG", 11))
 def test_a_wrong_tree_is_not_proved_either(mini, edit):
     assert stopped(edit, proved(mini, edit)) == ""
 
 
-@pytest.mark.parametrize("edit", sample((guests,), "KEPT", 5))
+@pytest.mark.parametrize("edit", sample(PROVED, "KEPT", 6))
 def test_a_tree_that_means_the_same_is_still_proved(mini, edit):
     found = proved(mini, edit)
     assert found.planned, found.text

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from patchgen.analysis.handlers.arches import architectures, sources
+from patchgen.analysis.handlers.lost import lost_answers
 from patchgen.analysis.paths.bodies import Bodies, NotUnderstood, Read
 from patchgen.analysis.paths.events import Call, Event, Loop, Odd, Path, Store, every, said
 from patchgen.analysis.paths.run import paths
@@ -23,7 +24,7 @@ from patchgen.source.c.text import bare, subexpressions, text
 from patchgen.source.c.walk import calls
 
 SETTER = "kvm_set_spte_hva"
-_HOST = "include/linux/kvm_host.h"
+HOST = "include/linux/kvm_host.h"
 _ARGS = ("$kvm", "$hva", "$pte")
 _DROPS = names("paths", "setters", "drops")
 _CLEARS = names("paths", "setters", "clears")
@@ -35,6 +36,8 @@ _FLUSHES = names("paths", "setters", "flush_members")
 _PREFIXES = tuple(sorted(names("paths", "calls", "neutral_prefixes")))
 _EXCUSES = tuple((re.compile(one[0]), one[1]) for one in load("paths")["setters"]["excuses"])
 _LOOPS = {name: re.compile(said_) for name, said_ in load("paths")["setters"]["loops"].items()}
+_BOUNDS = {name: re.compile(said_) for name, said_ in load("paths")["setters"]["bounds"].items()}
+_FIRST = names("paths", "setters", "first")
 _COUNTED = tuple(re.compile(one) for one in load("paths")["setters"]["counted"])
 _WRITES: dict[str, dict[str, str | int]] = load("paths")["setters"]["writes"]
 _STOP = _DROPS | frozenset(_WRITES) | _ELSEWHERE | _READS | _KEEPS
@@ -45,7 +48,7 @@ def setters(read: Read, listed: Callable[[str], tuple[str, ...]]) -> tuple[Evide
     found: list[Evidence] = []
     arches = architectures(read, listed)
     if not arches:
-        return (Evidence(Place(_HOST, 1), "no architecture's KVM is seen to have a setter"),)
+        return (Evidence(Place(HOST, 1), "no architecture's KVM is seen to have a setter"),)
     for arch in arches:
         try:
             found += _of_arch(arch, read, listed)
@@ -67,8 +70,9 @@ def _of_arch(arch: str, read: Read, listed: Callable[[str], tuple[str, ...]]) ->
 def _judged(
     path: str, name: str, arch: str, read: Read, listed: Callable[[str], tuple[str, ...]]
 ) -> Iterator[Evidence]:
+    """One definition of the setter, and what it is handed over to."""
     beside = [f for f in sources(arch, listed, read, "make_spte") if f.endswith("spte.c")]
-    bodies = Bodies(read, dict.fromkeys((path, *beside, _HOST)))
+    bodies = Bodies(read, dict.fromkeys((path, *beside, HOST)))
     for way in paths(bodies, name, _ARGS, _STOP):
         members = [e for e in way.events if isinstance(e, Call) and not e.direct]
         if members and not any(isinstance(e, Loop) for e in way.events):
@@ -76,7 +80,8 @@ def _judged(
             for call in members:
                 yield from _through(call, arch, read, listed)
             continue
-        yield from _covered(way, bodies, Place(path, bodies.functions(name, path)[0].line))
+        yield from covered(way, bodies, Place(path, bodies.functions(name, path)[0].line))
+    yield from lost_answers(bodies)
 
 
 def _through(
@@ -99,10 +104,15 @@ def _through(
             yield from _judged(path, function, arch, read, listed)
 
 
+def stops() -> frozenset[str]:
+    """The calls that are not looked into on the way to an entry."""
+    return _STOP
+
+
 # -- one way -------------------------------------------------------------------
 
 
-def _covered(way: Path, bodies: Bodies, where: Place) -> Iterator[Evidence]:
+def covered(way: Path, bodies: Bodies, where: Place) -> Iterator[Evidence]:
     """Why a way may leave a mapping of the old page behind; nothing where it does not."""
     done = _excused(way)
     for event in way.events:
@@ -167,6 +177,11 @@ def _loop(loop: Loop, bodies: Bodies) -> Iterator[Evidence]:
         for macro in bodies.macros(loop.macro):
             if not known.fullmatch(" ".join(macro.tokens.texts)):
                 yield Evidence(Place(macro.path, macro.line), reason)
+        shown, bounds = ", ".join(text(arg) for arg in loop.args), _BOUNDS.get(loop.macro)
+        if bounds is not None and not bounds.fullmatch(shown):
+            yield Evidence(loop.place, f"what the loop comes by is not understood: {shown}")
+    elif _until_none(loop):
+        pass
     elif len(loop.args) == 3:
         shown = "; ".join(text(arg) for arg in loop.args)
         if not any(pattern.fullmatch(shown) for pattern in _COUNTED):
@@ -174,11 +189,18 @@ def _loop(loop: Loop, bodies: Bodies) -> Iterator[Evidence]:
     elif len(loop.args) != 1 or constant(loop.args[0]) is not True:
         yield Evidence(loop.place, "what the loop comes by is not understood")
     for one in loop.rounds:
-        yield from _covered(one, bodies, loop.place)
+        yield from covered(one, bodies, loop.place)
         acts = any(_acts(event) for event in one.events)
         ends = one.exit in ("break", "return") and not (len(loop.args) == 1 and _excused(one))
         if ends or (one.exit == "goto" and not acts):
             yield Evidence(loop.place, f"the loop may end before the last mapping ({one.exit})")
+
+
+def _until_none(loop: Loop) -> bool:
+    """``while ((x = first(…)))``: until there is none left; each round drops one."""
+    test = bare(loop.args[0]) if len(loop.args) == 1 else None
+    plain = test is not None and test.kind == "assign" and test.name == "="
+    return plain and test is not None and bare(test.args[1]).name in _FIRST
 
 
 def _known(event: Event) -> bool:
@@ -198,7 +220,7 @@ def _written(event: Event) -> Expr | None:
     """The value that an entry is written with, or None."""
     if isinstance(event, Call) and event.direct and event.name in _WRITES:
         at = int(_WRITES[event.name]["value"])
-        return bare(event.args[at]) if len(event.args) > at else None
+        return bare(event.holds(event.args[at])) if len(event.args) > at else None
     return None
 
 

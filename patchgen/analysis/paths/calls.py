@@ -66,7 +66,7 @@ class Calls(Base):
                 continue
             result = self._fresh(callee.name or "call")
             place = self._at(state, expr.line)
-            after = then.happened(Call(callee, args, place, result.name))
+            after = then.happened(Call(callee, args, place, result.name, _held(args, then)))
             for arg in args:
                 inner = bare(arg)
                 if inner.kind == "unary" and inner.name == "&" and is_own(inner.args[0]):
@@ -109,3 +109,14 @@ class Calls(Base):
             (value, then._replace(scope=state.scope, path=state.path, depth=state.depth))
             for value, then in found
         ]
+
+
+def _held(args: tuple[Expr, ...], state: State) -> tuple[tuple[str, Expr], ...]:
+    """What the variables hold whose addresses are among ``args``."""
+    found: list[tuple[str, Expr]] = []
+    for arg in map(bare, args):
+        if arg.kind == "unary" and arg.name == "&" and is_own(arg.args[0]):
+            own = text(arg.args[0])
+            found += [(key, value) for key, value in state.values.items()
+                      if key == own or key.startswith(f"{own}.")]  # fmt: skip
+    return tuple(found)

@@ -12,17 +12,29 @@ from patchgen.source.c.text import bare, text
 
 
 class Call(NamedTuple):
-    """A call that was not looked into; ``result`` stands for what it returns."""
+    """A call that was not looked into; ``result`` stands for what it returns.
+
+    ``held`` is what variables, and members of them, hold whose addresses are handed over.
+    """
 
     callee: Expr
     args: tuple[Expr, ...]
     place: Place
     result: str
+    held: tuple[tuple[str, Expr], ...] = ()
 
     @property
     def name(self) -> str:
         """The function's, or the member's that points to it."""
         return bare(self.callee).name
+
+    def holds(self, arg: Expr, member: str = "") -> Expr:
+        """What ``arg`` points to, or a member of it, where that is known; else ``arg``."""
+        inner = bare(arg)
+        if inner.kind == "unary" and inner.name == "&":
+            key = text(inner.args[0]) + (f".{member}" if member else "")
+            return dict(self.held).get(key, arg)
+        return arg
 
     @property
     def direct(self) -> bool:

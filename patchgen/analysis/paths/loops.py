@@ -7,7 +7,7 @@ from patchgen.analysis.paths.base import ON, Base, Ways
 from patchgen.analysis.paths.bodies import NotUnderstood
 from patchgen.analysis.paths.events import Loop, Path
 from patchgen.analysis.paths.put import given_to, put, with_args
-from patchgen.analysis.paths.state import State, constant, named, number
+from patchgen.analysis.paths.state import State, constant, number
 from patchgen.model.base import Place
 from patchgen.model.code import (
     DoWhile,
@@ -17,7 +17,7 @@ from patchgen.model.code import (
     Stmt,
     While,
 )
-from patchgen.source.c.text import bare
+from patchgen.source.c.text import bare, subexpressions
 from patchgen.source.c.walk import expressions
 
 #: Macros in macros.
@@ -124,7 +124,9 @@ class Loops(Base):
                 args[at], state = values[0]
         for at, arg in enumerate(args[2:], 2):
             # Names of members stand here, too, and are none of the function's variables.
-            own = state.scope.get(bare(arg).name, "") if bare(arg).kind == "name" else ""
-            if own:
-                args[at] = state.read(named(own))
+            inner = bare(arg)
+            mine = any(p.kind == "name" and p.name in state.scope for p in subexpressions(inner))
+            values = self.value(inner, state) if mine else []
+            if len(values) == 1:
+                args[at], state = values[0]
         return tuple(args), state

@@ -46,6 +46,12 @@ class Evaluation(Base):
             if len(sides) == 1:
                 same = value.name == "!="
                 return [(h == same, s) for h, s in self._asked(sides[0], line, state)]
+        if value.kind == "binary" and value.name in ("<", "<=", ">"):
+            # All are asked as ``>=``: ``a < b`` is its opposite, ``a <= b`` is ``b >= a``.
+            left, right = value.args if value.name == "<" else value.args[::-1]
+            asked_ = Expr("binary", ">=", (left, right), value.span, value.line)
+            turned = value.name != "<="
+            return [(h != turned, s) for h, s in self._asked(asked_, line, state)]
         what = text(value)
         if is_settled(value):
             for asked in state.conditions:

@@ -281,6 +281,10 @@ class Evaluator:
     def _binary(self, expr: Expr, env: Env, frame: Frame, then: Then) -> int:
         operator, (left, right) = expr.name, expr.args
         settled = words.SETTLED.get(text(expr))
+        if settled is None and operator in _OPPOSITE:
+            opposite = Expr("binary", _OPPOSITE[operator], expr.args, expr.span, expr.line)
+            other = words.SETTLED.get(text(opposite))
+            settled = None if other is None else int(not other)
         if settled is not None:
             return then(settled, env)
         if operator in ("&&", "||"):
@@ -310,6 +314,9 @@ class Evaluator:
         """``++`` and ``--``, likewise."""
         raise NotImplementedError
 
+
+#: The comparison that answers the opposite.
+_OPPOSITE = {"<": ">=", ">": "<="}
 
 #: What a macro that does nothing but say something is made of.
 _STATEMENTS = frozenset({"do", "while", "if", "else", "sizeof"})

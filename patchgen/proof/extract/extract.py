@@ -202,7 +202,8 @@ class Extractor(Calls):
                 return self._each_spte(stmt, env, where, then)
             return self.unknown(stmt.call, where.frame, f"a loop that is not known: {name}")
         if isinstance(stmt, For):
-            if stmt.test is not None and _bound(stmt.test) in words.BOUNDS_ONCE:
+            known = stmt.test is not None and _bound(stmt.test) in words.BOUNDS_ONCE
+            if known or _is_walk(stmt, where.frame.function):
                 return self._once(stmt.body, env, where, then)
             return self.build.unknown(
                 where.frame.place(stmt.line), "a loop whose rounds are not known"
@@ -319,6 +320,17 @@ def _goes(
     extractor: Extractor, rest: Sequence[Stmt], where: _Where, then: Go
 ) -> Callable[[Env], int]:
     return lambda env: extractor.run(rest, env, where, then)
+
+
+def _is_walk(stmt: For, function: Function) -> bool:
+    """Whether a loop of an architecture's code goes up to a bound, one by one.
+
+    That its walks come by every mapping once is judged by itself (analysis/handlers/walks.py).
+    """
+    test, step = stmt.test, stmt.step
+    plain = test is not None and test.kind == "binary" and test.name == "<"
+    one = step is not None and step.kind in ("postfix", "unary") and step.name == "++"
+    return function.path.startswith("arch/") and plain and one
 
 
 def _bound(test: Expr) -> str:

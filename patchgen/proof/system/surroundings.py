@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.analysis.guests.judge import guests
+from patchgen.analysis.handlers.walks import walks
 from patchgen.analysis.told.dispatch import dispatch, notification
 from patchgen.model.base import Evidence, Place, Value
 from patchgen.model.code import (
@@ -53,7 +54,7 @@ def surroundings(source: Source, changes: bool, counts: bool) -> Around:
     def get(name: str) -> Function | None:
         return source.kvm.get(name) or source.file(_HOST).get(name)
 
-    readings = [guests(source.read), dispatch(source.read)]
+    readings = [guests(source.read), dispatch(source.read), walks(source.read)]
     readings += [notification(source.read)] if changes else []
     facts = [e for reading in readings for e in reading.rests_on]
     wrong = [e for reading in readings for e in reading.faults]
