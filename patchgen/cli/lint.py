@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from patchgen.cli.options import open_state, progress, tree_options, verbose_option
-from patchgen.model.outcome import Exit
+from patchgen.model.outcome import Exit, UserError
 from patchgen.sandbox.writer import check_given
 from patchgen.terminal import say, say_data
 
@@ -42,6 +42,26 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="with --fix: replace an earlier series in DIR")
 @click.option("--write-baseline", type=click.Path(path_type=Path), help="write what is found there")
+@click.option(
+    "--module",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="a module outside of the kernel's tree, whole",
+)
+@click.option(
+    "--kernel",
+    type=click.Path(path_type=Path),
+    metavar="KERNELDIR",
+    help="with --module: a kernel's sources, build folder or headers package"
+    "  [default: what its make uses]",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="CONFIG_X=y|VAR=value",
+    help="with --module: an option, a variable of make or a macro (repeatable)",
+)
 def command(
     files: tuple[str, ...],
     spec: str,
@@ -58,6 +78,9 @@ def command(
     fix: Path | None,
     force: bool,
     write_baseline: Path | None,
+    module: Path | None,
+    kernel: Path | None,
+    settings: tuple[str, ...],
 ) -> Exit:
     """Lint FILES, or every file that mentions the API; a folder means those in it.
 
@@ -65,6 +88,15 @@ def command(
     """
     if write_baseline is not None:
         check_given(write_baseline)
+    if module is not None:
+        _alone({"FILES": files, "--diff": revision, "--fix": fix, "--build-dir": build_dir,
+                "--tree": spec != "."})  # fmt: skip
+        style = "json" if as_json else style
+        known_and_new = baseline, write_baseline
+        return _module(module, kernel, settings, arch, style, (quiet, verbose), known_and_new,
+                       (select, ignore))  # fmt: skip
+    if kernel is not None or settings:
+        raise UserError("--kernel and --set are about a module", hint="give --module DIR")
     state = open_state(spec, build_dir, arch)
     if not files and not revision:
         state.expect_search()  # while the rest is imported
@@ -98,6 +130,57 @@ def command(
     _not_analysed(result)
     lost = result.findings or result.unparsed or result.failed
     return Exit.FINDINGS if lost else Exit.CLEAN
+
+
+def _alone(others: dict[str, object]) -> None:
+    """UserError where an option was given that means nothing for a module."""
+    for option, given in others.items():
+        if given:
+            raise UserError(f"{option} and --module do not go together",
+                            hint="--module lints all of the module in a folder")  # fmt: skip
+
+
+def _module(
+    folder: Path,
+    kernel: Path | None,
+    settings: tuple[str, ...],
+    arch: str | None,
+    style: str,
+    loudness: tuple[bool, bool],
+    baselines: tuple[Path | None, Path | None],
+    rules: tuple[tuple[str, ...], tuple[str, ...]],
+) -> Exit:
+    """Lint a module; ``loudness`` is quiet and verbose, ``baselines`` what is known and what
+    is to be written, ``rules`` those that are selected and those that are not."""
+    import msgspec
+
+    from patchgen.pipeline.lint import selection
+    from patchgen.pipeline.module import lint_module
+    from patchgen.report import baseline as known
+    from patchgen.report.module import module_data, module_lines
+
+    quiet, verbose = loudness
+    show = progress(quiet)
+    show("lint")
+    state, found = lint_module(folder, kernel, settings, arch, selection(*rules))
+    show("")
+    before, new = baselines
+    if new is not None:
+        known.write_baseline(new, found.result.findings)
+    if before is not None:
+        left = known.without_baseline(before, found.result.findings)
+        found = msgspec.structs.replace(
+            found, result=msgspec.structs.replace(found.result, findings=left)
+        )
+    if style == "json":
+        say_data(module_data(found))
+    elif style == "text" and not quiet:
+        for line in module_lines(found, state.read, verbose):
+            say(line)
+    else:
+        _print(found.result, state, style, quiet, verbose)
+    _not_analysed(found.result)
+    return Exit.CLEAN if found.clean else Exit.FINDINGS
 
 
 def _print(result: LintResult, state: TreeState, style: str, quiet: bool, verbose: bool) -> None:

@@ -87,8 +87,8 @@ class FileFacts(Value, frozen=True):
     ``digest`` identifies the facts: equal for equal contents and configuration.
     ``functions`` holds only the functions that matter: those that mention the
     API, callbacks, and what they reach inside the file.  ``macros`` are the
-    ``#define`` names of the file.  ``constants`` are file-scope enumerators and
-    object-like macros as written.
+    ``#define`` names of the file.  ``others`` are the file's other functions, where the
+    files are one program: another file's may reach them.
     """
 
     path: str
@@ -100,6 +100,7 @@ class FileFacts(Value, frozen=True):
     mentions: tuple[Mention, ...]
     diagnostics: tuple[Diagnostic, ...]
     macros: tuple[str, ...] = ()
+    others: tuple[Function, ...] = ()
 
     def function(self, name: str) -> Function | None:
         """The definition of ``name`` in this file, or None."""

@@ -36,7 +36,9 @@ def quiet_lines(result: LintResult) -> Iterator[str]:
         yield f"{head} [{finding.rule}]"
 
 
-def text_lines(result: LintResult, read: Read, verbose: bool) -> Iterator[str]:
+def text_lines(
+    result: LintResult, read: Read, verbose: bool, accounted: bool = False
+) -> Iterator[str]:
     """Each finding with its witness, source lines and carets; then the totals."""
     sources = _Sources(read)
     for finding in result.findings:
@@ -50,18 +52,19 @@ def text_lines(result: LintResult, read: Read, verbose: bool) -> Iterator[str]:
     if verbose:
         for place in result.undecided:
             yield f"{place.place}: undecided: {place.reason} [{place.rule}]"
-        for where_to, what in result.unfollowed:
+        for where_to, what in () if accounted else result.unfollowed:
             yield f"{where_to}: {what}"
         for gone in result.suppressed:
             where = gone.finding.place
             yield f"{where}: suppressed: {gone.finding.message} ({gone.reason})"
-    yield summary(result)
+    yield summary(result, accounted)
 
 
-def summary(result: LintResult) -> str:
+def summary(result: LintResult, accounted: bool = False) -> str:
     """One line: how many findings and undecided places, in which files, and what was not seen.
 
-    "0 findings" stands only beside files that were analysed.
+    "0 findings" stands only beside files that were analysed.  ``accounted``: each callback is
+    told elsewhere.
     """
     parts = []
     if result.analysed or result.findings or not (result.unparsed or result.failed):
@@ -78,7 +81,7 @@ def summary(result: LintResult) -> str:
     inactive, mentions = result.inactive
     if inactive:
         parts.append(f"{inactive} of {mentions} mentions inactive (patchgen inspect lists them)")
-    if result.unfollowed:
+    if result.unfollowed and not accounted:
         parts.append(f"{_count(len(result.unfollowed), 'callback')} not followed in full (-v)")
     parts += [f"{path}: {why}" for path, why in result.unasked]
     return "; ".join(parts)
@@ -187,6 +190,16 @@ def lint_data(result: LintResult) -> dict[str, Any]:
         "not_followed": [
             {"file": place.path, "line": place.line, "reason": what}
             for place, what in result.unfollowed
+        ],
+        "callbacks": [
+            {
+                "file": one.place.path,
+                "line": one.place.line,
+                "function": one.function,
+                "member": one.member,
+                "leaves": one.leaves,
+            }
+            for one in result.callbacks
         ],
         "not_needed": [{"file": path, "reason": why} for path, why in result.unasked],
     }

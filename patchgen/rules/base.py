@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -103,7 +103,7 @@ class Context:
     ``facts`` are the files that matter, by path, in whatever order; ``sources`` gives a
     file's bytes.  ``broken`` are facts of files with errors: names in them mean something,
     silence does not.  ``beside`` are other files, by path, that the interval callbacks
-    of ``facts`` may be paired with.
+    of ``facts`` may be paired with; ``folders`` hold headers of the files' own.
     """
 
     def __init__(
@@ -113,12 +113,14 @@ class Context:
         sources: Callable[[str], bytes | None] = lambda path: None,
         broken: Mapping[str, FileFacts] | None = None,
         beside: Mapping[str, bytes] | None = None,
+        folders: Sequence[str] = (),
     ) -> None:
         self.facts = {path: _ordered(facts[path]) for path in sorted(facts)}
         self.broken = {path: broken[path] for path in sorted(broken)} if broken else {}
         self.api = api
         self._sources = sources
         self._beside = beside or {}
+        self._folders = tuple(folders)
         self._definitions: dict[str, Mapping[str, Function]] = {}
 
     @property
@@ -134,6 +136,7 @@ class Context:
             self._sources,
             {path: facts for path, facts in self.broken.items() if path in paths},
             self._beside,
+            self._folders,
         )
 
     @cached_property
@@ -146,6 +149,7 @@ class Context:
             (table for facts in self.facts.values() for table in facts.ops),
             self.whole,
             self.read,
+            self._folders,
         )
 
     @cached_property
@@ -153,12 +157,18 @@ class Context:
         """The macros and headers of the files."""
         from patchgen.analysis.locks.source import Source
 
-        return Source(self.read)
+        one_program = any(facts.others for facts in self.facts.values())
+        if not one_program:
+            return Source(self.read, self._folders)
+        return Source(
+            self.read, self._folders, lambda name, near: bool(self.program.named(name, near))
+        )
 
     def _functions(self, facts: FileFacts) -> Iterator[Function]:
         """A file's functions, with those of its callbacks that a macro defines."""
         yield from facts.functions
-        defined = {function.name for function in facts.functions}
+        yield from facts.others
+        defined = {function.name for function in (*facts.functions, *facts.others)}
         named = {entry.function for table in facts.ops for entry in table.entries}
         made = self.source.made(facts.path) if named - defined - {""} else {}
         yield from (made[name] for name in sorted(named - defined) if name in made)

@@ -16,11 +16,24 @@ from patchgen.rules.base import CORE, INTERVAL, NOTIFIER, RETRY, Context, Rule, 
 from patchgen.rules.bounded import Lost, bounded
 from patchgen.rules.suppress import Suppressed, suppress
 from patchgen.source.facts.extract import NOT_ANALYSED
-from patchgen.source.facts.inspection import inspect
+from patchgen.source.facts.inspection import Inspection, inspect
 from patchgen.source.facts.kvm import KVM_MAIN, kvm_facts
 from patchgen.source.facts.reads import Reads
 from patchgen.source.facts.state import TreeState
 from patchgen.source.facts.store import program
+
+
+class Account(Value, frozen=True):
+    """A callback, ``function`` of a table's ``member``, and how far it was followed.
+
+    ``leaves`` is the first call in it, or in what it calls, whose code was not at hand, or
+    what was not understood; "" where it was followed completely.
+    """
+
+    place: Place
+    function: str
+    member: str
+    leaves: str = ""
 
 
 class LintResult(Value, frozen=True):
@@ -35,7 +48,7 @@ class LintResult(Value, frozen=True):
     makes active, of how many; ``mentions`` all of the files that were named, of unparsed
     ones too.
     ``unfollowed`` are callbacks that call code which is not at hand, and the first such
-    call, or whose own is not.
+    call, or whose own is not; ``callbacks`` are all of them.
     """
 
     findings: tuple[Finding, ...]
@@ -48,6 +61,7 @@ class LintResult(Value, frozen=True):
     unasked: tuple[tuple[str, str], ...] = ()
     inactive: tuple[int, int] = (0, 0)
     unfollowed: tuple[tuple[Place, str], ...] = ()
+    callbacks: tuple[Account, ...] = ()
     mentions: tuple[Mention, ...] = ()
 
 
@@ -78,7 +92,13 @@ def lint(
     API is left out by each configuration that was tried is ``failed``.
     """
     paths = sorted(dict.fromkeys(paths))  # whatever the order in which they were named
-    found = inspect(state, paths, refused)
+    return judged(state, inspect(state, paths, refused), paths, select)
+
+
+def judged(
+    state: TreeState, found: Inspection, paths: Sequence[str], select: Callable[[Rule], bool]
+) -> LintResult:
+    """The rules on what was found in ``state``; ``paths`` are the files that were asked for."""
     facts = {one.path: one for one in found.files}
     sound = {path: one for path, one in facts.items() if _error(one) is None}
     broken = {path: one for path, one in facts.items() if path not in sound}
@@ -90,17 +110,18 @@ def lint(
         *sorted(f"{path} {one.digest} {path in sound}" for path, one in facts.items()),
         *(part for path, source in beside.items() for part in (path, source)),
     )  # fmt: skip
-    reads = Reads("lint", key, state.read, facts)
+    reads = Reads("lint", key, state.seen, facts)
     answer: _Answer | None = reads.recall(_Answer)
     if answer is None:
-        tree = Context(sound, features, reads.read, broken, beside)
+        tree = Context(sound, features, reads.read, broken, beside, state.folders)
         ran = run(tree, select)
-        asked = "the list of callbacks that are not followed in full"
-        unfollowed, crashed = bounded(tree, lambda one: _unfollowed(one, select), asked)
-        answer = (ran.findings, ran.undecided, unfollowed, (*ran.lost, *crashed))
+        asked = "the account of callbacks"
+        callbacks, crashed = bounded(tree, lambda one: _accounts(one, select), asked)
+        answer = (ran.findings, ran.undecided, callbacks, (*ran.lost, *crashed))
         if not answer[3]:  # else it is tried again
             reads.remember(answer)
-    findings, undecided, unfollowed, crashed = answer
+    findings, undecided, callbacks, crashed = answer
+    unfollowed = tuple((a.place, f"{a.function}() {a.leaves}") for a in callbacks if a.leaves)
     findings = tuple(f for f in findings if concerns(f, facts))
     kept, suppressed = suppress(findings, state.read)
     errors = [error for one in found.files if (error := _error(one)) is not None]
@@ -115,6 +136,7 @@ def lint(
     return LintResult(
         kept, undecided, suppressed, tuple(facts), tuple(errors), failed, analysed,
         inactive=(states.count("inactive"), len(states)), unfollowed=unfollowed,
+        callbacks=callbacks,
         mentions=tuple(m for path in paths if path in facts for m in facts[path].mentions),
     )  # fmt: skip
 
@@ -146,33 +168,32 @@ def _blind(facts: Mapping[str, FileFacts]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _unfollowed(tree: Context, select: Callable[[Rule], bool]) -> tuple[tuple[Place, str], ...]:
-    """Callbacks whose locks and sleeps are asked for, and that lead to code not at hand."""
+def _accounts(tree: Context, select: Callable[[Rule], bool]) -> tuple[Account, ...]:
+    """How far callbacks were followed; none where no rule asks for their locks and sleeps."""
     if not any(select(modules()[rule].RULE) for rule in ("MN024", "MN028", "MN036")):
         return ()
-    found = (
-        (handler.function_place, handler.function.name, tree.summary(handler.function).unseen)
-        for handler in tree.callbacks()
-    )
-    seen = ((place, f"{name}() is not followed at {unseen}")
-            for place, name, unseen in found if unseen)  # fmt: skip
-    return tuple(dict.fromkeys((*seen, *_undefined(tree))))
+    found = []
+    for handler in tree.callbacks():
+        summary = tree.summary(handler.function)
+        leaves = f"leaves at {summary.unseen}: not seen" if summary.unseen else summary.incomplete
+        member = handler.entry.member
+        found.append(Account(handler.function_place, handler.function.name, member, leaves))
+    return tuple(dict.fromkeys((*found, *_undefined(tree))))
 
 
-def _undefined(tree: Context) -> Iterator[tuple[Place, str]]:
+def _undefined(tree: Context) -> Iterator[Account]:
     """Callbacks of tables whose definition is not among the functions that were read."""
     for struct in (NOTIFIER, INTERVAL):
         for table in tree.tables(struct):
             for entry in table.entries:
                 if entry.function and not tree.program.named(entry.function, table.path):
-                    what = f"{entry.function}() is set here, and its definition is not seen"
-                    yield Place(table.path, entry.line), what
+                    what = "is set here, and its definition is not seen"
+                    place = Place(table.path, entry.line)
+                    yield Account(place, entry.function, entry.member, what)
 
 
 _Names = tuple[tuple[str, str, str, str], ...]
-_Answer = tuple[
-    tuple[Finding, ...], tuple[Undecided, ...], tuple[tuple[Place, str], ...], tuple[Lost, ...]
-]
+_Answer = tuple[tuple[Finding, ...], tuple[Undecided, ...], tuple[Account, ...], tuple[Lost, ...]]
 
 
 def api_features(state: TreeState) -> ApiFeatures:

@@ -12,7 +12,7 @@ TABLE = "static const struct mmu_notifier_ops ops = { .release = gone };\n"
 def test_a_callback_that_macros_begin_and_end_is_said() -> None:
     source = "#define BEGIN(f) static void f(void *x) {\n#define END }\nBEGIN(gone)\n\tg();\nEND\n"
     found = list(_undefined(context((source + TABLE).encode(), "drivers/x.c", "6.12")))
-    assert [(place.line, what) for place, what in found] == [
+    assert [(one.place.line, f"{one.function}() {one.leaves}") for one in found] == [
         (6, "gone() is set here, and its definition is not seen")
     ]
 

@@ -8,7 +8,7 @@ what the callers pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TypeVar, cast
 
@@ -32,8 +32,11 @@ class Program:
         tables: Iterable[OpsTable] = (),
         whole: Callable[[str, str], Iterable[Function]] = lambda path, mentioning: (),
         read: Callable[[str], bytes | None] = lambda path: None,
+        folders: Sequence[str] = (),
     ) -> None:
-        """``whole`` gives a file's functions, see :meth:`whole`; ``read`` its bytes."""
+        """``whole`` gives a file's functions, see :meth:`whole`; ``read`` its bytes;
+        ``folders`` hold headers that files include without their folder."""
+        self._folders = tuple(folders)
         self.read = read
         self._whole = whole
         self._others: dict[str, Definitions] = {}
@@ -140,7 +143,9 @@ class Program:
     @cached_property
     def structs(self) -> Structs:
         """The structures that expressions lead to."""
-        return Structs(self.read, lambda name, near: (f.result for f in self.named(name, near)))
+        return Structs(
+            self.read, lambda name, near: (f.result for f in self.named(name, near)), self._folders
+        )
 
     @cached_property
     def _pointers(self) -> Pointers:

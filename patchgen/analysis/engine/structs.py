@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from patchgen.analysis.engine.typed import Declared, declared
@@ -42,8 +42,11 @@ class Structs:
         self,
         read: Callable[[str], bytes | None],
         results: Callable[[str, str], Iterator[str]] = lambda name, near: iter(()),
+        folders: Sequence[str] = (),
     ) -> None:
-        """``read`` gives a file's bytes; ``results`` what functions of a name return."""
+        """``read`` gives a file's bytes; ``results`` what functions of a name return;
+        ``folders`` hold further headers of the files' own."""
+        self._folders = tuple(folders)
         self._read = read
         self._results = results
         self._bytes: dict[str, bytes] = {}
@@ -185,8 +188,10 @@ class Structs:
             tried = [near] if quoted else []
             tried += [f"arch/{arch}/include/{name}"] if name.startswith("asm/") else []
             tried += [posixpath.normpath(f"include/{name}")]
-            tried = [one for one in tried if not one.startswith("..")]
-            yield from (one for one in tried[:2] if self._data(one))
+            tried = [one for one in tried if not one.startswith("..")][:2]
+            own = (posixpath.normpath(posixpath.join(place, name)) for place in self._folders)
+            tried += [one for one in own if not one.startswith("..")]
+            yield from (one for one in tried if self._data(one))
 
 
 def _scopes(function: Function, name: str) -> Iterator[tuple[tuple[int, int], str]]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Code that calls lead to besides the functions at hand: macros and inlines of headers.
 
-A file's headers are those that it includes by name in quotes, with theirs, and the
-kernel's own that it includes itself.
+A file's headers are those that it includes by name in quotes, with theirs, those in folders
+of its own, and the kernel's that it includes itself.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from patchgen.analysis.locks.expanded import Expander
 from patchgen.analysis.locks.headers import may_define
@@ -38,8 +38,18 @@ _HEADERS = 64
 class Source:
     """What the bytes of a tree's files say, asked for when a call leads there."""
 
-    def __init__(self, read: Callable[[str], bytes | None]) -> None:
+    def __init__(
+        self,
+        read: Callable[[str], bytes | None],
+        folders: Sequence[str] = (),
+        defined: Callable[[str, str], bool] = lambda name, near: False,
+    ) -> None:
+        """``folders`` hold further headers of the files' own; ``defined`` tells whether some
+        file has a function, as seen from another."""
+        self._elsewhere = defined
         self.read = read
+        self._folders = tuple(folders)
+        self._foreign: set[str] = set()
         self._headers: dict[str, tuple[str, ...]] = {}
         self._macros: dict[str, Mapping[str, Macro | None]] = {}
         self._own: dict[str, Macros] = {}
@@ -74,7 +84,12 @@ class Source:
         """The macros of a file and of the headers that it includes in quotes, by name."""
         if path not in self._macros:
             folder = posixpath.dirname(path)
-            near = [header for header in self.headers(path) if posixpath.dirname(header) == folder]
+            near = [
+                header
+                for header in self.headers(path)
+                if posixpath.dirname(header) == folder
+                or (self._folders and header not in self._foreign)
+            ]
             self._macros[path] = ChainMap(*(self._defined(file) for file in (path, *near)))  # type: ignore[arg-type]
         return self._macros[path]
 
@@ -103,7 +118,7 @@ class Source:
         sleeping = names("sleep", "sleeps", "functions") | names("sleep", "allocates", "functions")
         if words & (primitives().keys() | sleeping):
             return True
-        if any(kind == "name" and self._is_function(path, text) for kind, text in macro.body):
+        if any(kind == "name" and self._calls(path, text) for kind, text in macro.body):
             return True
         for (_, text), (_, following) in zip(macro.body, macro.body[1:], strict=False):
             if following == "(" and text in (macro.params or ()):
@@ -121,6 +136,13 @@ class Source:
                     found |= {name} if words & primitives().keys() else set()
             self._ambiguous[path] = frozenset(found)
         return self._ambiguous[path]
+
+    def _calls(self, path: str, name: str) -> bool:
+        """Whether a name is a function's: of the file, of its own headers, of another file."""
+        own = (header for header in self.headers(path) if header not in self._foreign)
+        return any(self._is_function(file, name) for file in (path, *own)) or (
+            self._elsewhere(name, path)
+        )
 
     def _is_function(self, path: str, name: str) -> bool:
         if path not in self._definitions and not may_define(self.bytes_of(path), name):
@@ -146,7 +168,7 @@ class Source:
                     header = self._resolve(current, quoted, angled, current == path)
                     if header and header not in found:
                         found[header] = None
-                        if quoted:
+                        if quoted or header not in self._foreign:
                             pending.append(header)
             self._headers[path] = tuple(found)
         return self._headers[path]
@@ -154,11 +176,16 @@ class Source:
     def _resolve(self, path: str, quoted: bytes, angled: bytes, direct: bool) -> str:
         name = (quoted or angled).decode("utf-8", "replace")
         folder = posixpath.dirname(path)
-        if quoted:
-            near = posixpath.normpath(posixpath.join(folder, name))
-            return near if not near.startswith("..") and self._exists(near) else ""
+        own = (folder, *self._folders) if quoted else self._folders
+        for place in own:
+            near = posixpath.normpath(posixpath.join(place, name))
+            if not near.startswith("..") and self._exists(near):
+                return near
         known = f"include/{name}"
-        return known if direct and self._exists(known) else ""
+        if quoted or not direct or not self._exists(known):
+            return ""
+        self._foreign.add(known)
+        return known
 
     def _exists(self, path: str) -> bool:
         if path in self._bytes:

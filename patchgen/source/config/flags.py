@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from patchgen.sandbox import look
 from patchgen.source.config.arch import ARCHES, arches_of
 from patchgen.source.config.flags_build import build_flags, paths_in
 from patchgen.source.config.flags_makefile import file_flags
-from patchgen.source.config.overlay import overlay
+from patchgen.source.config.overlay import beside_a_build, overlay
 from patchgen.source.config.overlay_inputs import Inputs, stamp
 from patchgen.source.config.overlay_start import ARCH_START, SPECIAL, START, Special, folders_of
 
@@ -117,12 +118,8 @@ def _synthesised(
     options = (frozenset(own.options) | on | special.on) - off
     layers = overlay(root, arch, folders_of(path), options, off, inputs.given)
     top = inputs.root
-    described = ARCHES[arch]
     args = (
-        "-x",
-        "c",
-        f"--target={special.target or described.target}",
-        *(flag.format(root=top) for flag in described.flags),
+        *_machine(arch, top, special.target),
         *_includes(top, arch, layers.base, layers.config),
         *_forced_headers(top),
         "-D__KERNEL__",
@@ -134,6 +131,80 @@ def _synthesised(
     key = memo.digest(layers.key, *(arg.replace(top, ".") for arg in args if "overlay/" not in arg))
     reads = (layers.base, layers.config)
     return ParseConfig(arch, args, tuple(sorted(options)), key, reads)
+
+
+class Outside(Value, frozen=True):
+    """A source outside of the kernel's tree: its path as kbuild has it, and what its own
+    Makefile adds before and behind the kernel's include paths."""
+
+    path: str
+    module: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+def outside(
+    root: Path, build: Path | None, arch: str, source: Outside, on: frozenset[str],
+    off: frozenset[str],
+) -> ParseConfig:  # fmt: skip
+    """How to parse a source that is built against the kernel at ``root``.
+
+    ``build`` has the headers that a configured kernel's build made; None: as the tree's own
+    files are parsed, with ``on`` and ``off`` beside the base.  ``root`` may be read.
+    """
+    inputs = Inputs(root)
+    top = inputs.root
+    reads: tuple[str, ...]
+    if build is None:
+        options = (on | START | ARCH_START.get(arch, frozenset())) - off
+        layers = overlay(root, arch, frozenset(), on, off)
+        made, reads = layers.key, (top, layers.base, layers.config)
+        includes = (*_includes(top, arch, layers.base, layers.config), *_forced_headers(top))
+    else:
+        options = on
+        place = os.path.realpath(build)
+        builtin, turned = beside_a_build(_turned(on, off))
+        made, reads = turned, (top, place, builtin, turned)
+        forced = _forced_headers(top)
+        at = next((i + 1 for i, word in enumerate(forced) if word.endswith("/kconfig.h")), 0)
+        forced = (*forced[:at], "-include", f"{turned}/turned.h", *forced[at:])
+        includes = (*_built_includes(top, place, arch, f"{builtin}/builtin"), *forced)
+    args = (
+        *_machine(arch, top, ""),
+        *source.before,
+        *includes,
+        "-D__KERNEL__",
+        *_dialect(inputs.read("Makefile") or ""),
+        *_LANGUAGE,
+        "-DMODULE",
+        *source.after,
+        *_names(source.path, source.module),
+    )
+    return ParseConfig(arch, args, tuple(sorted(options)), memo.digest(made, *args), reads)
+
+
+def _turned(on: frozenset[str], off: frozenset[str]) -> str:
+    """A header behind a build's own configuration that turns some options."""
+    lines = [f"#undef CONFIG_{name}\n#undef CONFIG_{name}_MODULE\n" for name in sorted(on | off)]
+    return "".join((*lines, *(f"#define CONFIG_{name} 1\n" for name in sorted(on))))
+
+
+def _built_includes(root: str, build: str, arch: str, builtin: str) -> tuple[str, ...]:
+    """Kbuild's LINUXINCLUDE for a build folder, which may be the tree itself."""
+    made = f"{build}/arch/{arch}/include/generated"
+    folders = (
+        f"{root}/arch/{arch}/include", made, f"{root}/include", f"{build}/include",
+        f"{root}/arch/{arch}/include/uapi", f"{made}/uapi",
+        f"{root}/include/uapi", f"{build}/include/generated/uapi",
+    )  # fmt: skip
+    listed = dict.fromkeys(folders)
+    return ("-nostdinc", "-isystem", builtin, *(f"-I{folder}" for folder in listed))
+
+
+def _machine(arch: str, root: str, target: str) -> tuple[str, ...]:
+    described = ARCHES[arch]
+    flags = (flag.format(root=root) for flag in described.flags)
+    return ("-x", "c", f"--target={target or described.target}", *flags)
 
 
 def _includes(root: str, arch: str, base: str, config: str) -> tuple[str, ...]:

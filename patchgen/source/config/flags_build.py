@@ -17,7 +17,7 @@ from patchgen.model.outcome import UserError
 from patchgen.sandbox import look
 from patchgen.sandbox.reader import read_given, read_inside
 
-_KEPT = (
+KEPT = (
     r"-std=\w+|-nostdinc|-ansi|-trigraphs"
     r"|-f(?:no-)?(?:short-wchar|(?:un)?signed-char|builtin[\w-]*|ms-extensions|freestanding"
     r"|short-enums|common|strict-aliasing|strict-overflow|wrapv|gnu89-inline|plan9-extensions"
@@ -124,7 +124,7 @@ def _cleaned(words: list[str], folder: Path, within: Path | None) -> list[str]:
         index += 1
         option = next((o for o in (*_PATHS, *_VALUES) if word.startswith(o)), "")
         if not option:
-            if re.fullmatch(_KEPT, word):
+            if re.fullmatch(KEPT, word):
                 out.append(word)
             continue
         value = word[len(option) :]

@@ -63,6 +63,18 @@ def overlay(
     return Overlay(base, config)
 
 
+def beside_a_build(turned: str) -> tuple[str, str]:
+    """The folders of what a build's own headers lack: with ``builtin/``, the compiler's own
+    headers, and with ``turned.h``, whose text is given.
+
+    UserError: the cache folder cannot be written.
+    """
+    from patchgen.source.config.overlay_builtin import BUILTIN
+
+    builtin = _store({f"builtin/{name}": text for name, text in BUILTIN.items()})
+    return str(builtin), str(_store({"turned.h": turned}))
+
+
 def overlays() -> Path:
     """The folder that all overlays lie in."""
     return memo.cache_dir().absolute() / "overlay"

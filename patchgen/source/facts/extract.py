@@ -56,17 +56,19 @@ def extract(
     names: frozenset[str],
     identity: str = "",
     tried: str = "",
+    everything: bool = False,
 ) -> FileFacts:
     """The facts of one parsed file, of which ``source`` is the content or the shape.
 
     ``names`` are the API's names (:func:`patchgen.kernel.api.descriptor` knows them);
     ``identity`` identifies the content that the facts hold for, ``tried`` names the
-    configuration for the ledger.
+    configuration for the ledger.  ``everything``: with all functions.
     """
     path = unit.path
     raw, tokens, outlines = source if isinstance(source, Shape) else shape(source, unit.skipped)
     ops, functions = _relevant(tokens, outlines, tables(tokens, path), names, path)
-    run_time = filled_at_run_time(functions)
+    others = _others(tokens, outlines, functions, path) if everything else ()
+    run_time = filled_at_run_time((*functions, *others))
     error = next((str(found) for found in unit.errors), "")
     return FileFacts(
         path=path,
@@ -80,6 +82,7 @@ def extract(
         ),
         diagnostics=(*unit.diagnostics, *_disagreements(tokens, outlines, unit)),
         macros=tuple(_macros(tokens)),
+        others=others,
     )
 
 
@@ -120,6 +123,18 @@ def _relevant(
     shown = tuple(table for table in ops if table.struct != WALK_OPS or table.name in used)
     return shown, tuple(
         parse_function(tokens, found, path) for found in outlines if found in wanted
+    )
+
+
+def _others(
+    tokens: Tokens, outlines: tuple[Outline, ...], functions: Iterable[Function], path: str
+) -> tuple[Function, ...]:
+    """The functions of a file beside those that matter in it alone."""
+    known = {function.body.span.start for function in functions}
+    return tuple(
+        parse_function(tokens, found, path)
+        for found in outlines
+        if tokens.starts[found.body_at] not in known
     )
 
 
@@ -177,6 +192,7 @@ def extract_header(
     names: frozenset[str],
     tried: str,
     diagnostics: tuple[Diagnostic, ...] = (),
+    everything: bool = False,
 ) -> FileFacts:
     """The facts of a header, as one parse of a file that includes it saw the header.
 
@@ -185,15 +201,17 @@ def extract_header(
     tokens = raw.active(use.skipped)
     outlines = outline(tokens)
     ops, functions = _relevant(tokens, outlines, tables(tokens, path), names, path)
+    others = _others(tokens, outlines, functions, path) if everything else ()
     error = next((str(found) for found in diagnostics if found.severity != "warning"), "")
     return FileFacts(
         path=path,
         arch=tried,
         digest=digest(raw.source, tried, repr(use.skipped), repr(diagnostics)),
         functions=functions,
-        ops=(*ops, *filled_at_run_time(functions)),
+        ops=(*ops, *filled_at_run_time((*functions, *others))),
         sites=tuple(_sites(functions)),
         mentions=mentions(raw, path, names, use.skipped, functions, ops, error, tried),
         diagnostics=diagnostics,
         macros=tuple(_macros(tokens)),
+        others=others,
     )

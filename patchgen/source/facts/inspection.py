@@ -73,6 +73,19 @@ def inspect(
     return survey.result(wanted, refused)
 
 
+def inspect_program(state: TreeState, sources: Sequence[str]) -> Inspection:
+    """Facts of ``sources`` and of the headers that they include and the state watches.
+
+    As :func:`inspect`, but a header counts as those who include it see it, and in no other way.
+    """
+    survey = _Survey(state)
+    survey.take([job for path in sources for job in _plain(_built_for(state, path), path)])
+    survey.follow(sources)
+    headers = sorted(survey.uses)
+    survey.add_headers(headers)
+    return survey.result([*sources, *headers], ())
+
+
 class _Survey:
     """Parses of a tree's files, collected round by round.
 
@@ -125,7 +138,7 @@ class _Survey:
         for path in paths:
             source = self.state.read(path) or b""
             for use, arch, errors in self.uses.get(path, ()):
-                facts = _header_facts(source, path, use, arch, errors)
+                facts = _header_facts(source, path, use, arch, errors, self.state.everything)
                 kind = self.unsound if errors else self.found
                 kind.setdefault(path, []).append(facts)
 
@@ -219,15 +232,16 @@ def _header_facts(
     use: HeaderUse,
     arch: str,
     errors: tuple[Diagnostic, ...],
+    everything: bool,
 ) -> FileFacts:
     """The facts of a header in one use, taken once per content."""
     names = ",".join(sorted(api_names()))
-    seen = msgspec.msgpack.encode((path, use, arch, errors))
+    seen = msgspec.msgpack.encode((path, use, arch, errors, everything))
     key = memo.digest("header", program(), names, source, seen)
     known: FileFacts | None = memo.recall("facts", key, FileFacts)
     if known is not None:
         return known
-    facts = extract_header(lexed(source), path, use, api_names(), arch, errors)
+    facts = extract_header(lexed(source), path, use, api_names(), arch, errors, everything)
     memo.remember("facts", key, facts)
     return facts
 

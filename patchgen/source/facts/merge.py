@@ -28,6 +28,9 @@ def merge(variants: Sequence[FileFacts]) -> FileFacts:
     if len(variants) == 1:
         return first
     functions = _union((f for v in variants for f in v.functions), lambda f: f.span)
+    known = {function.span for function in functions}
+    rest = (f for v in variants for f in v.others if f.span not in known)
+    others = _union(rest, lambda f: f.span)
     return FileFacts(
         path=first.path,
         arch=first.arch,
@@ -38,6 +41,7 @@ def merge(variants: Sequence[FileFacts]) -> FileFacts:
         mentions=_mentions(variants),
         diagnostics=_diagnostics(variants),
         macros=tuple(dict.fromkeys(m for v in variants for m in v.macros)),
+        others=tuple(sorted(others, key=lambda f: f.span)),
     )
 
 

@@ -69,6 +69,11 @@ class TreeState:
     ``build_dir`` is a configured build folder whose flags are used, or None.
     """
 
+    #: Whether facts are of all functions, not only of those that matter within their file.
+    everything = False
+    #: Folders of the tree in which the files look for headers of their own.
+    folders: tuple[str, ...] = ()
+
     def __init__(
         self,
         tree: Tree,
@@ -126,6 +131,10 @@ class TreeState:
     def read(self, path: str) -> bytes | None:
         """The bytes of a file in this state; None where there is none."""
         return self.snapshot.read(path)
+
+    def seen(self, path: str) -> bytes | None:
+        """As :meth:`read`: what rules see of a file."""
+        return self.read(path)
 
     def candidates(self) -> tuple[str, ...]:
         """Sources that may mention the API (a text search over the disk), sorted."""
@@ -294,5 +303,5 @@ class TreeState:
         followed = tuple(sorted(self._followed.get(path, ())))
         return Task(
             str(self.root), path, config, api_names(), self.snapshot.overrides, tried, followed,
-            self._watched,
+            self._watched, self.everything,
         )  # fmt: skip

@@ -39,6 +39,7 @@ class Task(Value, frozen=True):
 
     ``followed`` are functions whose bodies are wanted as the compiler sees them, ``watched``
     headers of which it is wanted what was skipped, whether they mention the API or not.
+    ``everything``: facts of all functions, not only of those that matter in the file alone.
     """
 
     root: str
@@ -49,6 +50,7 @@ class Task(Value, frozen=True):
     tried: str = ""
     followed: tuple[str, ...] = ()
     watched: tuple[str, ...] = ()
+    everything: bool = False
 
 
 class Taken(Value, frozen=True):
@@ -123,6 +125,7 @@ def facts_of(
 def _key(task: Task, own: str) -> str:
     names = ",".join(sorted(task.names))
     parts = (*task.followed, "\0watched", *task.watched) if task.watched else task.followed
+    parts += ("\0everything",) if task.everything else ()
     return memo.digest(program(), task.config.key, task.path, own, names, *parts)
 
 
@@ -138,7 +141,9 @@ def _stored(parsed: Parsed, task: Task, own: str, digests: Digests) -> Taken:
     identity = records.identity(key, parsed.seen, digests, task.overrides)
     facts = msgspec.structs.replace(parsed.taken.facts, digest=identity)
     taken = msgspec.structs.replace(parsed.taken, facts=facts)
-    if parsed.seen.settled:
+    # Of a module's kernel it is not known which names were looked for and not found.
+    lost = task.everything and any(d.text.endswith("file not found") for d in facts.diagnostics)
+    if parsed.seen.settled and not lost:
         data = msgspec.msgpack.encode(taken)
         records.remember("facts", key, parsed.seen, digests, task.overrides, data)
     return taken
@@ -204,7 +209,7 @@ def take(task: Task) -> Parsed:
                      task.watched)  # fmt: skip
     finally:
         lexer.join()
-    facts = extract(shapes[0], unit, task.names, memo.digest(source), task.tried)
+    facts = extract(shapes[0], unit, task.names, memo.digest(source), task.tried, task.everything)
     if unit.seen is None:
         raise AssertionError("somebody looked")
     taken = Taken(facts, unit.headers, unit.includes, unit.trees, unit.skipped)

@@ -20,6 +20,8 @@ def turned(
     belong to it.  ``tokens`` are those that the offsets are of: of ``path``, or of a header
     that is parsed through it.
     """
+    if state.is_built(path):
+        return []  # a build's flags are what they are
     jobs: list[Job] = []
     for on, off in switches(tokens, offsets):
         asked = {SYMBOLS[name] for name in on if name in SYMBOLS}

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""lint --module: a module where it lives, as one program, and what the answer covers."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+HEAD = """// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/mmu_notifier.h>
+"""
+OWN = """#include <linux/mutex.h>
+#include <linux/mmu_notifier.h>
+struct demo {
+	struct mmu_notifier mn;
+	struct mutex lock;
+};
+void demo_zap(struct demo *d);
+"""
+START = """
+static int demo_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct demo *d = container_of(mn, struct demo, mn);
+
+	%s
+	return 0;
+}
+
+const struct mmu_notifier_ops demo_ops = {
+	.invalidate_range_start = demo_start,
+};
+"""
+ZAP = """
+void demo_zap(struct demo *d)
+{
+	mutex_lock(&d->lock);
+	mutex_unlock(&d->lock);
+}
+"""
+
+
+@pytest.fixture
+def lint(patchgen, tmp_path, mini):
+    """``lint(files, words…)``: lint the module of these files against the miniature kernel."""
+
+    def run(files, *words, kernel=mini):
+        folder = tmp_path / "m"
+        for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        return patchgen("lint", "--module", folder, "--kernel", kernel, *words)
+
+    return run
+
+
+def crossing(call="demo_zap(d);"):
+    return {
+        "Kbuild": "obj-m := demo.o\ndemo-y := src/cb.o zap.o\nccflags-y := -I$(src)/inc\n",
+        "src/cb.c": HEAD + '#include "demo.h"\n' + START % call,
+        "zap.c": HEAD + '#include "demo.h"\n' + ZAP,
+        "inc/demo.h": OWN,
+    }
+
+
+def test_calls_are_followed_across_the_files(lint):
+    done = lint(crossing())
+    assert done.returncode == 1, done.stderr
+    assert "zap.c:9:2: error: mutex_lock() may sleep" in done.stdout
+    assert "demo_start() (invalidate_range_start) followed completely" in done.stdout
+    assert "1 of 1 callbacks followed completely" in done.stdout
+    again = lint({})
+    assert again.stdout == done.stdout
+
+
+def test_a_callback_that_leaves_the_module_says_where(lint):
+    done = lint(crossing("far_away(d);") | {"inc/demo.h": OWN + "void far_away(struct demo *d);\n"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "demo_start() (invalidate_range_start) leaves at far_away() (src/cb.c:11)" in done.stdout
+    assert "0 of 1 callbacks followed completely" in done.stdout
+
+
+def test_a_wrapper_of_a_private_header_is_as_this_kernel_has_it(lint):
+    compat = """
+#include <linux/version.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 0, 0)
+static inline void compat_lock(struct demo *d) { mutex_lock(&d->lock); mutex_unlock(&d->lock); }
+#define drop_all(d) compat_lock(d)
+#else
+static inline void compat_lock(struct demo *d) { }
+#define drop_all(d) do { } while (0)
+#endif
+"""
+    files = crossing("drop_all(d);") | {"inc/demo.h": OWN + compat}
+    assert "[MN028]" in lint(files).stdout
+    older = {"inc/demo.h": OWN + compat.replace(">=", "<")}
+    done = lint(older)
+    assert done.returncode == 0 and "followed completely" in done.stdout, done.stdout
+
+
+def test_inactive_code_is_named_with_what_turns_it_on(lint):
+    body = (
+        OWN.partition("void demo_zap")[0] + START % "mutex_lock(&d->lock); mutex_unlock(&d->lock);"
+    )
+    text = HEAD + f"#ifdef DEMO_HAS_HMM\n{body}#endif\n"
+    done = lint({"Kbuild": "obj-m := demo.o\n", "demo.c": text})
+    assert done.returncode == 1 and "0 findings" not in done.stdout
+    assert "needs defined(DEMO_HAS_HMM): --set DEMO_HAS_HMM=1" in done.stdout
+    done = lint({}, "--set", "DEMO_HAS_HMM=1")
+    assert "[MN028]" in done.stdout and "inactive" not in done.stdout
+    lint({"Kbuild": "obj-m := demo.o\nccflags-$(HMM) := -DDEMO_HAS_HMM\n"})
+    assert "[MN028]" in lint({}, "--set", "HMM=y").stdout
+    done = lint({}, "--set", "NOBODY=y")
+    assert done.returncode == 2 and "NOBODY" in done.stderr
+
+
+def test_code_for_other_kernels_is_counted_and_no_fault(lint):
+    text = HEAD + ("#include <linux/version.h>\n#if LINUX_VERSION_CODE < KERNEL_VERSION(4, 0, 0)\n"
+                   "void old(struct mmu_notifier *mn);\n#endif\n")  # fmt: skip
+    done = lint({"Kbuild": "obj-m := demo.o\n", "demo.c": text})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 mentions are for other kernel versions" in done.stdout
+
+
+def test_an_option_of_the_module_turns_its_files_and_its_code(lint):
+    files = crossing()
+    files["Kbuild"] = files["Kbuild"].replace(" zap.o", "\ndemo-$(CONFIG_DEMO_ZAP) += zap.o")
+    files["zap.c"] = files["zap.c"].replace("void demo_zap", "#ifdef CONFIG_DEMO_ZAP\nvoid demo_zap"
+                                            ).rstrip() + "\n#endif\n"  # fmt: skip
+    done = lint(files)
+    assert done.returncode == 0 and "leaves at demo_zap()" in done.stdout
+    done = lint({}, "--set", "CONFIG_DEMO_ZAP=y")
+    assert done.returncode == 1 and "[MN028]" in done.stdout
+
+
+def test_a_file_that_is_not_built_and_mentions_the_api_is_named(lint):
+    files = crossing() | {"extra.c": HEAD, "user.c": "int main(void) { return 0; }\n"}
+    done = lint(files)
+    assert "extra.c: not built, so not analysed: no Kbuild or Makefile lists it" in done.stdout
+    assert "user.c" not in done.stdout
+
+
+def test_a_header_that_a_step_makes_is_missed_until_it_is_there(lint, tmp_path):
+    files = crossing() | {"inc/demo.h": OWN + '#include "config.h"\n'}
+    done = lint(files)
+    assert done.returncode == 1 and "'config.h' file not found" in done.stderr
+    assert "0 findings" not in done.stdout
+    done = lint({"inc/config.h": ""})
+    assert done.returncode == 1 and not done.stderr and "[MN028]" in done.stdout
+    done = lint({"Kbuild": files["Kbuild"] + "ccflags-y += -include $(obj)/made.h\n"})
+    assert done.returncode == 1 and "-include" in done.stderr and "made.h" in done.stderr
+
+
+def test_formats_and_the_account_as_data(lint):
+    done = lint(crossing(), "--json")
+    data = json.loads(done.stdout)
+    assert [one["rule"] for one in data["findings"]] == ["MN028"]
+    assert data["kernel"]["kind"] == "source tree, not configured"
+    assert data["callbacks"] == [
+        {"file": "src/cb.c", "line": 7, "function": "demo_start",
+         "member": "invalidate_range_start", "leaves": ""}
+    ]  # fmt: skip
+    assert data["sources"] == ["src/cb.c", "zap.c"]
+    gcc = lint({}, "--format", "gcc").stdout.splitlines()
+    assert gcc[0].startswith("zap.c:9:2: error: ")
+    assert lint({}, "-q").stdout.count("\n") == 1
+    assert lint({}, "--select", "MN026").returncode == 0
+
+
+def test_options_that_do_not_go_together(lint, patchgen, tmp_path):
+    files = crossing()
+    for words in (["zap.c"], ["--diff", "HEAD"], ["--fix", tmp_path / "o"], ["--tree", "mini"]):
+        done = lint(files, *words)
+        assert done.returncode == 2 and "--module" in done.stderr, words
+    assert patchgen("lint", "--kernel", ".").returncode == 2
+    assert lint({}, "--set", "=").returncode == 2
+    assert lint({}, "--arch", "vax").returncode == 2
+
+
+def test_a_hostile_module_reads_nothing_outside(lint, tmp_path):
+    secret = tmp_path / "secret.h"
+    secret.write_text("int secret_word = ;\n")
+    files = {
+        "Kbuild": f"obj-m := demo.o\nccflags-y := -I{tmp_path} -I/ -include {secret}\n",
+        "demo.c": f'#include "{secret}"\n#include <secret.h>\n' + HEAD,
+    }
+    done = lint(files)
+    assert done.returncode == 1
+    assert "secret_word" not in done.stdout + done.stderr
+    os.mkfifo(tmp_path / "m/pipe.h")
+    done = lint({"demo.c": '#include "pipe.h"\n' + HEAD})
+    assert done.returncode == 1 and "FIFO" in done.stderr + done.stdout
+
+
+def test_the_kernel_of_the_makefile_is_the_default(lint, patchgen, tmp_path, mini):
+    lint(crossing())
+    folder = tmp_path / "m"
+    (folder / "Makefile").write_text(f"KDIR := {mini}\nall:\n\t$(MAKE) -C $(KDIR) M=$(CURDIR)\n")
+    done = patchgen("lint", "--module", ".", cwd=folder)
+    assert done.returncode == 1 and f"{mini} (Makefile:3)" in done.stdout, done.stderr
+    (folder / "Makefile").unlink()
+    done = patchgen("lint", "--module", folder)
+    if not Path("/lib/modules", os.uname().release, "build").exists():
+        assert done.returncode == 2 and "--kernel" in done.stderr
