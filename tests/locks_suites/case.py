@@ -18,6 +18,7 @@ FOUND, UNDECIDED, SILENT = "found", "undecided", "silent"
 ENDLESS = "endless"
 
 _PATH = "drivers/suite.c"
+_TABLED = re.compile(r"\.(\w+)\s*=\s*(\w+)\s*[,}]")
 
 
 class Case(NamedTuple):
@@ -81,12 +82,21 @@ def _behind_callback(case: Case) -> bytes:
 def roots(source: str, name: str) -> tuple[str, ...]:
     """Calls of the functions that nobody in the file calls and that reach ``name``.
 
+    One in a table is called by those that call the table's member.
+
     Their arguments are variables of which nothing is known.
     """
     functions = {one.name: one for one in functions_in(source.encode(), _PATH)}
     words = {one: set(re.findall(r"\w+", _body(source, functions[one].span))) for one in functions}
+    through = {
+        (function, other)
+        for member, function in _TABLED.findall(source)
+        for other in functions
+        if re.search(rf"(?:->|\.)\s*{member}\s*\(", _body(source, functions[other].span))
+    }
     callers = {
         one: {other for other in functions if one in words[other] and other != one}
+        | {other for function, other in through if function == one != other}
         for one in functions
     }
     found, pending, seen = [], [name], {name}

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -25,8 +25,22 @@ from patchgen.model.findings import Step
 
 S = TypeVar("S", bound=Hashable)
 
-#: A path: (earlier path, event, steps inside a callee), or None at the start.
-Path: TypeAlias = "tuple[Any, Event, tuple[Step, ...]] | None"
+#: A path: (earlier path, event, steps inside a callee or None where there is nothing to
+#: show, the callee's own way), or None at the start.
+Path: TypeAlias = "tuple[Any, Event, tuple[Step, ...] | None, Trail | None] | None"
+
+
+class Trail(NamedTuple):
+    """A way through a function, for going it again: all branches, and ways of callees.
+
+    ``last`` is the event at which it stops, None for a way out; ``inner`` how it goes on in
+    the function that ``last`` calls.
+    """
+
+    function: Function
+    path: Path
+    last: Event | None = None
+    inner: Trail | None = None
 
 
 class Clobber(msgspec.Struct, frozen=True):
@@ -57,6 +71,8 @@ class Outcome(msgspec.Struct, Generic[S], frozen=True):
     #: What held before as well, and what the call's value is equal to.
     also: tuple[tuple[str, Known], ...] = ()
     equals: str = ""
+    #: The callee's way, where one was entered.
+    trail: Trail | None = None
 
     @property
     def says_nothing(self) -> bool:
@@ -112,9 +128,14 @@ class Here:
         """The recorded events of the path, oldest first."""
         found, path = [], self._path
         while path is not None:
-            found.append(path[1])
+            if path[2] is not None:
+                found.append(path[1])
             path = path[0]
         return tuple(reversed(found))
+
+    def trail(self, last: Event | None = None, inner: Trail | None = None) -> Trail:
+        """The way so far, see :class:`Trail`."""
+        return Trail(self.function, self._path, last, inner)
 
     def steps(self, last: Event | None = None, note: str = "") -> tuple[Step, ...]:
         """The witness so far: branches and changes of state, in order.
@@ -125,7 +146,8 @@ class Here:
         found: list[tuple[Event, tuple[Step, ...]]] = []
         path = self._path
         while path is not None:
-            found.append((path[1], path[2]))
+            if path[2] is not None:
+                found.append((path[1], path[2]))
             path = path[0]
         steps: list[Step] = []
         for event, inner in reversed(found):
@@ -163,6 +185,10 @@ class Checker(Generic[S]):
     def doubtful(self, state: S, event: Event) -> S:
         """The state where a path goes on only if memory that others may write has changed."""
         return state
+
+    def unfollowed(self, state: S, event: Event) -> S:
+        """The state where the code at hand decides a test in a way that is not followed."""
+        return self.doubtful(state, event)
 
     def watches(self, event: Event) -> bool:
         """Whether the checker wants this event (of a wanted kind)."""

@@ -88,7 +88,7 @@ class Structs:
         return different.pop() if len(different) == 1 else ""
 
     def _variable(self, expr: Expr, function: Function) -> str:
-        types = {type for start, type in _scopes(function, expr.name) if _holds(start, expr)}
+        types = {type for start, type in scopes(function, expr.name) if _holds(start, expr)}
         if len(types) == 1:
             return self.named(types.pop(), function.path)
         if types:
@@ -131,6 +131,26 @@ class Structs:
         if written.startswith("struct .") or written.startswith(f"struct {tag}."):
             return f"{written.split()[1]}@{where}"
         return self.named(written, where) if written else ""
+
+    def member_type(self, struct: str, name: str, path: str) -> str:
+        """The type of a member as written (see :class:`Declared`); "" if not known."""
+        tag, _, where = struct.partition("@")
+        where = where or self._search(tag, path, "members")[0]
+        return self._of(where).members.get(tag, {}).get(name, "") if where else ""
+
+    def members(self, struct: str, path: str) -> tuple[str, ...]:
+        """The members of a structure in their order; () if not known."""
+        tag, _, where = struct.partition("@")
+        where = where or self._search(tag, path, "members")[0]
+        return tuple(self._of(where).members.get(tag, {})) if where else ()
+
+    def variable(self, name: str, path: str) -> str:
+        """The type of a variable at file scope as written; "" if not known."""
+        return self._search(name, path, "globals")[1]
+
+    def alias(self, name: str, path: str) -> str:
+        """What a typedef's name stands for, as written; "" if not known."""
+        return self._search(name, path, "aliases")[1]
 
     # -- files ------------------------------------------------------------
 
@@ -194,7 +214,7 @@ class Structs:
             yield from (one for one in tried if self._data(one))
 
 
-def _scopes(function: Function, name: str) -> Iterator[tuple[tuple[int, int], str]]:
+def scopes(function: Function, name: str) -> Iterator[tuple[tuple[int, int], str]]:
     """The types, as written, of the variables of this name, with where each counts."""
     local: list[tuple[tuple[int, int], str]] = []
     for inner in (function.body, *statements(function.body)):

@@ -9,13 +9,25 @@ from patchgen.source.c.lexer import Tokens, lexed
 from patchgen.source.c.outline import matching
 
 _TAGGED = ("struct", "union")
+_QUALIFIERS = frozenset({"const", "volatile", "static", "extern", "typedef", "register"})
+#: Words of which a type has several.
+_ARITHMETIC = frozenset({"char", "short", "int", "long", "signed", "unsigned", "float", "double"})
+
+
+class Name(NamedTuple):
+    """A declared name, and what of its type stands beside it: ``*``, ``[]``, ``()``."""
+
+    name: str
+    more: str
 
 
 class Declared(NamedTuple):
     """By name: members with their types (by tag), what typedefs stand for, globals' types.
 
     A structure without a tag is called after where it stands: ``outer.member``, or
-    ``.alias`` where a typedef names it.  What is declared in two ways is "".
+    ``.alias`` where a typedef names it.  Behind a type stands ``*`` for each pointer and
+    ``[]`` for each dimension of an array, ``()`` for a function's.  What is declared in two
+    ways is "".
     """
 
     members: dict[str, dict[str, str]]
@@ -57,11 +69,11 @@ def _statement(tokens: Tokens, first: int, end: int, found: Declared) -> None:
         return
     typedef = "typedef" in texts[first : first + 2]
     names = _declarators(tokens, first, end)
-    written = _type(tokens, first, end, found, f".{names[-1]}" if names else "")
+    written = _type(tokens, first, end, found, f".{names[-1].name}" if names else "")
     if not written:
         return
-    for name in names:
-        _note(found.aliases if typedef else found.globals, name, written)
+    for name, more in names:
+        _note(found.aliases if typedef else found.globals, name, written + more)
 
 
 def _note(into: dict[str, str], name: str, written: str) -> None:
@@ -76,13 +88,13 @@ def _type(tokens: Tokens, first: int, end: int, found: Declared, unnamed: str) -
             return _structure(tokens, at, end, found, unnamed)
         if texts[at] in ("(", "[", "=", "{"):
             break
-    words = []
+    words: list[str] = []
     for text, kind in zip(texts[first:end], tokens.kinds[first:end], strict=True):
-        if kind != "name":
+        if kind != "name" or (words and text not in _ARITHMETIC and text not in _QUALIFIERS):
             break
-        if text not in ("const", "volatile", "static", "extern", "typedef", "unsigned", "signed"):
+        if text not in _QUALIFIERS:
             words.append(text)
-    return words[0] if words else ""
+    return " ".join(words) if set(words) <= _ARITHMETIC else words[0]
 
 
 def _structure(tokens: Tokens, at: int, end: int, found: Declared, unnamed: str) -> str:
@@ -113,10 +125,10 @@ def _members(tokens: Tokens, first: int, close: int, found: Declared, tag: str) 
             at = max(matching(tokens, at), at)
         elif text == ";":
             names = _declarators(tokens, start, at)
-            unnamed = f"{tag}.{names[-1] if names else at}"
+            unnamed = f"{tag}.{names[-1].name if names else at}"
             written = _type(tokens, start, at, found, unnamed)
             if names:
-                members.update((name, written) for name in names)
+                members.update((name, written and written + more) for name, more in names)
             elif written:
                 members.update(found.members.get(written.split()[-1], {}))
             start = at + 1
@@ -124,31 +136,35 @@ def _members(tokens: Tokens, first: int, close: int, found: Declared, tag: str) 
     return members
 
 
-def _declarators(tokens: Tokens, first: int, end: int) -> list[str]:
+def _declarators(tokens: Tokens, first: int, end: int) -> list[Name]:
     """The names that a declaration declares."""
     texts, kinds = tokens.texts, tokens.kinds
-    found: list[str] = []
-    last, words, at = "", 0, first
+    found: list[Name] = []
+    last, more, words, at = "", "", 0, first
     ended = False
     while at <= end:
         text = texts[at] if at < end else ","
         if text == ",":
             if last:
-                found.append(last)
-            last, ended, words = "", False, 1
+                found.append(Name(last, more))
+            last, more, ended, words = "", "", False, 1
         elif text == "(":
             inner = texts[at + 1 : at + 4]
             if inner[:1] == ["*"] and not ended and len(inner) > 1:
                 last, ended = next((t for t in inner[1:] if t != "*"), ""), True
+                more = "(*)"
             elif last:
-                ended = True
+                more, ended = more + "()" * (not ended), True
             at = max(matching(tokens, at), at)
         elif text == "{":
             at = max(matching(tokens, at), at)
             last, words = (last, words) if ended else ("", 1)
         elif text in ("[", ":", "="):
+            more += "[]" if text == "[" and (not ended or more.endswith("[]")) else ""
             ended = True
             at = max(matching(tokens, at), at) if text == "[" else at
+        elif text == "*" and not ended:
+            more += "*"
         elif kinds[at] == "name" and not ended and text not in ("const", "volatile"):
             if at and texts[at - 1] in _TAGGED:
                 words += 1

@@ -280,8 +280,11 @@ class _Walk(Ways[S]):
             outcome = one if isinstance(one, Outcome) else None
             after: S = outcome.state if outcome is not None else one  # type: ignore[assignment]
             steps = outcome.steps if outcome is not None else ()
+            trail = outcome.trail if outcome is not None else None
             if steps or (event.kind != "branch" and after != state):
-                told.append((outcome, after, (path, event, steps)))
+                told.append((outcome, after, (path, event, steps, trail)))
+            elif trail is not None:
+                told.append((outcome, after, (path, event, None, trail)))
             else:
                 told.append((outcome, after, path))
         return tuple(told)
@@ -331,10 +334,10 @@ class _Walk(Ways[S]):
         path: Path,
     ) -> None:
         if not self._wants(event, number):
-            after.append((target, state, facts, (path, event, ())))
+            after.append((target, state, facts, (path, event, (), None)))
             return
         for _, told, way in self._tell(state, event, facts, path):
-            after.append((target, told, facts, (way, event, ())))
+            after.append((target, told, facts, (way, event, (), None)))
 
     def _choice(
         self, node: Node, number: int, state: S, facts: int, path: Path

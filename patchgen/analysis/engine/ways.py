@@ -92,7 +92,7 @@ class Ways(Transfer[S]):
             if known is not None:
                 self.taken.add(edge)
                 if bit >= 0 and self._is_vague(facts, bit, before):
-                    told = self.checker.doubtful(state, event)
+                    told = self.checker.unfollowed(state, event)
             else:
                 known, told = self._if_changed(facts, bit, (operator, constant, holds), edge,
                                                state, event)  # fmt: skip

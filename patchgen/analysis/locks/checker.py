@@ -84,6 +84,12 @@ class LockChecker(Entering):
         why = f"{event.place}: whether {event.describe()} depends on what other code writes"
         return doubted(state, why)
 
+    def unfollowed(self, state: State, event: Event) -> State:
+        if state.doubt:
+            return state
+        why = f"{event.place}: whether {event.describe()} is not followed"
+        return msgspec.structs.replace(state, doubt=why, vague=True)
+
     def watches(self, event: Event) -> bool:
         if event.kind in (events.ASSIGN, events.DECL):
             return (
@@ -202,7 +208,7 @@ class LockChecker(Entering):
         if not own and allocates(call):
             self._allocated(state, event, call, here)
         elif not own and (may_sleep(call) or (reschedules(call) and self._atomic(state))):
-            self._slept(call.name, event, state, here.steps(event), self.function.name)
+            self._slept(call.name, event, state, here)
         if primitive is not None:
             return self._lock(state, event, call, primitive, here)
         counter = self._counter(call)
@@ -286,7 +292,8 @@ class LockChecker(Entering):
                 return
             steps = here.steps(event)
             name = self.function.name
-            self.takes[place] = Take(kind, key, event, name, twice, steps, state.doubt)
+            trail = here.trail(event)
+            self.takes[place] = Take(kind, key, event, name, twice, steps, state.doubt, trail)
 
     def _perhaps(
         self, state: State, event: Event, given: Expr, targets: tuple[Function, ...], here: Here
@@ -336,8 +343,9 @@ class LockChecker(Entering):
         if key not in self.exits:
             steps = here.steps(event)
             self.exits[key] = Exit(
-                state, value, event.place, event, steps, origin, facts, found, given, same
-            )
+                state, value, event.place, event, steps, origin, facts, found, given, same,
+                here.trail(),
+            )  # fmt: skip
 
     def _returned_as(self, event: Event) -> str:
         """The value that is returned, where it is a parameter or a member of one."""

@@ -17,7 +17,8 @@ from patchgen.analysis.locks.checker import LockChecker
 from patchgen.analysis.locks.source import Source
 from patchgen.analysis.locks.state import Context, Summary
 from patchgen.analysis.locks.visible import asked_members
-from patchgen.analysis.locks.writes import Writes
+from patchgen.analysis.locks.writes import Writes, is_quiet
+from patchgen.analysis.replay.confirm import Confirm
 from patchgen.analysis.values.naming import Naming
 from patchgen.model.code import Function
 
@@ -55,6 +56,7 @@ class Effects:
         self._namings: dict[int, Naming] = {}
         self.writes = Writes(program, self.source)
         self.asked = asked_members(program)
+        self.confirm = Confirm(program, is_quiet)
 
     def of(self, function: Function, context: Context = Context()) -> Summary:  # noqa: B008
         """The summary of ``function`` in ``context``."""

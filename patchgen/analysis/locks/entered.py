@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from patchgen.analysis.cfg.events import Event
+from patchgen.analysis.engine.checker import Trail
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.engine.walk import Checker, Here, Outcome, graph_of
 from patchgen.analysis.locks.allocating import ATOMIC, BLOCKABLE, INVERTED, OPEN, Flags
@@ -114,14 +115,12 @@ class Entering(Checker[State]):
             state = msgspec.structs.replace(state, blockable=said == BLOCKABLE)
         if said == OPEN:
             state = doubted(state, f"{event.place}: whether {call.name}() may wait is not known")
-        self._slept(call.name, event, state, here.steps(event), self.function.name)
+        self._slept(call.name, event, state, here)
 
-    def _slept(
-        self, name: str, event: Event, state: State, steps: tuple[Step, ...], function: str
-    ) -> None:
-        held = self._atomic(state)
+    def _slept(self, name: str, event: Event, state: State, here: Here) -> None:
         found = Sleep(
-            name, event, function, state.blockable, held, steps, event.line, state.doubt
+            name, event, self.function.name, state.blockable, self._atomic(state),
+            here.steps(event), event.line, state.doubt, here.trail(event),
         )  # fmt: skip
         self._noted(found)
 
@@ -154,7 +153,7 @@ class Entering(Checker[State]):
                 same = one.same and self._in_my_terms(one, callee, event.expr)
                 key = (after, one.value, facts, also, same)
                 if key not in outcomes:
-                    outcomes[key] = Outcome(after, one.value, steps, facts, also, same)
+                    outcomes[key] = Outcome(after, one.value, steps, facts, also, same, one.trail)
             if summary.incomplete and not summary.exits:
                 unclear = doubted(busy(state), summary.incomplete)
                 outcomes[unclear,] = Outcome(unclear)
@@ -211,7 +210,7 @@ class Entering(Checker[State]):
             self._noted(
                 msgspec.structs.replace(
                     sleep, steps=prefix + sleep.steps, via=event.line,
-                    doubt=state.doubt or sleep.doubt,
+                    doubt=state.doubt or sleep.doubt, trail=here.trail(event, sleep.trail),
                 )
             )  # fmt: skip
         for touch in summary.touches:
@@ -222,7 +221,8 @@ class Entering(Checker[State]):
                 )
         rename = self.summaries.naming(callee).renamer(event.expr, self.naming)
         for take in summary.takes:
-            self._take_of(state, take, rename(take.key) if not take.twice else take.key, prefix)
+            key = rename(take.key) if not take.twice else take.key
+            self._take_of(state, take, key, prefix, here.trail(event, take.trail))
 
     def _is_news(self, state: State, summary: Summary) -> bool:
         """Whether a callee does something that is not noted yet."""
@@ -236,7 +236,9 @@ class Entering(Checker[State]):
                 return True
         return False
 
-    def _take_of(self, state: State, take: Take, key: str, prefix: tuple[Step, ...]) -> None:
+    def _take_of(
+        self, state: State, take: Take, key: str, prefix: tuple[Step, ...], trail: Trail
+    ) -> None:
         """A callee's take: of a lock that is held here, or still the callers' business."""
         twice = take.twice or conflict(state.held, take.kind, key)
         if not twice and any(name == key and n < 0 for _, name, n in state.held):
@@ -246,7 +248,7 @@ class Entering(Checker[State]):
         doubt = state.doubt or take.doubt
         if known is None or (twice and not known.twice) or (twice and known.doubt and not doubt):
             self.takes[place] = msgspec.structs.replace(
-                take, key=key, twice=twice, steps=prefix + take.steps, doubt=doubt
+                take, key=key, twice=twice, steps=prefix + take.steps, doubt=doubt, trail=trail
             )
 
     def _context(self, state: State, event: Event, callee: Function, here: Here) -> Context:
@@ -292,10 +294,15 @@ class Entering(Checker[State]):
                 counts = add(counts, kind, rename(key), n)
         flagged = one.state.flagged
         idle = one.state.idle if flagged != state.flagged else False
-        return State(
-            held, counts, one.state.blockable, flagged, idle, state.doubt or one.state.doubt,
-            state.passed or one.state.passed, state.believed,
+        found = msgspec.structs.replace(
+            state, held=held, counts=counts, blockable=one.state.blockable, flagged=flagged,
+            idle=idle, passed=state.passed or one.state.passed,
         )  # fmt: skip
+        if one.state.doubt and not (one.state.vague and state.doubt):
+            found = doubted(found, one.state.doubt)
+            vague = one.state.vague and found.doubt == one.state.doubt
+            found = msgspec.structs.replace(found, vague=vague)
+        return found
 
 
 def _fewer(outcomes: Iterable[Outcome[State]]) -> dict[tuple[object, ...], Outcome[State]]:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from patchgen.analysis.locks.state import Exit, Summary, Take
+from patchgen.analysis.locks.state import Exit, Sleep, Summary, Take
+from patchgen.analysis.replay.confirm import Confirm
 from patchgen.kernel.locks import transferable
 
 
@@ -24,36 +25,61 @@ class Imbalance(msgspec.Struct, frozen=True):
     undecided: str = ""
 
 
+#: Ways to one fault that are gone again before it is undecided.
+_WAYS = 16
+
+
 def imbalances(
-    summary: Summary, excused: Callable[[Exit, str, str, int], bool]
+    summary: Summary, excused: Callable[[Exit, str, str, int], bool], confirm: Confirm
 ) -> tuple[Imbalance, ...]:
     """What a function leaves held, or drops without holding it, on each way out.
 
     One for each way out, kind and key: one that a path shows goes before one that is
-    undecided.  ``excused`` tells of what is meant to be so.
+    undecided.  ``excused`` tells of what is meant to be so; ``confirm`` whether a way can
+    be taken.
     """
-    found: dict[tuple[object, str, str, bool], Imbalance] = {}
+    found: dict[tuple[object, str, str, bool], list[Imbalance]] = {}
     for leaving in summary.exits:
         for kind, key, n in sorted(leaving.state.held):
-            if excused(leaving, kind, key, n):
-                continue
-            one = Imbalance(leaving, kind, key, n, _doubt(leaving, kind, key))
-            place = (leaving.place, kind, key, n > 0)
-            known = found.get(place)
-            if known is None or (known.undecided and not one.undecided):
-                found[place] = one
-    return tuple(found.values())
+            if not excused(leaving, kind, key, n):
+                one = Imbalance(leaving, kind, key, n, _doubt(leaving, kind, key))
+                found.setdefault((leaving.place, kind, key, n > 0), []).append(one)
+    return tuple(_surest(ways, confirm) for ways in found.values())
+
+
+def _surest(ways: list[Imbalance], confirm: Confirm) -> Imbalance:
+    """The first that can be taken; else the first, and why it is undecided."""
+    shown = [one for one in ways if not one.undecided]
+    vague = [
+        one for one in ways if one.undecided == one.leaving.state.doubt and one.leaving.state.vague
+    ]
+    why = ""
+    for one in (*shown[:_WAYS], *vague[:_WAYS]):
+        doubt = confirm.doubt(one.leaving.trail, exact=one.undecided != "")
+        if not doubt:
+            return msgspec.structs.replace(one, undecided="")
+        why = why or doubt
+    first = (shown or ways)[0]
+    return msgspec.structs.replace(first, undecided=first.undecided or why)
 
 
 def _doubt(leaving: Exit, kind: str, key: str) -> str:
-    if leaving.state.doubt:
-        return leaving.state.doubt
     if key.endswith("'"):
         lock = key.rstrip("'")
         return f"{leaving.place}: {lock} ({kind}) names another lock here than where it was taken"
     if kind in transferable() and leaving.state.passed:
         return f"{leaving.state.passed} may take over the {kind} that is held"
-    return ""
+    return leaving.state.doubt
+
+
+def doubt_of(one: Exit | Sleep | Take, confirm: Confirm) -> str:
+    """Why it is undecided whether this way is taken; "" where values are found for it."""
+    if isinstance(one, Exit):
+        vague = one.state.vague
+        if one.state.doubt and not (vague and not confirm.doubt(one.trail, exact=True)):
+            return one.state.doubt
+        return "" if vague else confirm.doubt(one.trail)
+    return one.doubt or confirm.doubt(one.trail)
 
 
 def taken_twice(summary: Summary) -> tuple[Take, ...]:

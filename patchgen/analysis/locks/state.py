@@ -6,6 +6,7 @@ from __future__ import annotations
 import msgspec
 
 from patchgen.analysis.cfg.events import Event
+from patchgen.analysis.engine.checker import Trail
 from patchgen.analysis.locks.held import NOTHING, Balance
 from patchgen.analysis.values.value import Known
 from patchgen.model.base import Place
@@ -20,7 +21,8 @@ class State(msgspec.Struct, frozen=True):
     mmu_notifier_range_blockable() and mmu_notifier_range_use_change_pte();
     ``idle`` tells that nothing but releases happened since ``flagged`` was decided.
     ``doubt`` is the first place on the path that was not understood, with the reason:
-    what is wrong behind it is undecided.  ``passed`` is where a reference that is held
+    what is wrong behind it is undecided; ``vague`` says that it is about nothing but values,
+    so that going the way again may settle it.  ``passed`` is where a reference that is held
     may have been handed on.
     """
 
@@ -31,6 +33,7 @@ class State(msgspec.Struct, frozen=True):
     idle: bool = False
     doubt: str = ""
     passed: str = ""
+    vague: bool = False
     #: What helpers that take or drop only sometimes have found in shared memory, by text.
     believed: tuple[tuple[str, Known], ...] = ()
 
@@ -54,6 +57,8 @@ class Exit(msgspec.Struct, frozen=True):
     given: tuple[tuple[str, Known], ...] = ()
     #: The value in terms of parameters and memory, as text; "" where that says nothing.
     same: str = ""
+    #: The way that is taken, for going it again.
+    trail: Trail | None = None
 
 
 class Sleep(msgspec.Struct, frozen=True):
@@ -68,6 +73,7 @@ class Sleep(msgspec.Struct, frozen=True):
     #: Line of the call in the function that was asked about.
     via: int = 0
     doubt: str = ""
+    trail: Trail | None = None
 
 
 class Touch(msgspec.Struct, frozen=True):
@@ -95,6 +101,7 @@ class Take(msgspec.Struct, frozen=True):
     twice: str
     steps: tuple[Step, ...]
     doubt: str = ""
+    trail: Trail | None = None
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -128,7 +135,9 @@ class Context(msgspec.Struct, frozen=True):
 
 def doubted(state: State, why: str) -> State:
     """The state behind something that was not understood."""
-    return state if state.doubt else msgspec.structs.replace(state, doubt=why)
+    if state.doubt and not state.vague:
+        return state
+    return msgspec.structs.replace(state, doubt=why, vague=False)
 
 
 def busy(state: State) -> State:

@@ -20,9 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from patchgen.analysis.locks.judge import doubt_of
 from patchgen.kernel.api.features import ApiFeatures
 from patchgen.model.findings import Finding, Undecided
-from patchgen.rules.base import END, START, WARNING, Context, Rule
+from patchgen.rules.base import END, START, WARNING, Context, Rule, undecided
 
 
 def _applies(api: ApiFeatures) -> bool:
@@ -47,6 +48,10 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
             continue
         for leaving in tree.summary(handler.function).exits:
             if leaving.value.hi < 0:
+                doubt = doubt_of(leaving, tree.effects.confirm)
+                if doubt:
+                    yield undecided(RULE, leaving.place, doubt)
+                    continue
                 message = (
                     f"{handler.function.name}() may fail, and {handler.table.name} has "
                     f"{END}: it may run without its start"

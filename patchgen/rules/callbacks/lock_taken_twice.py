@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from patchgen.analysis.locks.held import shown
-from patchgen.analysis.locks.judge import taken_twice
+from patchgen.analysis.locks.judge import doubt_of, taken_twice
 from patchgen.model.base import Place
 from patchgen.model.findings import Finding, Undecided
 from patchgen.rules.base import ERROR, Context, Rule, undecided
@@ -43,8 +43,9 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
             if (take.event.place, lock) in told:
                 continue
             told.add((take.event.place, lock))
-            if take.doubt:
-                yield undecided(RULE, take.event.place, take.doubt)
+            doubt = doubt_of(take, tree.effects.confirm)
+            if doubt:
+                yield undecided(RULE, take.event.place, doubt)
                 continue
             via = "" if take.function == name else f", called from {name}()"
             message = f"{take.function}(){via} takes {lock}, which is held already"

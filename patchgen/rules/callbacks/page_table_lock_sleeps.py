@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from patchgen.analysis.locks.judge import doubt_of
 from patchgen.analysis.locks.state import Context as Entered
 from patchgen.model.findings import Finding, Undecided
 from patchgen.rules.base import ERROR, Context, Rule, undecided
@@ -44,8 +45,9 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
             continue
         summary = tree.effects.of(handler.function, Entered(atomic=(_PTL,)))
         for sleep in summary.sleeps:
-            if sleep.doubt:
-                yield undecided(RULE, sleep.event.place, sleep.doubt)
+            doubt = doubt_of(sleep, tree.effects.confirm)
+            if doubt:
+                yield undecided(RULE, sleep.event.place, doubt)
                 continue
             message = f"{sleep.call}() may sleep, and {handler.function.name}() runs under {_PTL}"
             yield tree.finding(RULE, sleep.event, message, sleep.steps, function=sleep.function)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from patchgen.analysis.locks.judge import doubt_of
 from patchgen.analysis.locks.state import Exit
 from patchgen.analysis.sleeping.blocking import EAGAIN, inverted_exits, refuses
 from patchgen.analysis.values.value import ANY, show
@@ -57,7 +58,10 @@ def _returns(tree: Context, handler: Handler, interval: bool) -> Iterator[Findin
             yield undecided(RULE, leaving.place, reason)
             continue
         message = _fault(leaving, interval)
-        if message:
+        doubt = doubt_of(leaving, tree.effects.confirm) if message else ""
+        if doubt:
+            yield undecided(RULE, leaving.place, doubt)
+        elif message:
             yield tree.finding(
                 RULE, leaving.event, f"{name}() {message}", leaving.steps, function=name
             )

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from patchgen.analysis.locks.judge import doubt_of
 from patchgen.analysis.locks.state import Context as Entered
 from patchgen.analysis.locks.state import Sleep, Summary
 from patchgen.analysis.sleeping.blocking import inverted_sleeps, refuses
@@ -58,8 +59,9 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
             if (sleep.via, bool(lock)) in told:
                 continue  # one call of the callback, one finding
             told.add((sleep.via, bool(lock)))
-            if sleep.doubt:
-                yield undecided(RULE, sleep.event.place, sleep.doubt)
+            doubt = doubt_of(sleep, tree.effects.confirm)
+            if doubt:
+                yield undecided(RULE, sleep.event.place, doubt)
                 continue
             yield tree.finding(RULE, sleep.event, message, sleep.steps, function=sleep.function)
 

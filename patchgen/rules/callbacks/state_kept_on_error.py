@@ -22,8 +22,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from patchgen.analysis.locks.judge import doubt_of
 from patchgen.model.findings import Finding, Undecided
-from patchgen.rules.base import ERROR, START, Context, Rule
+from patchgen.rules.base import ERROR, START, Context, Rule, undecided
 
 RULE = Rule(
     "MN025",
@@ -41,7 +42,10 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
             if leaving.value.hi >= 0:
                 continue
             raised = sorted(key for _, key, n in leaving.state.counts if n > 0)
-            if raised:
+            doubt = doubt_of(leaving, tree.effects.confirm) if raised else ""
+            if doubt:
+                yield undecided(RULE, leaving.place, doubt)
+            elif raised:
                 message = (
                     f"{function.name}() fails with {', '.join(raised)} raised, and "
                     "no end follows a failed start"

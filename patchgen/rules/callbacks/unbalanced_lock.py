@@ -47,7 +47,7 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
         summary = tree.summary(function)
         if summary.incomplete:
             yield undecided(RULE, handler.function_place, summary.incomplete)
-        for found in imbalances(summary, _excuse(tree, handler)):
+        for found in imbalances(summary, _excuse(tree, handler), tree.effects.confirm):
             if found.undecided:
                 yield undecided(RULE, found.leaving.place, found.undecided)
             else:
