@@ -285,11 +285,9 @@ class LockChecker(Entering):
         twice = conflict(held, kind, key)
         if not twice and any(name == key and n < 0 for _, name, n in held):
             return  # the caller's own, dropped before
-        place = (event.place, kind, key)
+        place = (event.place, kind, key, twice != "")
         known = self.takes.get(place)
-        if known is None or (twice and not known.twice) or (known.doubt and not state.doubt):
-            if known is not None and known.twice and not twice:
-                return
+        if known is None or (known.doubt and not state.doubt):
             steps = here.steps(event)
             name = self.function.name
             trail = here.trail(event)

@@ -83,7 +83,7 @@ class Entering(Checker[State]):
         self.arguments = Arguments(summaries.program, function, self.naming, self.roles)
         self.sleeps: dict[tuple[Place, bool | None, bool], Sleep] = {}
         self.touches: dict[tuple[Place, tuple[str, ...]], Touch] = {}
-        self.takes: dict[tuple[Place, str, str], Take] = {}
+        self.takes: dict[tuple[Place, str, str, bool], Take] = {}
         self.incomplete = ""
         self.unseen = ""
 
@@ -243,10 +243,10 @@ class Entering(Checker[State]):
         twice = take.twice or conflict(state.held, take.kind, key)
         if not twice and any(name == key and n < 0 for _, name, n in state.held):
             return
-        place = (take.event.place, take.kind, key)
+        place = (take.event.place, take.kind, key, twice != "")
         known = self.takes.get(place)
         doubt = state.doubt or take.doubt
-        if known is None or (twice and not known.twice) or (twice and known.doubt and not doubt):
+        if known is None or (twice and known.doubt and not doubt):
             self.takes[place] = msgspec.structs.replace(
                 take, key=key, twice=twice, steps=prefix + take.steps, doubt=doubt, trail=trail
             )
