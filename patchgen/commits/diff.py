@@ -22,6 +22,10 @@ _TIME = re.compile(rb" +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [-+]\d\d:?\d
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _INDEX = re.compile(rb"index ([0-9a-f]{4,64})\.\.([0-9a-f]{4,64})(?: (\d{6}))?$")
 _START = re.compile(rb"diff -|Index: |---\s+\S|\+\+\+\s+\S|\*\*\* \S|@@ -|GIT binary patch")
+_RULE = re.compile(rb"={3,}")
+# What diff -r and cvs diff say between the files.
+_SAID = (b"Only in ", b"Common subdirectories: ", b"RCS file: ", b"retrieving revision ",
+         b"cvs diff: ", b"Files ")  # fmt: skip
 # Prose may be a list with "-" or "+" for bullets; code has no blank behind the mark.
 _CHANGED = re.compile(rb"[-+](?![ ]\S|[-+ ]*$)")
 _EXTENDED = re.compile(
@@ -105,11 +109,13 @@ class _Reader:
         while self.at < len(self.lines):
             line = self.peek()
             if self.prose and _START.match(line):
-                what = f"a diff behind text that is none (line {self.prose})"
+                what = (
+                    f"a diff behind text (line {self.prose}), where readers take the patch to end"
+                )
                 raise self.fail(what, "indent or remove the one or the other")
             if line.startswith(b"diff --git "):
                 yield self.git_file()
-            elif line.startswith((b"Index: ", b"=====", b"diff -")):
+            elif line.startswith((b"Index: ", b"diff -")) or _RULE.fullmatch(line.rstrip()):
                 self.at += 1
             elif line.startswith(b"--- ") and line.strip() != b"---":
                 yield self.plain_file()
@@ -119,7 +125,7 @@ class _Reader:
     def text(self) -> None:
         """A line that belongs to no diff: prose behind the last one, or it is refused."""
         line = self.peek()
-        if line.strip() and not line.startswith((b"Only in ", b"Common subdirectories: ")):
+        if line.strip() and not line.startswith(_SAID):
             self.prose = self.prose or self.at + 1
         if line.rstrip() not in (b"--", b"---"):  # a signature, a rule: no line of code
             if line[:1] in (b" ", b"+", b"-", b"\\") and self.at == self.hunk_end:

@@ -39,7 +39,7 @@ def am(
         raise UserError(
             f"has no {no_mail.lacks}, and makes no commit",
             no_mail.where,
-            "git am refuses it, too; git apply changes the files alone",
+            "git apply changes the files alone",
         )
     source = describe(root)
     target = find_target(source, branch)

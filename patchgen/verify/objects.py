@@ -60,12 +60,12 @@ def _gone(
     before: TreeState, after: TreeState, makefile: str, changed: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
     """Sources that are there and that a Makefile lists no more, by object or by folder."""
-    folder = makefile.rpartition("/")[0]
+    folder = PurePosixPath(makefile).parent
     for name in sorted(_listed(before, makefile) - _listed(after, makefile)):
         if name.endswith(".o"):
-            sources = [os.path.normpath(f"{folder}/{name[:-2]}.c")]
+            sources = [os.path.normpath(folder / f"{name[:-2]}.c")]
         else:
-            below = os.path.normpath(f"{folder}/{name}")
+            below = os.path.normpath(folder / name)
             files = sorted(Inputs(after.root).names(below))
             sources = [f"{below}/{file}" for file in files if file.endswith(".c")][:_MOST_SOURCES]
             if _entered(after, below, changed):
@@ -79,9 +79,10 @@ def _gone(
 
 def _built(state: TreeState, source: str) -> bool:
     """Whether the Makefile beside a source lists its object."""
-    folder, _, name = source.rpartition("/")
+    path = PurePosixPath(source)
     return any(
-        f"{name[:-2]}.o" in _listed(state, f"{folder}/{word}") for word in ("Makefile", "Kbuild")
+        f"{path.stem}.o" in _listed(state, str(path.with_name(word)))
+        for word in ("Makefile", "Kbuild")
     )
 
 
@@ -90,21 +91,21 @@ def _entered(state: TreeState, folder: str, changed: Sequence[str]) -> bool:
     above = [str(parent) for parent in PurePosixPath(folder).parents]
     places = [f"{parent}/{word}" for parent in above for word in ("Makefile", "Kbuild")]
     for place in (*places, *(path for path in changed if describes_build(path))):
-        base = place.rpartition("/")[0]
+        base = PurePosixPath(place).parent
         for name in _listed(state, os.path.normpath(place)):
-            if name.endswith("/") and os.path.normpath(f"{base}/{name}") == folder:
+            if name.endswith("/") and os.path.normpath(base / name) == folder:
                 return True
     return False
 
 
 def _narrowed(before: TreeState, after: TreeState, makefile: str) -> Iterator[str]:
     """Objects that were always built and are built with an option alone now, and used."""
-    folder = makefile.rpartition("/")[0]
+    folder = PurePosixPath(makefile).parent
     was, now = _gates(before, makefile), _gates(after, makefile)
     for name, options in now.items():
         if was.get(name) != () or not options:
             continue
-        source = os.path.normpath(f"{folder}/{name[:-2]}.c")
+        source = os.path.normpath(folder / f"{name[:-2]}.c")
         if after.read(source) is not None and (text := _used(after, source)):
             given = " and ".join(f"CONFIG_{option}" for option in options)
             yield f"{text}, and {source} is built with {given} alone now ({makefile})"
@@ -128,8 +129,8 @@ def _gates(state: TreeState, makefile: str) -> dict[str, tuple[str, ...]]:
 def _ungated(before: TreeState, after: TreeState, kconfig: str) -> Iterator[str]:
     """Objects of the folder that are built by an option which is declared no more."""
     lost = _declared(before, kconfig) - _declared(after, kconfig)
-    folder = kconfig.rpartition("/")[0]
-    for makefile in (f"{folder}/Makefile", f"{folder}/Kbuild"):
+    folder = PurePosixPath(kconfig).parent
+    for makefile in (str(folder / "Makefile"), str(folder / "Kbuild")):
         for line in _lines(after, makefile) if lost else ():
             for option in (*_OPTION.findall(line.variable), *line.inside):
                 if option in lost:

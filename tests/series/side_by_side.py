@@ -195,6 +195,14 @@ def restore(root: Path, spare: Path) -> None:
     shutil.copytree(spare, root, symlinks=True)
 
 
+def kind_of(reason: str) -> str:
+    """A reason without what it is about: places, names, numbers, and what to do."""
+    what = re.sub(r"^.*x\.patch: ", "", reason)
+    what = re.sub(r" \((?:[^()]|\([^()]*\))*\)$", "", what)
+    what = re.sub(r"'[^']*'|\S+\.[ch]\b", "…", what)
+    return re.sub(r"\d+", "N", what)
+
+
 def run(seed: int, numbers: Iterable[int], folder: Path, show: bool = False) -> Counter[str]:
     """Try mails; a Counter of what became of them, faults under "fault: …"."""
     bench = Bench(folder)
@@ -205,7 +213,7 @@ def run(seed: int, numbers: Iterable[int], folder: Path, show: bool = False) -> 
         word = {True: "takes", False: "refuses"}
         count[f"git am {word[verdict.git]}, ours {word[verdict.taken]}"] += 1
         if verdict.git and not verdict.taken:
-            count[f"reason: {re.sub(r'^.*x.patch: ', '', verdict.reason)}"] += 1
+            count[f"reason: {kind_of(verdict.reason)}"] += 1
         for fault in verdict.faults:
             count[f"fault: mail {number} ({', '.join(odd)}): {fault}"] += 1
         if show:

@@ -72,6 +72,9 @@ TAKEN = {
     ),
     "rules behind the hunk": mail(tail="---\n2.39.5\n--- \n"),
     "two Message-IDs": "Message-ID: <1@x>\nMessage-Id: <2@x>\n" + mail(),
+    "a From line without a time": "From nobody\n" + mail(),
+    "empty lines above": "\n \n" + mail(),
+    "a rule between diffs": mail(diff=DIFF + "====\n"),
     "a changelog": mail(tail="\nChanges in v2:\n - one\n - two\n\nv1: https://example.org\n"),
     "a date of ISO": headed("Date", "2023-11-14 22:13:20 +0100"),
     "a date of ISO, T and Z": headed("Date", "2023-11-14T22:13:20Z"),
@@ -85,6 +88,10 @@ TAKEN = {
     "12 of 11": headed("Subject", "[PATCH 1/0] x: y"),
     "text and patch": multipart(),
     "network line ends": mail().replace("\n", "\r\n"),
+    "a text in latin-1 and a patch in UTF-8": multipart()
+    .replace("plain; charset=utf-8", "plain; charset=iso-8859-1")
+    .replace("text/x-patch;", "text/x-patch; charset=utf-8;")
+    .replace("message", "caf\udce9 message"),
     "text and text": multipart(patch="text/plain"),
     "no subject but in the text": headed("Subject", "").replace(
         "message", "Subject: x: y\n\nmessage"
@@ -170,7 +177,7 @@ def test_what_is_no_mail(tree: Path, tmp_path: Path, name: str) -> None:
     series = read_series(file)
     patch = series.patches[0]
     assert patch.subject == subject and lacks in patch.lacks
-    assert series.caveats == (f"{file}: no {patch.lacks}: git am does not take it",)
+    assert series.caveats == (f"{file}: no {patch.lacks}: am refuses it",)
     assert apply_series(tree, series).patches[0].files == {"mm/a.c": NEW}
     if name.startswith("DEP-3"):
         assert (patch.author.name, patch.date) == ("A B", 1699920000)

@@ -62,3 +62,12 @@ def test_an_option_that_is_declared_no_more(lib: Path) -> None:  # noqa: F811
     check = checked(lib, {"lib/Kconfig": 'config X_LIBRARY\n\tbool "a library"\n'})
     said = "lib/Makefile builds x_lib.o with CONFIG_X_LIB, which lib/Kconfig does not declare"
     assert any(remark.startswith(said) for remark in check.remarks)
+
+
+def test_the_files_at_the_top_are_looked_at_as_well(lib: Path) -> None:  # noqa: F811
+    (lib / "Kbuild").write_text("obj-$(CONFIG_X_TOP) += lib/\nobj-y += lib/x_lib.o\n")
+    (lib / "Kconfig").write_text('config X_TOP\n\tbool "x"\n')
+    (lib / "lib/Makefile").write_text("# nothing\n")
+    check = checked(lib, {"Kconfig": "", "Kbuild": "obj-$(CONFIG_X_TOP) += lib/\n"})
+    assert [f for f in check.faults if f.startswith(f"{USED} not built any more (Kbuild does")]
+    assert any(r.startswith("Kbuild builds lib/ with CONFIG_X_TOP") for r in check.remarks)

@@ -15,6 +15,7 @@ from email.parser import HeaderParser
 from typing import TYPE_CHECKING
 
 from patchgen.model.outcome import UserError
+from patchgen.series.read.bare import DIFF
 
 TEXT = ("text/plain", "text/x-patch", "text/x-diff")
 _SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature",
@@ -51,12 +52,30 @@ def joined(message: Header, body: bytes, where: str, decode: Decode) -> tuple[He
         if (its := head.get_content_type()) not in TEXT:
             raise UserError(_part_fault(its), where, _PLAIN)
     charsets = {head.get_content_charset() or "us-ascii" for head, _ in parts} - {"us-ascii"}
+    texts = [decode(head, text) for head, text in parts]
     if len(charsets) > 1:
-        raise UserError(
-            f"the parts are in {' and '.join(sorted(charsets))}", where, "send it as one part"
-        )
+        return _in_utf8([head for head, _ in parts], texts, where), b"".join(texts)
     first = next((head for head, _ in parts if head.get_content_charset() in charsets), parts[0][0])
-    return first, b"".join(decode(head, text) for head, text in parts)
+    return first, b"".join(texts)
+
+
+def _in_utf8(heads: list[Header], texts: list[bytes], where: str) -> Header:
+    """Parts in several charsets: those above the diff to UTF-8, in place; the diff's header.
+
+    Of a diff git am converts nothing, so that its part must be in UTF-8 itself.
+    """
+    at = next((n for n, text in enumerate(texts) if DIFF.search(text)), 0)
+    if heads[at].get_content_charset() not in (None, "us-ascii", "utf-8"):
+        charset = heads[at].get_content_charset()
+        raise UserError(f"the diff's part is in {charset}, others are not", where, _PLAIN)
+    for number in range(at):
+        try:
+            text = texts[number].decode(heads[number].get_content_charset() or "us-ascii")
+        except (LookupError, UnicodeError) as error:
+            raise UserError(f"a part's charset: {error}", where, "send UTF-8") from error
+        texts[number] = text.encode()
+    head = HeaderParser().parsestr("Content-Type: text/plain; charset=utf-8\n\n")
+    return head
 
 
 def _split(message: Header, body: bytes, where: str) -> list[tuple[Header, bytes]]:
@@ -100,4 +119,6 @@ def _part_fault(kind: str) -> str:
 def _refused(kind: str, where: str) -> UserError:
     if kind == "multipart/alternative":
         kind += ": a person may be shown another form of it than git am applies"
+    elif kind == "multipart/related":
+        kind += ": git am reads what its parts are for programs as text"
     return UserError(f"the mail is {kind}", where, _PLAIN)

@@ -68,9 +68,7 @@ def read_series(
 def _caveats(series: Series) -> tuple[str, ...]:
     alone = f"{series.which} alone: put on the tree as it is"
     lacking = [
-        f"{patch.where}: no {patch.lacks}: git am does not take it"
-        for patch in series.patches
-        if patch.lacks
+        f"{patch.where}: no {patch.lacks}: am refuses it" for patch in series.patches if patch.lacks
     ]
     return (*([alone] if series.partial else ()), *lacking)
 

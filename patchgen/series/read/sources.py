@@ -30,6 +30,7 @@ _FROM = re.compile(rb"From [^\n]*\n")
 _TIME, _YEAR = re.compile(rb"\d:\d\d"), re.compile(rb" \d{4}")
 _NEXT_FROM = re.compile(rb"\n(?=" + _FROM.pattern + rb")")  # begins with what is searched fast
 _HEADER = re.compile(rb"[!-9;-~]+:")
+_BLANK = re.compile(rb"\A(?:[ \t]*\n)+")
 
 
 class RawMail(Value, frozen=True):
@@ -148,16 +149,18 @@ def _separator(data: bytes, at: int) -> tuple[int, int] | None:
 def split_mbox(data: bytes, name: str) -> list[RawMail]:
     """The mails of an mbox, or the one mail of a file that is none."""
     given, data = data, data.replace(b"\r\n", b"\n")  # as git mailsplit without --keep-cr
+    data = _BLANK.sub(b"", data, count=1)
     starts = [0, *(match.end() for match in _NEXT_FROM.finditer(data))]
     borders = [span for at in starts if (span := _separator(data, at))]
     if not borders or borders[0][0] != 0:
         saved = given[:4096].split(b"\n", 1)[0].endswith(b"\r")  # with network line ends
-        if not borders and (bare := bare_patch(data if saved else given, name)):
+        if not borders and (bare := bare_patch(data if saved else given.lstrip(), name)):
             return [RawMail(name, bare.mail, bare.lacks)]
-        if not _HEADER.match(data):
+        begin = line.end() if (line := _FROM.match(data)) else 0
+        if not _HEADER.match(data, begin):
             what = "is no mail: it begins with neither a From line nor a header"
             raise UserError(what, name, "write it with git format-patch")
-        borders.insert(0, (0, 0))
+        borders.insert(0, (0, begin))
     ends = [start for start, _ in borders[1:]] + [len(data)]
     mails = []
     for number, ((_, start), end) in enumerate(zip(borders, ends, strict=True), 1):
