@@ -193,6 +193,11 @@ def declared_type(function: Function, variable: str) -> str:
     return _types(function).get(variable, "")
 
 
+def declared_types(function: Function) -> dict[str, str]:
+    """The types, as written, of all parameters and local variables; do not change it."""
+    return _types(function)
+
+
 def _types_in(function: Function) -> dict[str, str]:
     found: dict[str, str] = {}
     for param in function.params:

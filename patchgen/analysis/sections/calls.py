@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from patchgen.analysis.engine.program import Program
@@ -34,12 +34,19 @@ def given_to(call: Expr, callee: Function, given: Mapping[str, bool]) -> Given:
     return frozenset(found.items())
 
 
-def entered(program: Program, node: Node[Given]) -> Iterator[Node[Given]]:
-    """All that the function of ``node`` may enter, and with which pointers."""
+def entered(
+    program: Program, node: Node[Given], quiet: Callable[[tuple[Function, ...]], bool]
+) -> Iterator[Node[Given]]:
+    """All that the function of ``node`` may enter, and with which pointers.
+
+    Without calls of which all callees are ``quiet``: these do nothing to ranges.
+    """
     given = dict(node.context)
     for call in program.calls(node.function):
-        for callee in callees(program, call, node.function) if not role(call) else ():
-            yield Node(callee, given_to(call, callee, given))
+        found = callees(program, call, node.function) if not role(call) else ()
+        if not quiet(found):
+            for callee in found:
+                yield Node(callee, given_to(call, callee, given))
 
 
 def root_of(key: str) -> str:

@@ -19,6 +19,7 @@ from patchgen.analysis.engine.walk import walk
 from patchgen.analysis.sections.calls import Given, entered
 from patchgen.analysis.sections.paths import Observer, RangeSummary
 from patchgen.analysis.sections.predicates import Predicates
+from patchgen.analysis.sections.quiet import Quiet
 from patchgen.analysis.sections.reading import Reading
 from patchgen.analysis.sections.sites import initialisers, role
 from patchgen.analysis.sections.walk import RangeWalk
@@ -114,7 +115,7 @@ class Ranges:
 
     def callees(self, node: Node[Given]) -> Iterator[Node[Given]]:
         """What a walk of the function may enter."""
-        return entered(self.program, node)
+        return entered(self.program, node, self.program.once(Quiet).all)
 
     def start(self, node: Node[Given]) -> RangeSummary:
         """Before the first round, a function of a circle returns on no path."""

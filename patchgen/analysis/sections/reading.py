@@ -12,6 +12,7 @@ from typing import NamedTuple
 from patchgen.analysis.engine.program import Program, declared_type
 from patchgen.analysis.sections.calls import callees, ignored_results, passes_bounds, root_of
 from patchgen.analysis.sections.guards import guards
+from patchgen.analysis.sections.quiet import Quiet
 from patchgen.analysis.sections.sites import range_of, role
 from patchgen.analysis.values.naming import Naming
 from patchgen.kernel.knowledge import names
@@ -20,7 +21,7 @@ from patchgen.source.c.text import bare, text
 
 
 class Call(NamedTuple):
-    """A call: its role, the functions it may enter, whether it may move bounds.
+    """A call: its role, the functions it may enter and that matter, whether it may move bounds.
 
     ``target`` is the key of the range that a primitive is about, "" for none; ``away`` are
     ranges of the function that go to a callee which is not at hand.
@@ -78,7 +79,10 @@ class Reading:
         key = self.naming.key(target) if target is not None else ""
         bounds = passes_bounds(call)
         away = () if what or bounds else self._given_away(call)
-        return Call(what, callees(self.program, call, self.function), bounds, key, away)
+        entered = callees(self.program, call, self.function) if not what else ()
+        if self.program.once(Quiet).all(entered):
+            entered = ()
+        return Call(what, entered, bounds, key, away)
 
     def _given_away(self, call: Expr) -> tuple[str, ...]:
         if call.name.startswith("mmu_notifier_") or call.name in names(
