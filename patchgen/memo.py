@@ -14,11 +14,14 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from patchgen.sandbox.reader import read_private
+
+if TYPE_CHECKING:
+    from patchgen.sandbox.aside import Aside
 
 T = TypeVar("T")
 
@@ -61,18 +64,17 @@ def _trusted(folder: Path) -> Path:
         return folder
     warn(f"{folder}: the cache is not used: {reason} (mend that, or set PATCHGEN_CACHE)")
     import atexit
-    import tempfile
 
-    aside = Path(tempfile.mkdtemp(prefix="patchgen-cache-"))
+    from patchgen.sandbox.aside import Aside
+
+    aside = Aside()
     atexit.register(_remove, aside, os.getpid())
-    return aside
+    return aside.path
 
 
-def _remove(folder: Path, owner: int) -> None:
-    import shutil
-
+def _remove(aside: Aside, owner: int) -> None:
     if os.getpid() == owner:  # a fork that ends leaves it to the process that made it
-        shutil.rmtree(folder, ignore_errors=True)
+        aside.close()
 
 
 def _distrust(folder: Path) -> str:

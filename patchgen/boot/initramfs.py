@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from importlib import resources
 from pathlib import Path
 
 from patchgen import memo
 from patchgen.model.outcome import UserError
 from patchgen.sandbox import look, process
+from patchgen.sandbox.aside import Aside
 from patchgen.sandbox.reader import read_given
 
 _SOURCES = ("layout.h", "guest.c", "guest.lds", "payload.S", "init.c")
@@ -36,8 +36,8 @@ def initramfs(packer: Path, compiler: str) -> Path:
     key = memo.digest(key, *sources.values())
     target = memo.cache_dir() / "boot" / "images" / f"{key}.cpio"
     if not look.is_file(target):
-        with tempfile.TemporaryDirectory(prefix="patchgen-") as name:
-            memo.write_atomic(target, _build(Path(name), sources, packer))
+        with Aside() as work:
+            memo.write_atomic(target, _build(work, sources, packer))
     return target
 
 

@@ -9,6 +9,7 @@ parse arguments, call one function and print; they hold no logic.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
 import os
@@ -38,6 +39,21 @@ COMMANDS = {
     "rules": "list the lint rules",
     "recipes": "list the recipes",
     "explain": "explain a lint rule or a recipe",
+}
+
+
+_ROOM = "free some, or set TMPDIR and PATCHGEN_CACHE to folders with room"
+#: What a machine may run out of anywhere, and what to do about it.
+_SPENT = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EROFS: _ROOM,
+    errno.EFBIG: "ulimit -f",
+    errno.EMFILE: "ulimit -n",
+    errno.ENFILE: "too many programs have files open",
+    errno.EAGAIN: "ulimit -u",
+    errno.ENOMEM: "free some memory, or ulimit -v",
+    errno.EIO: "the disk fails",
 }
 
 
@@ -98,16 +114,25 @@ def main(argv: list[str] | None = None) -> None:
         for line in error.evidence:
             say(f"    {line}", err=True)
         status = error.exit_status
-    except Exception as error:
-        # A fault of ours, not of the input; the one place that catches everything.
+    except Exception as error:  # the one place that catches everything
         if os.environ.get("PATCHGEN_TRACEBACK"):
             raise
-        _say(
-            f"internal error: {type(error).__name__}: {error}"
-            " (a fault of patchgen; PATCHGEN_TRACEBACK=1 shows where)"
-        )
+        _say(_unexpected(error))
         status = Exit.UNUSABLE
     sys.exit(int(status or 0))
+
+
+def _unexpected(error: Exception) -> str:
+    """What is said of an exception that nobody awaited: the machine's end, or a fault of ours."""
+    if isinstance(error, MemoryError):
+        error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    if isinstance(error, OSError) and error.errno in _SPENT:
+        where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        return f"{where}{error.strerror} ({_SPENT[error.errno]})"
+    return (
+        f"internal error: {type(error).__name__}: {error}"
+        " (a fault of patchgen; PATCHGEN_TRACEBACK=1 shows where)"
+    )
 
 
 def _run(argv: list[str]) -> int | None:

@@ -8,7 +8,6 @@ just the touched files of a plain folder.  Its skeleton is written by hand: a
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +15,7 @@ from types import TracebackType
 from patchgen.commits.git import Git
 from patchgen.commits.source import TreeSource
 from patchgen.memo import cache_dir
+from patchgen.sandbox.aside import Aside
 
 # The kernel's own .gitattributes, for the function names in hunk headers; a bare
 # repository does not read the tree's.
@@ -27,7 +27,8 @@ class Scratch:
 
     def __init__(self, source: TreeSource) -> None:
         self.source = source
-        self.path = Path(tempfile.mkdtemp(prefix="patchgen-", dir=_parent(source)))
+        self._aside = Aside(_parent(source))
+        self.path = self._aside.path
         try:
             _skeleton(self.path, source)
         except BaseException:
@@ -37,7 +38,7 @@ class Scratch:
         self.git = Git(self.path, index=self.index)
 
     def close(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        self._aside.close()
 
     def __enter__(self) -> Scratch:
         return self
@@ -51,14 +52,14 @@ class Scratch:
         self.close()
 
 
-def _parent(source: TreeSource) -> str | None:
+def _parent(source: TreeSource) -> Path | None:
     """Where to work: the temporary folder, unless that lies inside the tree."""
     usual = Path(tempfile.gettempdir()).resolve()
     if not usual.is_relative_to(Path(source.root).resolve()):
         return None
     folder = cache_dir() / "scratch"
     folder.mkdir(parents=True, exist_ok=True)
-    return str(folder)
+    return folder
 
 
 def _skeleton(path: Path, source: TreeSource) -> None:

@@ -9,13 +9,13 @@ names are Debian's.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
 from patchgen.sandbox import process
+from patchgen.sandbox.aside import Aside
 
 PROGRAMS = (
     ("gcc", "gcc"),
@@ -59,11 +59,9 @@ def missing(
     """All of these that this machine does not meet; () when it can build."""
     found = [Need(name, package) for name, package in programs if shutil.which(name) is None]
     if shutil.which("gcc") is not None:
-        with tempfile.TemporaryDirectory(prefix="patchgen-") as folder:
+        with Aside() as folder:
             found += [
-                Need(trial.what, trial.package)
-                for trial in trials
-                if not _compiles(trial, Path(folder))
+                Need(trial.what, trial.package) for trial in trials if not _compiles(trial, folder)
             ]
     return tuple(found)
 

@@ -25,6 +25,7 @@ from patchgen.commits.scratch import quote_path
 from patchgen.commits.source import TreeSource, describe
 from patchgen.model.base import Value
 from patchgen.sandbox import child, landlock, look
+from patchgen.sandbox.aside import Aside
 from patchgen.sandbox.fence import Fencing, closed
 from patchgen.sandbox.reader import read_given
 from patchgen.verify.remembered_style import Beside, beside, world_of
@@ -122,25 +123,25 @@ class StyleRun:
                 return
         # Files, not pipes: it runs on while nobody reads what it says.
         self._open = contextlib.ExitStack()
-        folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="patchgen-"))
+        folder = self._open.enter_context(Aside())
         self._said = self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         self._deadline = time.monotonic() + TIME_LIMIT
         if self._world is not None:
             reads = [*self._world.reads]
         else:
             real = Path(os.path.realpath(root))
-            reads = [real, *([] if why else _history(Path(folder), source))]
+            reads = [real, *([] if why else _history(folder, source))]
         with (
             tempfile.TemporaryFile() as told,
-            closed(reads, Path(folder), TIME_LIMIT) as fence,
+            closed(reads, folder, TIME_LIMIT) as fence,
         ):
             told.write(mail)
             told.seek(0)
-            env = {"PATH": _PATH, "HOME": folder, "TMPDIR": folder, "LC_ALL": "C",
+            env = {"PATH": _PATH, "HOME": str(folder), "TMPDIR": str(folder), "LC_ALL": "C",
                    "GIT_CONFIG_NOSYSTEM": "1"}  # fmt: skip
             self._process = self._open.enter_context(
                 child.started(
-                    command, stdin=told, stdout=self._said, env=env, cwd=Path(folder), first=fence
+                    command, stdin=told, stdout=self._said, env=env, cwd=folder, first=fence
                 )
             )
 

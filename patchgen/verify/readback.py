@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from patchgen.model.plan import Patch
+from patchgen.sandbox.aside import Aside
 from patchgen.series.read.read import read_series
 from patchgen.verify.apply import apply_series
 
@@ -21,14 +20,14 @@ def readback_fault(
     ``read`` gives the files that they go on; a copy of these is all that is touched.
     """
     series = read_series("-", stdin=io.BytesIO(b"".join(mails)))
-    with TemporaryDirectory(prefix="patchgen-") as folder:
+    with Aside() as folder:
         for path in {path for patch in patches for path in patch.files}:
             data = read(path)
             if data is not None:
-                place = Path(folder, path)
+                place = folder / path
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(data)
-        applied = apply_series(Path(folder), series)
+        applied = apply_series(folder, series)
     for number, (got, meant) in enumerate(zip(applied.patches, patches, strict=True), 1):
         if got.misfits:
             return f"mail {number} does not apply: {got.misfits[0]}"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from patchgen.model.outcome import UserError
 from patchgen.proof.system.properties import PROPERTIES
 from patchgen.proof.system.system import Literal, System, Transition, Update
 from patchgen.sandbox import child
+from patchgen.sandbox.aside import Aside
 
 TEMPLATE = "proof/protocol.pml.j2"
 
@@ -129,9 +129,9 @@ def spin(system: System) -> SpinAnswer:
     for tool in ("spin", "gcc"):
         if shutil.which(tool) is None:
             raise UserError(f"{tool} is not installed", hint="Debian has packages spin and gcc")
-    with tempfile.TemporaryDirectory(prefix="patchgen-spin-") as folder:
+    with Aside() as folder:
         begun = time.monotonic()
-        Path(folder, "model.pml").write_text(promela(system))
+        (folder / "model.pml").write_text(promela(system))
         _run(folder, "spin", "-a", "model.pml")
         written = time.monotonic()
         # Optimising the verifier takes longer than it saves within the default bounds.
@@ -145,9 +145,9 @@ def spin(system: System) -> SpinAnswer:
     )
 
 
-def _run(folder: str, *command: str) -> bytes:
+def _run(folder: Path, *command: str) -> bytes:
     try:
-        done = child.answer(command, cwd=Path(folder), seconds=PATIENCE, env=dict(os.environ))
+        done = child.answer(command, cwd=folder, seconds=PATIENCE, env=dict(os.environ))
     except TimeoutError as error:
         raise UserError(f"{command[0]} took longer than {PATIENCE} s") from error
     if done.status:

@@ -12,14 +12,13 @@ import re
 import time
 from collections.abc import Collection
 from email.utils import parsedate_to_datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from patchgen.commits.diff import FileChange, parse_diff
 from patchgen.commits.git import Git, GitFailed
 from patchgen.commits.identity import checked
 from patchgen.commits.patchset import ReadPatch
 from patchgen.model.outcome import UserError
+from patchgen.sandbox.aside import Aside
 from patchgen.sandbox.reader import read_given
 from patchgen.series.read.bare import DIFF
 from patchgen.series.read.guard import is_bidi
@@ -121,8 +120,8 @@ def split_body(mail: Mail) -> tuple[bytes, str, bytes]:
 
 def _mailinfo(mail: Mail) -> tuple[dict[str, str], str, bytes]:
     """Author, address, subject and date; the message; what is handed to git apply."""
-    with TemporaryDirectory(prefix="patchgen-") as folder:
-        message, patch = Path(folder) / "msg", Path(folder) / "patch"
+    with Aside() as folder:
+        message, patch = folder / "msg", folder / "patch"
         try:
             out = Git(None).run("mailinfo", str(message), str(patch), stdin=mail.plain)
         except GitFailed as error:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
 from patchgen.sandbox import child, look
+from patchgen.sandbox.aside import Aside
 from patchgen.sandbox.fence import Fencing, closed
 
 SCRIPT = "scripts/get_maintainer.pl"
@@ -41,17 +41,21 @@ def ask(root: Path, mail: bytes) -> Recipients:
     script = root / SCRIPT
     if look.kind(script) != "file":
         raise UserError("the tree has no such script", SCRIPT, _HINT)
-    with tempfile.TemporaryDirectory(prefix="patchgen-") as folder:
-        file = Path(folder) / "mail.patch"
+    with Aside() as folder:
+        file = folder / "mail.patch"
         file.write_bytes(mail)
         out = _run([str(script), *_OPTIONS, str(file)], root, folder)
     return parse(out)
 
 
-def _run(arguments: Sequence[str], root: Path, home: str) -> str:
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": home, "LC_ALL": "C.UTF-8"}
+def _run(arguments: Sequence[str], root: Path, home: Path) -> str:
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+    }
     real = Path(os.path.realpath(root))
-    with closed([real], Path(home), _SECONDS) as fence:
+    with closed([real], home, _SECONDS) as fence:
         if fence is None and Fencing.required:
             raise UserError("no fence here to run the tree's program in", SCRIPT, _HINT)
         try:
