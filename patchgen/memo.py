@@ -12,19 +12,28 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from patchgen.sandbox.reader import read_private
+from patchgen.sandbox import lock
+from patchgen.sandbox.reader import private_file
 
 if TYPE_CHECKING:
     from patchgen.sandbox.aside import Aside
 
 T = TypeVar("T")
 
+#: The file with what was written since the cache was measured, in bytes, a line each.
+TALLY = "tally"
+_IN_USE = "in-use"
+#: Whether this process stored anything.
+wrote = False
+_held: int | None = None
+_HOUR = 3600 * 10**9  # ns
 #: Of the form of entries.
 VERSION = 2
 #: Largest entry that is read, in bytes.
@@ -125,8 +134,16 @@ def decoded(data: bytes, type: type[T] | Any) -> T | Any | None:
 
 
 def read(kind: str, key: str) -> bytes | None:
-    """The cached bytes of ``key`` in the folder ``kind``, or None."""
-    return read_sealed(cache_dir() / kind / key[:2] / key, f"{kind}/{key}")
+    """The cached bytes of ``key`` in the folder ``kind``, or None.
+
+    That they were used is noted at the entry, once an hour: upkeep removes the longest unused.
+    """
+    file = cache_dir() / kind / key[:2] / key
+    found = private_file(file, _LIMIT)
+    if found is None:
+        return None
+    used(file, found.stamp[1])
+    return _unsealed(found.data, f"{kind}/{key}")
 
 
 def write(kind: str, key: str, data: bytes) -> None:
@@ -134,6 +151,34 @@ def write(kind: str, key: str, data: bytes) -> None:
     target = cache_dir() / kind / key[:2] / key
     with contextlib.suppress(OSError):
         write_sealed(target, f"{kind}/{key}", data)
+        tally(len(data))
+
+
+def used(place: Path, before: int = 0) -> None:
+    """Note at an entry, last used at ``before`` (ns), that it is used now."""
+    if before < time.time_ns() - _HOUR:
+        with contextlib.suppress(OSError):
+            os.utime(place)
+
+
+def tally(size: int) -> None:
+    """Note that ``size`` bytes more are in the cache."""
+    global wrote
+    wrote = True
+    with contextlib.suppress(OSError):
+        lock.append(cache_dir() / TALLY, b"%d\n" % size)
+
+
+def hold() -> int | None:
+    """Keep others from removing folders of the cache, until this process ends.
+
+    The descriptor of the lock; None where none can be had: nobody else can write there, too.
+    """
+    global _held
+    if _held is None:
+        with contextlib.suppress(OSError):
+            _held = lock.held(cache_dir() / _IN_USE)
+    return _held
 
 
 def read_sealed(file: Path, name: str) -> bytes | None:
@@ -141,9 +186,11 @@ def read_sealed(file: Path, name: str) -> bytes | None:
 
     None, too, where the file is not the user's own, or others can write it.
     """
-    data = read_private(file, _LIMIT)
-    if data is None:
-        return None
+    found = private_file(file, _LIMIT)
+    return None if found is None else _unsealed(found.data, name)
+
+
+def _unsealed(data: bytes, name: str) -> bytes | None:
     seal, data = data[:_SEAL], data[_SEAL:]
     return data if seal == _seal(name, data) else None
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "prove": "explore the notifier protocol of the tree's handlers",
     "boot": "boot the kernel before and after, count the guest's faults",
     "stats": "compare two sets of benchmark runs",
+    "cache": "what the cache holds, its limits, clearing it",
     "rules": "list the lint rules",
     "recipes": "list the recipes",
     "explain": "explain a lint rule or a recipe",
@@ -100,6 +101,8 @@ def main(argv: list[str] | None = None) -> None:
     try:
         status = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
+        if memo.wrote:
+            _keep_cache()
     except click.exceptions.Abort:
         _say("interrupted")
         status = Exit.INTERRUPTED
@@ -120,6 +123,16 @@ def main(argv: list[str] | None = None) -> None:
         _say(_unexpected(error))
         status = Exit.UNUSABLE
     sys.exit(int(status or 0))
+
+
+def _keep_cache() -> None:
+    """Hold the cache to its limits; what is wrong with these does not change the status."""
+    from patchgen import upkeep
+
+    try:
+        upkeep.keep()
+    except UserError as error:
+        _say(str(error))
 
 
 def _unexpected(error: Exception) -> str:

@@ -122,15 +122,22 @@ def folder_inside(real_root: str, path: str) -> int:
 
 def read_private(path: Path, limit: int) -> bytes | None:
     """The bytes of a file that nobody but this user can write; None for any other, or a link."""
+    found = private_file(path, limit)
+    return None if found is None else found.data
+
+
+def private_file(path: Path, limit: int) -> File | None:
+    """As :func:`read_private`, with the stamp."""
     return _of_user(path, limit, os.O_NOFOLLOW, stat.S_IWGRP | stat.S_IWOTH)
 
 
 def read_users(path: Path, limit: int) -> bytes | None:
     """The bytes of a file that belongs to this user; None for any other."""
-    return _of_user(path, limit, 0, 0)
+    found = _of_user(path, limit, 0, 0)
+    return None if found is None else found.data
 
 
-def _of_user(path: Path, limit: int, flags: int, forbidden: int) -> bytes | None:
+def _of_user(path: Path, limit: int, flags: int, forbidden: int) -> File | None:
     try:
         handle = os.open(path, _FLAGS | flags)
     except (OSError, ValueError):
@@ -139,8 +146,7 @@ def _of_user(path: Path, limit: int, flags: int, forbidden: int) -> bytes | None
         state = os.fstat(handle)
         if state.st_uid != os.geteuid() or state.st_mode & forbidden:
             return None
-        found = _content(handle, str(path), limit)
-        return None if found is None else found.data
+        return _content(handle, str(path), limit)
     except (OSError, UserError):
         return None
     finally:

@@ -57,6 +57,7 @@ def overlay(
     and Kconfig files that a patch replaced.  UserError: the cache folder cannot be written.
     """
     given = given or {}
+    memo.hold()
     base = _cached(root, ("base", arch), lambda inputs: _base(inputs, arch), given)
     names = ("config", arch, *sorted(folders), "+", *sorted(on), "-", *sorted(off))
     config = _cached(root, names, lambda inputs: _config(inputs, arch, folders, on, off), given)
@@ -126,6 +127,7 @@ def _cached(
     if known is not None and unchanged(root, known.stamps):
         folder = overlays() / known.folder
         if _is_whole(folder):
+            memo.used(folder)
             return str(folder)
     inputs = Inputs(root, given)
     folder = _store(build(inputs))
@@ -197,5 +199,6 @@ def _store(files: dict[str, str]) -> Path:
             raise UserError("cannot write the cache", str(target), "set PATCHGEN_CACHE") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+    memo.tally(sum(map(len, files.values())))
     _WHOLE.add(target)
     return target
