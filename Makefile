@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make run | test | check | bench | build-test | boot-test | bare-test | mutants | tree-mutants | lock-suites | fuzz-mails
+# make run | test | check | bench | build-test | boot-test | bare-test | mutants | tree-mutants | lock-suites | fuzz-mails | fuzz
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ OUT ?= outgoing
 COUNT ?= 2000
 JOBS ?= $(shell nproc)
 
-.PHONY: run test check bench build-test boot-test bare-test mutants tree-mutants growth fuzz-mails clean
+.PHONY: run test check bench build-test boot-test bare-test mutants tree-mutants growth fuzz-mails fuzz clean
 
 $(VENV)/.run: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +60,9 @@ tree-mutants: $(VENV)/.dev
 
 fuzz-mails: $(VENV)/.dev
 	$(BIN)/python -m tests.series.side_by_side --reasons --count $(COUNT) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz $(if $(SECONDS_),--seconds $(SECONDS_)) $(if $(SEED),--seed $(SEED)) $(FUZZ)
 
 lock-suites: $(VENV)/.dev
 	$(BIN)/python -m tests.locks_suites --sparse $(SPARSE) --smatch $(SMATCH)

@@ -86,6 +86,7 @@ TOOLS = {
     "git send-email": Tool(send_email, ("git-email", "libmailtools-perl")),
     "spatch": Tool(programs("spatch"), ("coccinelle",)),
     "spin": Tool(programs("spin"), ("spin",)),
+    "strace": Tool(programs("strace"), ("strace",)),
     "root": Tool(lambda: os.geteuid() == 0, (), "root's rights"),
     "Landlock": Tool(landlock, (), "a kernel with Landlock (5.19)"),
 }  # fmt: skip

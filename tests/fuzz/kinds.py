@@ -43,13 +43,16 @@ class Base:
         self.cache = folder / "cache"
         shutil.copytree(trees.MINI, self.tree)
         self._sound("generate", RECIPE, "--tree", str(self.tree), "-o", str(folder / "series"))
-        self.baseline = folder / "baseline"
-        source = self.tree / "mm/ksm.c"
-        before = source.read_bytes()
-        source.write_bytes(before.replace(b"mmu_notifier_invalidate_range_end(&range);", b"", 1))
-        self.whole = ("lint", "--tree", str(self.tree), "--format", "json")
-        self._sound(*self.whole[:3], "--write-baseline", str(self.baseline))
+        self.clean = self._sound("lint", "--tree", str(self.tree), "--format", "json")
+        self.flawed = folder / "flawed"
+        shutil.copytree(trees.MINI, self.flawed)
+        source = self.flawed / "mm/ksm.c"
+        end = b"mmu_notifier_invalidate_range_end(&range);"
+        source.write_bytes(source.read_bytes().replace(end, b"", 1))
+        self.whole = ("lint", "--tree", str(self.flawed), "--format", "json")
         self.findings = self._sound(*self.whole, ok=(1,))
+        self.baseline = folder / "baseline"
+        self._sound(*self.whole[:3], "--write-baseline", str(self.baseline))
         self.mails = [one.read_bytes() for one in sorted((folder / "series").glob("*.patch"))]
 
     def _sound(self, *words: str, ok: tuple[int, ...] = (0,)) -> Run:
@@ -132,7 +135,7 @@ def file(base: Base, place: Path, chance: random.Random) -> Case:
     way = chance.choice(("baseline", "build", "stats", "config", "trees"))
     given = place / "given"
     more: dict[str, str] = {}
-    words: list[str | bytes] = ["lint", "mm/ksm.c", "--tree", str(base.tree)]
+    words: list[str | bytes] = ["lint", "mm/ksm.c", "--tree", str(base.flawed)]
     if way == "baseline":
         given.write_bytes(chance.choice((damaged, odd_json))(chance, base.baseline.read_bytes()))
         words += ["--baseline", str(given)]

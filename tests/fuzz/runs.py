@@ -73,7 +73,8 @@ def run(
         "PATCHGEN_CACHE": str(cache or place / "cache"), "LC_ALL": "C.UTF-8", **(more or {}),
     }  # fmt: skip
     streams = [place / name for name in ("stdin", "stdout", "stderr")]
-    streams[0].write_bytes(given)
+    for stream, data in zip(streams, (given, b"", b""), strict=True):
+        stream.write_bytes(data)
     began = time.monotonic()
     pid = os.fork()
     if pid == 0:

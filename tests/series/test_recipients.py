@@ -60,7 +60,7 @@ def test_a_script_that_cannot_answer(tmp_path: Path, text: str | None, reason: s
         ask(tmp_path, b"X")
 
 
-@pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
+@pytest.mark.needs("Landlock")
 def test_the_script_reads_the_tree_and_writes_nowhere(tmp_path: Path) -> None:
     """It is a stranger's program: no file beside the tree, none of the user's, no change."""
     root = tmp_path / "tree"
