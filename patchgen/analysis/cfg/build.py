@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 from patchgen.analysis.cfg import events
 from patchgen.analysis.cfg.graph import FORK, LEAVE, STOP, SWITCH, Graph, Node, Setting, finish
 from patchgen.analysis.cfg.lower import Expressions
-from patchgen.analysis.values.subjects import UNFOLLOWED, Operand, constant_of
+from patchgen.analysis.values.subjects import UNFOLLOWED, Condition, Operand, constant_of
 from patchgen.analysis.values.value import Constant
 from patchgen.kernel.knowledge import load
 from patchgen.kernel.locks import ALWAYS, IF_TRUE, guards, primitives
@@ -433,7 +433,8 @@ class _Builder(Expressions):
         found, self.cases = self.cases, saved
         found.reverse()
         node = Node(SWITCH)
-        node.condition = self.graph.subjects.condition(stmt.value)
+        subject = self.graph.subjects.operand(stmt.value).subject
+        node.condition = Condition(subject, "==", 0, True)
         cases: list[tuple[Constant | None, events.Event, int]] = []
         default: tuple[int, tuple[int, Span]] = (following, (stmt.line, stmt.span))
         for value, start, where in found:
@@ -447,6 +448,9 @@ class _Builder(Expressions):
             events.BRANCH, stmt.value, default[1], opaque=True, name="default", polarity=False
         )
         cases.append((None, other, default[0]))
+        if self._is_boolean(bare(stmt.value), False):
+            ways = {constant: start for constant, _, start in reversed(cases[:-1])}
+            return self.value(stmt.value, lambda one: ways.get(one.constant, default[0]))
         number = self.graph.subjects.operand(stmt.value).constant
         if isinstance(number, int):
             chosen = [start for constant, _, start in cases if constant == number]

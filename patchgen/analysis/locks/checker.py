@@ -20,6 +20,7 @@ from patchgen.analysis.locks.calls import (
 from patchgen.analysis.locks.counters import change
 from patchgen.analysis.locks.entered import Entering, Outcomes, Summaries
 from patchgen.analysis.locks.held import Balance, add, conflict, renamed
+from patchgen.analysis.locks.ranges import answers
 from patchgen.analysis.locks.state import (
     Context,
     Exit,
@@ -33,6 +34,7 @@ from patchgen.analysis.locks.state import (
 )
 from patchgen.analysis.locks.visible import (
     found_in_memory,
+    mentioned,
     tested,
     visible,
 )
@@ -43,7 +45,7 @@ from patchgen.analysis.values.value import ANY, NONZERO, ZERO, Known
 from patchgen.kernel.knowledge import names
 from patchgen.kernel.locks import ALWAYS, IF_TRUE, LockCall, primitives, transferable
 from patchgen.model.code import Expr, Function
-from patchgen.source.c.text import bare, every, root, subexpressions, text
+from patchgen.source.c.text import bare, every, root, text
 
 _HARMLESS = frozenset(
     {"container_of", "mmu_notifier_to_kvm", "pr_debug", "might_sleep", "lockdep_assert_held"}
@@ -66,7 +68,7 @@ class LockChecker(Entering):
             for part in every(function.body)
             if part.kind in ("assign", "postfix") and bare(part.args[0]).kind == "name"
         }
-        self._named, self._given = _mentioned(function)
+        self._named, self._given = mentioned(function)
 
     def initial(self, function: Function) -> State:
         return State(blockable=self.context.blockable, flagged=self.context.flagged)
@@ -215,7 +217,7 @@ class LockChecker(Entering):
         if counter is not None:
             return self._touched(state, event, here, *counter)
         if not own and call.name in names("evaluation", "pure", "functions"):
-            return state
+            return answers(state, call)
         given = None if own else handed(call)
         targets = self._targets(given or call)
         if given is not None and targets:
@@ -375,21 +377,6 @@ class LockChecker(Entering):
             tuple(self.takes.values()),
             self.unseen,
         )
-
-
-def _mentioned(function: Function) -> tuple[frozenset[str], frozenset[str]]:
-    """Variables that calls' arguments start at; references that are taken, as text."""
-    named: set[str] = set()
-    given: set[str] = set()
-    for part in every(function.body):
-        if part.kind != "call":
-            continue
-        for argument in part.args[1:]:
-            named |= {root(sub) for sub in subexpressions(argument)}
-        primitive = primitives().get(part.name)
-        if primitive is not None and primitive.kind in transferable() and primitive.acquires:
-            given |= {text(bare(argument)) for argument in part.args[1:2]}
-    return frozenset(named - {""}), frozenset(given)
 
 
 def _counted(state: State, key: str, by: int) -> State:

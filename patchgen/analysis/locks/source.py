@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from patchgen.analysis.locks.expanded import Expander
 from patchgen.analysis.locks.headers import may_define
 from patchgen.analysis.locks.made import made_functions
+from patchgen.analysis.values.naming import asks
 from patchgen.kernel.knowledge import names
 from patchgen.kernel.locks import primitives
 from patchgen.model.code import Function
@@ -113,6 +114,8 @@ class Source:
         words = macro.names
         if name in names("evaluation", "pure", "functions"):
             return True  # what the file says of it wins
+        if asks(words):
+            return True
         if words & _ACTS or any(text in _STORES for _, text in macro.body):
             return True
         sleeping = names("sleep", "sleeps", "functions") | names("sleep", "allocates", "functions")

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from patchgen.analysis.cfg.graph import Graph
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.values.value import Known
-from patchgen.kernel.locks import primitives
+from patchgen.kernel.locks import primitives, transferable
 from patchgen.model.code import DoWhile, Expr, For, Function, If, Switch, While
-from patchgen.source.c.text import every, root, statements, subexpressions, substitute, text
+from patchgen.source.c.text import bare, every, root, statements, subexpressions, substitute, text
 
 
 def asked_members(program: Program) -> frozenset[str]:
@@ -130,3 +130,18 @@ def as_the_caller_has_it(
         if expr is not None:
             found.append((text(substitute(expr, given)), known))
     return tuple(found)
+
+
+def mentioned(function: Function) -> tuple[frozenset[str], frozenset[str]]:
+    """Variables that calls' arguments start at; references that are taken, as text."""
+    named: set[str] = set()
+    given: set[str] = set()
+    for part in every(function.body):
+        if part.kind != "call":
+            continue
+        for argument in part.args[1:]:
+            named |= {root(sub) for sub in subexpressions(argument)}
+        primitive = primitives().get(part.name)
+        if primitive is not None and primitive.kind in transferable() and primitive.acquires:
+            given |= {text(bare(argument)) for argument in part.args[1:2]}
+    return frozenset(named - {""}), frozenset(given)

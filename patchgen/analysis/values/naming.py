@@ -9,7 +9,7 @@ caller's arguments.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 
 from patchgen.model.code import Decl, Expr, Function
@@ -18,6 +18,8 @@ from patchgen.source.c.text import bare, every, statements, substitute, text
 _BLOCKABLE = frozenset({"mmu_notifier_range_blockable"})
 _FLAGGED = frozenset({"mmu_notifier_range_use_change_pte"})
 _BITS = {"MMU_NOTIFIER_RANGE_BLOCKABLE": "blockable", "MMU_NOTIFIER_USE_CHANGE_PTE": "flagged"}
+#: C's truths as they are written.
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 _DEPTH = 4
 
 
@@ -49,10 +51,29 @@ def meaning(expr: Expr | None, roles: Mapping[str, str]) -> str:
         given = roles.get(text(expr), "") if roles else ""
         return given or ("blockable" if expr.name == "blockable" else "")
     if expr.kind == "binary" and expr.name == "&":
-        right = bare(expr.args[1])
-        if right.kind == "name":
-            return _BITS.get(right.name, "")
+        for part in map(bare, expr.args):
+            if part.kind == "name" and part.name in _BITS:
+                return _BITS[part.name]
+    if expr.kind == "binary" and expr.name in ("==", "!="):
+        return _compared(expr, roles)
     return ""
+
+
+def _compared(expr: Expr, roles: Mapping[str, str]) -> str:
+    """What a comparison with a truth asks: ``f(x) == false``, ``b != 0``."""
+    for asked, other in (expr.args, expr.args[::-1]):
+        value = _TRUTHS.get(bare(other).name) if bare(other).kind in ("name", "const") else None
+        inner = meaning(asked, roles) if value is not None else ""
+        if inner in ("blockable", "flagged", "!blockable", "!flagged"):
+            if value == (expr.name == "=="):
+                return inner
+            return inner[1:] if inner.startswith("!") else f"!{inner}"
+    return ""
+
+
+def asks(words: Collection[str]) -> bool:
+    """Whether one of some words asks what a range is: a helper, or a bit of its flags."""
+    return not (_BLOCKABLE | _FLAGGED | _BITS.keys()).isdisjoint(words)
 
 
 class Naming:

@@ -124,3 +124,22 @@ POINTERS = {
 def test_a_lock_through_a_pointer_is_the_one_it_points_to(body: str) -> None:
     assert verdict(body) == ""
     assert verdict(body.replace("mutex_unlock(u)", "work(u)")) == "fault"
+
+
+SWITCHES = {
+    "negated": "switch (!x) { case 1: mutex_lock(&d->m); break; } if (!x) mutex_unlock(&d->m);",
+    "compared": "switch (x == 3) { case 0: break; default: mutex_lock(&d->m); }"
+    " if (x == 3) mutex_unlock(&d->m);",
+    "both": "switch (x && d) { case true: mutex_lock(&d->m); } if (x) mutex_unlock(&d->m);",
+    "a call compared": "int y = foo(); switch (y != 2) { case 1: mutex_lock(&d->m); }"
+    " switch (y) { case 2: break; default: mutex_unlock(&d->m); }",
+}
+
+
+@pytest.mark.parametrize("name", list(SWITCHES))
+def test_a_switch_on_a_truth(name: str) -> None:
+    right = "int x = foo(); if (!d) return 0; " + SWITCHES[name]
+    assert verdict(right) == ""
+    wrong = right.replace("if (!x)", "if (x)").replace("x == 3)", "x == 4)", 1)
+    wrong = wrong.replace("case true", "case false").replace("case 2:", "case 3:")
+    assert verdict(wrong) == "fault"
