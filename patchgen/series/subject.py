@@ -11,7 +11,7 @@ from patchgen.model.base import Value
 
 _TAGS = re.compile(r"\s*((?:re|aw|fwd?):\s*)*((?:\[[^\]]*\]\s*)*)(.*)", re.IGNORECASE | re.DOTALL)
 _NUMBER = re.compile(r"(\d{1,4})/(\d{1,4})")
-_VERSION = re.compile(r"v(\d{1,4})", re.IGNORECASE)
+_VERSION = re.compile(r"(?:RFC|PATCH|-)*v(\d{1,4})", re.IGNORECASE)  # [PATCHv2], [PATCH -v2]
 
 
 class Subject(Value, frozen=True):

@@ -14,7 +14,7 @@ from patchgen.model.outcome import UserError
 from patchgen.pipeline.parents import read_behind
 from patchgen.verify.apply import apply_series
 from tests.series.conftest import OLD, plain_git
-from tests.series.test_tolerant import DIFF, headed, steps, write
+from tests.series.test_tolerant import DIFF, headed, mail, steps, write
 
 ALONE = "put on the tree as it is"
 
@@ -116,6 +116,41 @@ def test_a_slice_in_one_mbox_needs_what_comes_before_it(tree: Path, tmp_path: Pa
     said, known, done = behind(tree, rest, after=(first,))
     assert said == "patches 2 to 3 of 4 alone, behind patch 1 of --after"
     assert known == 1 and done == after_step(3)
+
+
+def test_what_else_a_thread_holds(tree: Path, tmp_path: Path) -> None:
+    """Replies in any form, robots' reports and a cover letter without a number."""
+    html = reply("<p>no</p>", "text/html")
+    flowed = reply(f"> {DIFF}", "text/plain; format=flowed")
+    robot = headed("Subject", "CI: failure").split("\n\n")[0]
+    mails = [
+        headed("Subject", "[PATCH] x: steps").split("\n\n")[0] + "\n\nThe problem.\n",
+        *(posted(n, total=3) for n in (1, 2, 3)), html, flowed, f"{robot}\n\nSee the logs.\n",
+        f"Content-Type: text/html\n{robot}\n\n<p>Logs</p>\n",
+    ]  # fmt: skip
+    thread = write(tmp_path, mbox(*mails), "thread.mbox")
+    said, known, done = behind(tree, thread)
+    assert (said, known, done) == ("", 0, after_step(3))
+    hidden = f"Content-Type: text/html\n{robot}\n\n{DIFF}"
+    with pytest.raises(UserError, match="not plain text"):
+        read_behind(tree, [write(tmp_path, mbox(*mails, hidden), "hidden.mbox")], ())
+
+
+@pytest.mark.parametrize("tag", ["PATCHv2", "PATCH -v2", "RFCv2 PATCH", "PATCH v2 RESEND"])
+def test_versions_as_they_are_written(tree: Path, tmp_path: Path, tag: str) -> None:
+    again = headed("Subject", f"[{tag} 1/1] x: y").replace("message", "another")
+    both = write(tmp_path, mbox(headed("Subject", "[PATCH 1/1] x: y"), again), "both.mbox")
+    with pytest.raises(UserError, match="mix v1 and v2"):
+        read_behind(tree, [both], ())
+
+
+def test_a_patch_that_is_a_reply_is_taken_alone(tree: Path, tmp_path: Path) -> None:
+    """git am takes off the Re:, as it does the tags."""
+    file = write(tmp_path, headed("Subject", "Re: [PATCH] x: y"))
+    series, _ = read_behind(tree, [file], ())
+    assert series.patches[0].subject == "x: y"
+    both = write(tmp_path, mbox(mail(), headed("Subject", "Re: [PATCH] x: y")), "both.mbox")
+    assert len(read_behind(tree, [both], ())[0].patches) == 1
 
 
 def test_another_series_comes_first(tree: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from patchgen.model.outcome import UserError
 from patchgen.series.read.multipart import TEXT, joined
 from patchgen.series.read.sources import RawMail
 
+_SUBJECT = re.compile(rb"^subject:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE | re.IGNORECASE)
 _KEPT = ("from", "date", "subject")
 _NO_HEADER = re.compile(rb"^(?![!-9;-~]+:|[ \t]|>?From |\r?$).*$|\A[ \t].*$", re.MULTILINE)
 _ONCE = ("content-type", "content-transfer-encoding")
@@ -44,6 +45,13 @@ class Mail(Value, frozen=True):
         mime = f"Content-Type: text/plain; charset={self.charset}\n" if self.charset else ""
         mime += "Content-Transfer-Encoding: 8bit\n"
         return head + b"MIME-Version: 1.0\n" + mime.encode() + b"\n" + self.body
+
+
+def subject_of(mail: bytes) -> bytes:
+    """The first Subject header of an encoded mail as it is written; b"" without one."""
+    head, _ = _split(mail)
+    found = _SUBJECT.search(head)
+    return found[1] if found else b""
 
 
 def decode(raw: RawMail) -> Mail:

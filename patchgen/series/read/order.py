@@ -11,8 +11,9 @@ import msgspec
 
 from patchgen.model.base import Value
 from patchgen.model.outcome import UserError
+from patchgen.series.read.bare import DIFF
 from patchgen.series.read.body import has_diff
-from patchgen.series.read.mail import Mail, decode
+from patchgen.series.read.mail import Mail, decode, subject_of
 from patchgen.series.read.sources import RawMail
 from patchgen.series.subject import Subject, parse_subject
 
@@ -36,14 +37,16 @@ def numbered(raw: Sequence[RawMail], version: int | None, notes: list[str]) -> l
         return [_listed(decode(one), one.place) for one in raw]
     mails: list[tuple[Mail, Subject, int]] = []
     for one in raw:
-        mail = decode(one)
-        subject = _subject(mail)
-        if subject.reply:
-            notes.append(f"{mail.where}: a reply, set aside: {subject.text!a}")
+        subject = parse_subject(subject_of(one.data))
+        if subject.reply and len(raw) > 1:  # in whatever form it is
+            notes.append(f"{one.where}: a reply, set aside: {subject.text!a}")
         elif version is not None and subject.version != version:
-            notes.append(f"{mail.where}: version {subject.version}, set aside")
+            notes.append(f"{one.where}: version {subject.version}, set aside")
+        elif subject.number is None and len(raw) > 1 and not _may_hold_a_diff(one):
+            notes.append(f"{one.where}: no patch, set aside: {subject.text!a}")
         else:
-            mails.append((mail, subject, one.place))
+            mail = decode(one)
+            mails.append((mail, _subject(mail), one.place))
     if not mails:
         hint = "replies quote patches: name the mails that they answer"
         raise UserError("no patch among the mails", raw[0].where, hint)
@@ -59,6 +62,14 @@ def numbered(raw: Sequence[RawMail], version: int | None, notes: list[str]) -> l
         Numbered(mail, subject, 1 if subject.number is None else subject.number)
         for mail, subject, _ in mails
     ]
+
+
+def _may_hold_a_diff(raw: RawMail) -> bool:
+    """Whether a mail holds a diff as it stands, or may hold one in another form."""
+    try:
+        return has_diff(decode(raw))
+    except UserError:  # a robot's page of html
+        return bool(DIFF.search(raw.data)) or b"base64" in raw.data.lower()
 
 
 def _subject(mail: Mail) -> Subject:

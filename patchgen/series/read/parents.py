@@ -13,16 +13,15 @@ from patchgen.model.outcome import UserError
 from patchgen.sandbox import look
 from patchgen.sandbox.reader import read_given
 from patchgen.series.read.body import read_patch
-from patchgen.series.read.mail import decode
+from patchgen.series.read.mail import decode, subject_of
 from patchgen.series.read.read import read_series
 from patchgen.series.read.sources import MAX_MAIL, SUFFIXES, RawMail, split_mbox
 from patchgen.series.read.thread import thread_of
-from patchgen.series.subject import Subject, parse_subject
+from patchgen.series.subject import parse_subject
 
 #: What is looked through beside a file: threads of the lists have a few hundred mails.
 MOST_FILES, MOST_BYTES = 1000, MAX_MAIL
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
-_SUBJECT = re.compile(rb"^subject:[ \t]*(.*(?:\r?\n[ \t].*)*)", re.MULTILINE | re.IGNORECASE)
 _FROM = re.compile(rb"^from:[ \t]*(.*(?:\r?\n[ \t].*)*)", re.MULTILINE | re.IGNORECASE)
 
 
@@ -78,11 +77,11 @@ def parents_beside(
     if not series.partial or not wanted or not files or not all(map(look.is_file, files)):
         return Parents(missing=tuple(wanted) if series.partial else ())
     own = split_mbox(read_given(files[0], MAX_MAIL) or b"", str(files[0]))[0].data
-    subject, mark = _subject(own), _thread(own)
+    subject, mark = parse_subject(subject_of(own)), _thread(own)
     found: dict[int, list[ReadPatch]] = {}
     for folder in dict.fromkeys(file.parent for file in files):
         for raw in _beside(folder, {file.suffix for file in files}):
-            its = _subject(raw.data)
+            its = parse_subject(subject_of(raw.data))
             number = its.number or 0
             counted = (its.total, its.version) == (subject.total, subject.version)
             if not counted or its.reply or number not in wanted or _thread(raw.data) != mark:
@@ -120,11 +119,6 @@ def _beside(folder: Path, suffixes: Collection[str]) -> Iterator[RawMail]:
 def _head(mail: bytes) -> bytes:
     end = _HEAD_END.search(mail)
     return mail[: end.start()] if end else mail
-
-
-def _subject(mail: bytes) -> Subject:
-    found = _SUBJECT.search(_head(mail))
-    return parse_subject(found[1] if found else b"")
 
 
 def _thread(mail: bytes) -> str:
