@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 from patchgen.source.tree import registry
-from tests.worlds import guests, handlers, real, sites, told, walks
+from tests.worlds import guests, handlers, real, sites, subscribed, told, walks
 from tests.worlds.edit import Answer, Edit, answer, proved, stopped
 
-TABLES = (told, handlers, sites, guests, walks)
+TABLES = (told, handlers, sites, guests, walks, subscribed)
 #: What the proof of the tree as it is has to stop by itself.
-PROVED = (guests, walks)
+PROVED = (guests, walks, subscribed)
 MINI = Path(__file__).resolve().parents[2] / "kernel-tree" / "mini"
 
 

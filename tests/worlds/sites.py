@@ -68,8 +68,32 @@ WRONG = (
          ((MEMORY, "\tif (unlikely(anon_vma_prepare(vma)))\n\t\tgoto out;\n", "\tv->orig_pte = pte_mkwrite(v->orig_pte);\n\tif (unlikely(anon_vma_prepare(vma)))\n\t\tgoto out;\n"),), "wp_page_copy"),
 )  # fmt: skip
 
+#: The page-table lock is given up where it has to be held.
+_AGAIN = "\tspin_unlock(ptl);\n\tspin_lock(ptl);\n"
+_CLEARED = "\tptep_clear_flush(vma, addr, ptep);\n"
+_TESTED = "\tif (!pte_same(*ptep, orig_pte))\n\t\tgoto out_unlock;\n"
+_BREATHE = "static void breathe(spinlock_t *l)\n{\n\tspin_unlock(l);\n\tspin_lock(l);\n}\n"
+UNLOCKED = (
+    _replace("the lock given up before the notification", _TOLD, _AGAIN + _TOLD),
+    _replace("given up between test and clearing", _CLEARED, _AGAIN + _CLEARED),
+    _replace("given up by a helper", _TOLD, "\tbreathe(ptl);\n" + _TOLD, _BREATHE),
+    _replace("given up by a helper before the clearing", _CLEARED, "\tbreathe(ptl);\n" + _CLEARED, _BREATHE),
+    _replace("given to a function elsewhere", _TOLD, "\tbreathe(ptl);\n" + _TOLD, "void breathe(spinlock_t *l);\n"),
+    _replace("told without the lock", _TOLD, "\tspin_unlock(ptl);\n" + _TOLD + "\tspin_lock(ptl);\n"),
+    _replace("cleared without the lock", _CLEARED, "\tspin_unlock(ptl);\n" + _CLEARED + "\tspin_lock(ptl);\n"),
+    _replace("given up in some cases", _TOLD, "\tif (page_mapped(page)) {\n\t" + _AGAIN.replace("\n\t", "\n\t\t") + "\t}\n" + _TOLD),
+    _replace("mapped and locked anew", _TOLD, "\tpte_unmap_unlock(ptep, ptl);\n" + _BEGUN + _TOLD),
+    _replace("mapped and locked anew before the clearing", _CLEARED, "\tpte_unmap_unlock(ptep, ptl);\n" + _BEGUN + _CLEARED),
+    _replace("the entry is not tested under the lock", _TESTED, ""),
+)  # fmt: skip
+WRONG = (*WRONG, *UNLOCKED)
+
 #: None of them changes what the code does.
 KEPT = (
+    _replace("the lock asserted", _TOLD, "\tlockdep_assert_held(ptl);\n" + _TOLD, "void lockdep_assert_held(void *lock);\n"),
+    _replace("locked, looked at, and locked again", _TESTED, "\tpte_unmap_unlock(ptep, ptl);\n" + _BEGUN + _TESTED),
+    _replace("the test the other way round", _TESTED, "\tif (pte_same(*ptep, orig_pte))\n\t\tgoto same;\n\tgoto out_unlock;\nsame:\n"),
+    _replace("the entry in a variable", _TESTED, "\tnewpte = *ptep;\n\tif (!pte_same(newpte, orig_pte))\n\t\tgoto out_unlock;\n"),
     _replace("another name for the range", f"\t{_RANGE} range;\n", f"\t{_RANGE} range;\n\tunsigned long from;\n"),
     _replace("a read of the range", _BEGUN, "\tpr_debug(\"%lx\\n\", range.start);\n" + _BEGUN, "void pr_debug(const char *text, ...);"),
     _replace("a message with an option", _TOLD, "#ifdef CONFIG_KSM_DEBUG\n\tflush_cache_page(vma, addr, pte_pfn(newpte));\n#endif\n" + _TOLD),

@@ -31,6 +31,8 @@ WRONG = (
     Edit("told in one configuration only", HEADER, _MACRO,
          "#ifndef CONFIG_ARM64\n#define set_pte_at_notify set_pte_at\n#else\n" + _MACRO,
          also=((HEADER, "#else /* CONFIG_MMU_NOTIFIER */", "#endif\n#else /* CONFIG_MMU_NOTIFIER */"),)),
+    Edit("a lock given up between notification and entry", HEADER, _SET, "\tspin_unlock(&__m->page_table_lock); \\\n\tspin_lock(&__m->page_table_lock); \\\n" + _SET, _MACRO),
+    Edit("a lock given up before subscribers are told", CORE, _LOOP, "\tspin_unlock(&mm->notifier_subscriptions->lock);\n" + _LOOP, _CHANGE),
     Edit("told by half", HEADER, _CALL, "\tif (__a & PAGE_SIZE) mmu_notifier_change_pte(__m, __a, __new); \\\n",
          _MACRO),
     Edit("another entry is set", HEADER, "\tset_pte_at(__m, __a, __ptep, __new);",

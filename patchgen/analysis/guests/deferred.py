@@ -14,12 +14,13 @@ from itertools import pairwise
 from patchgen.analysis.guests.base import HOST, judged
 from patchgen.analysis.paths.bodies import Bodies, Read
 from patchgen.analysis.paths.events import Call, Event, Loop, Store, every
+from patchgen.analysis.paths.reach import Reach
 from patchgen.analysis.paths.run import paths
 from patchgen.analysis.told.dispatch import Reading
 from patchgen.kernel.knowledge import load, names
 from patchgen.model.base import Evidence, Place
 from patchgen.source.c.lexer import Tokens
-from patchgen.source.c.outline import Outline, outline
+from patchgen.source.c.outline import Outline
 from patchgen.source.c.text import bare, text
 
 _MEMBER = "tlbs_dirty"
@@ -38,19 +39,17 @@ def deferred(read: Read) -> Reading:
 
 
 def _judged(bodies: Bodies, read: Read) -> Iterator[Evidence]:
-    inside = [(path, one) for path in bodies.paths for one in outline(bodies.tokens(path))]
-    called = {(path, one.name): _calls(bodies.tokens(path), one) for path, one in inside}
-    drops = _closed(called)
-    defined = {name for _, name in called}
+    reach = Reach(bodies)
+    drops = reach.to(_DROPS)
     counted = False
-    for path, one in inside:
+    for path, one in reach.inside:
         words = bodies.tokens(path).texts[one.body_at : one.last]
         if _MEMBER not in words and not _drops_own(bodies.tokens(path), one, drops):
             continue
         for function in bodies.functions(one.name, path):
             args = tuple(f"${p.name}" for p in function.params)
             # What is dropped is asked of the primitives; other callees change nothing here.
-            stop = frozenset(defined - drops - {one.name}) | _DROPS
+            stop = (reach.defined - drops - {one.name}) | _DROPS
             for way in paths(bodies, one.name, args, stop):
                 counted |= any(_is_count(e) for e in every(way.events))
                 yield from _owed(way.events, ())
@@ -60,18 +59,7 @@ def _judged(bodies: Bodies, read: Read) -> Iterator[Evidence]:
         yield Evidence(Place(HOST, line), f"{_MEMBER} is there, and nothing counts it up")
 
 
-def _calls(tokens: Tokens, one: Outline) -> frozenset[str]:
-    """The names that stand before a parenthesis in a function, ``FNAME(f)`` included."""
-    texts, found = tokens.texts, set()
-    for at in range(one.body_at, one.last):
-        if tokens.kinds[at] == "name" and texts[at + 1] == "(":
-            found.add(texts[at])
-            if texts[at] == "FNAME":
-                found.add(f"FNAME({texts[at + 2]})")
-    return frozenset(found)
-
-
-def _drops_own(tokens: Tokens, one: Outline, drops: set[str]) -> bool:
+def _drops_own(tokens: Tokens, one: Outline, drops: frozenset[str]) -> bool:
     """Whether a shadow page's own entry, ``spt[i]``, is given to what drops one."""
     texts = tokens.texts
     for at in range(one.body_at, one.last):
@@ -81,16 +69,6 @@ def _drops_own(tokens: Tokens, one: Outline, drops: set[str]) -> bool:
         if own and (texts[at] in drops or f"FNAME({texts[at + 2]})" in drops):
             return True
     return False
-
-
-def _closed(called: dict[tuple[str, str], frozenset[str]]) -> set[str]:
-    """The functions that drop an entry, or come to one that does."""
-    drops, grown = set(_DROPS), True
-    while grown:
-        more = {name for (_, name), inside in called.items() if inside & drops}
-        grown = not more <= drops
-        drops |= more
-    return drops
 
 
 def _owed(events: Sequence[Event], behind: Sequence[Event]) -> Iterator[Evidence]:

@@ -30,6 +30,7 @@ _HOST = "include/linux/kvm_host.h"
 CONFIGURED = {
     "CONFIG_MMU_NOTIFIER": True,
     "KVM_ARCH_WANT_MMU_NOTIFIER": True,
+    "CONFIG_KVM_GENERIC_MMU_NOTIFIER": True,
     "(defined(CONFIG_MMU_NOTIFIER) && defined(KVM_ARCH_WANT_MMU_NOTIFIER))": True,
 }
 

@@ -39,6 +39,7 @@ _EACH = names("paths", "dispatch", "each")
 _ADDS = names("paths", "dispatch", "adds")
 _EMPTY = names("paths", "dispatch", "empty")
 _SETS = names("paths", "dispatch", "sets")
+_SPINS = ("spin_lock", "spin_unlock", "read_unlock", "write_unlock", "mutex_", "pte_unmap")
 _WARNS = names("paths", "calls", "warns")
 _NEUTRAL = names("paths", "calls", "neutral") | _WARNS
 _PREFIXES = tuple(sorted(names("paths", "calls", "neutral_prefixes")))
@@ -157,6 +158,10 @@ def _told(path: Path, bodies: Bodies, linked: _List) -> Iterator[Evidence]:
     sets = [e for e in path.events if isinstance(e, Call) and e.direct and e.name in _SETS]
     where = _where(path, bodies, NOTIFY)
     yield from _strange(path.events, (*told, *sets), "$none", bodies)
+    for event in every(path.events):
+        # The caller's page-table lock is held throughout, and others must not be waited for.
+        if isinstance(event, Call) and event.name.startswith(_SPINS):
+            yield Evidence(event.place, f"{said(event)} between the caller's lock and the entry")
     if len(sets) != 1 or _texts(sets[0].args) != ("$mm", "$address", "$ptep", "$pte"):
         place = sets[-1].place if sets else where
         yield Evidence(place, f"{NOTIFY}() does not set just its own entry")

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
+from patchgen.analysis.paths.facts import Facts, NotFollowed, Paths
 from patchgen.model.base import Place
 from patchgen.model.code import Expr, Function
 from patchgen.proof.extract import vocabulary as words
 from patchgen.proof.system.fault import CACHE_RETRIES, FaultPath, called
 from patchgen.proof.system.locate import KVM_FILES, Source
-from patchgen.proof.system.paths import Facts, NotFollowed, Paths
 from patchgen.proof.system.retry import retry_fault
 from patchgen.source.c.text import bare, every, subexpressions, text
 

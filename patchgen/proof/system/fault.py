@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from patchgen.analysis.paths.facts import Facts, NotFollowed, Paths
 from patchgen.model.base import Place
 from patchgen.model.code import Expr, Function
 from patchgen.proof.extract import vocabulary as words
-from patchgen.proof.system.paths import Facts, NotFollowed, Paths
 from patchgen.proof.system.same import Objects, changes, plain
 from patchgen.source.c.text import bare, every, subexpressions, text
 

@@ -7,11 +7,11 @@ where there is no memslot to map from (include/linux/kvm_host.h, arch/x86/kvm/mm
 
 from __future__ import annotations
 
+from patchgen.analysis.paths.facts import Facts, NotFollowed, Paths
 from patchgen.model.base import Place
 from patchgen.model.code import Expr, Function
 from patchgen.proof.extract import vocabulary as words
 from patchgen.proof.system.fault import RETRIES, SAMPLED, Lookup, called
-from patchgen.proof.system.paths import Facts, NotFollowed, Paths
 from patchgen.proof.system.same import Objects, plain
 from patchgen.source.c.text import every
 

@@ -164,7 +164,9 @@ def _unread(state: State, kvm: KvmFacts) -> Refusal | None:
         return Refusal(NAME, "unsafe", reason, left)
     beside = remembered(state, "guests", lambda read, _: guests(read).faults)
     if beside:
-        reason = "KVM's flushes or counters are not seen to do what the guard rests on"
+        reason = (
+            "KVM's flushes, counters or subscription are not seen to do what the guard rests on"
+        )
         return Refusal(NAME, "unsafe", reason, beside)
     return None
 

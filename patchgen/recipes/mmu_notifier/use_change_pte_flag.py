@@ -24,6 +24,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from patchgen.analysis.entries.covered import Coverage, Section, coverage_of, section_of
+from patchgen.analysis.entries.locked import unlocked
 from patchgen.analysis.entries.objection import NO_PAGE, Objection
 from patchgen.analysis.paths.bodies import Bodies, NotUnderstood
 from patchgen.analysis.told.dispatch import CONFIGURED, dispatch, notification
@@ -188,6 +189,9 @@ def _elsewhere(
         if against:
             why = f"in another configuration: {_said(against[0])}"
             return LeftAlone(against[0].place, why)
+    loose = unlocked(bodies, function)
+    if loose is not None:
+        return LeftAlone(loose.place, loose.text)
     called = {call.name for variant in variants for call in calls(variant.body)}
     if isinstance(known, Definitions):
         for name in sorted(called & {*known}):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from patchgen.kernel.knowledge import names
 from patchgen.model.code import (
     Block,
     Break,
@@ -29,8 +30,10 @@ from patchgen.model.code import (
     Switch,
     While,
 )
-from patchgen.proof.extract.vocabulary import TRANSPARENT
 from patchgen.source.c.text import bare, every, statements
+
+#: Their value is their first argument's.
+_TRANSPARENT = names("paths", "calls", "transparent") | names("paths", "calls", "warns")
 
 #: What is known on a path.
 Facts = frozenset[str]
@@ -188,7 +191,7 @@ class Paths:
     def _truth(self, expr: Expr, states: States) -> tuple[States, States]:
         """The states where ``expr`` is true, and where it is not."""
         expr = bare(expr)
-        if expr.kind == "call" and expr.name in TRANSPARENT and len(expr.args) > 1:
+        if expr.kind == "call" and expr.name in _TRANSPARENT and len(expr.args) > 1:
             return self._truth(expr.args[1], states)
         if expr.kind == "unary" and expr.name == "!":
             yes, no = self._truth(expr.args[0], states)
