@@ -157,7 +157,7 @@ def _module(
     from patchgen.pipeline.lint import selection
     from patchgen.pipeline.module import lint_module
     from patchgen.report import baseline as known
-    from patchgen.report.module import module_data, module_lines
+    from patchgen.report.module import lost_lines, module_data, module_lines
 
     quiet, verbose = loudness
     show = progress(quiet)
@@ -179,7 +179,8 @@ def _module(
             say(line)
     else:
         _print(found.result, state, style, quiet, verbose)
-    _not_analysed(found.result)
+    for line in lost_lines(found.result):
+        say(f"patchgen: {line}", err=True)
     return Exit.CLEAN if found.clean else Exit.FINDINGS
 
 

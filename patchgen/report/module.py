@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from patchgen.report.findings import lint_data, text_lines
 from patchgen.rules.module import Inactive, ModuleLint
-from patchgen.rules.run import Account
+from patchgen.rules.run import Account, LintResult
 
 Read = Callable[[str], bytes | None]
 
@@ -42,10 +43,26 @@ def _account(account: Account) -> str:
 
 def _inactive(one: Inactive) -> str:
     what = "1 mention of the API is" if one.count == 1 else f"{one.count} mentions of the API are"
-    options = [name for name in one.names if name.startswith("CONFIG_")]
-    name = next(iter(options or [n for n in one.names if n.isupper()]), "")
-    hint = f": --set {name}={'y' if options else '1'}" if name else ""
-    return f"{one.place}: {what} inactive, needs {one.needs}{hint if not one.version else ''}"
+    hint = f": --set {one.setting}" if one.setting and not one.version else ""
+    hint = f" ({one.decided} decides)" if one.decided else hint
+    return f"{one.place}: {what} inactive, needs {one.needs}{hint}"
+
+
+def lost_lines(result: LintResult) -> Iterator[str]:
+    """What the findings do not speak for; of many files that lack the same, one line."""
+    alike = Counter((str(found), found.text, found.place.path) for found in result.unparsed)
+    for (line, text, path), count in alike.items():
+        count -= path in result.files and path.endswith(".h")
+        more = f" ({count} files do not compile for that)" if count > 1 else ""
+        made = text.endswith("file not found")
+        hint = ": if a configure step makes it, run that first" if made else ""
+        yield f"{line}{more}{hint}"
+    reasons: dict[str, list[str]] = {}
+    for path, error in result.failed:
+        reasons.setdefault(error, []).append(path)
+    for error, paths in reasons.items():
+        rest = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        yield f"{paths[0]}{rest}: {error}"
 
 
 def _totals(found: ModuleLint) -> Iterator[str]:
@@ -74,7 +91,7 @@ def module_data(found: ModuleLint) -> dict[str, Any]:
         "sources": [source.path for source in found.module.sources],
         "inactive": [
             {"file": one.place.path, "line": one.place.line, "mentions": one.count,
-             "needs": one.needs, "other_version": one.version}
+             "needs": one.needs, "other_version": one.version, "set": one.setting}
             for one in found.inactive
         ],
         "not_built": [{"file": one.path, "reason": one.reason} for one in found.left_out],

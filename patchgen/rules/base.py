@@ -103,7 +103,8 @@ class Context:
     ``facts`` are the files that matter, by path, in whatever order; ``sources`` gives a
     file's bytes.  ``broken`` are facts of files with errors: names in them mean something,
     silence does not.  ``beside`` are other files, by path, that the interval callbacks
-    of ``facts`` may be paired with; ``folders`` hold headers of the files' own.
+    of ``facts`` may be paired with; ``folders`` hold headers of the files' own,
+    and ``own`` tells what is no header of the kernel's beside them.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Context:
         broken: Mapping[str, FileFacts] | None = None,
         beside: Mapping[str, bytes] | None = None,
         folders: Sequence[str] = (),
+        own: Callable[[str], bool] = lambda path: True,
     ) -> None:
         self.facts = {path: _ordered(facts[path]) for path in sorted(facts)}
         self.broken = {path: broken[path] for path in sorted(broken)} if broken else {}
@@ -121,6 +123,7 @@ class Context:
         self._sources = sources
         self._beside = beside or {}
         self._folders = tuple(folders)
+        self._own = own
         self._definitions: dict[str, Mapping[str, Function]] = {}
 
     @property
@@ -137,6 +140,7 @@ class Context:
             {path: facts for path, facts in self.broken.items() if path in paths},
             self._beside,
             self._folders,
+            self._own,
         )
 
     @cached_property
@@ -157,11 +161,14 @@ class Context:
         """The macros and headers of the files."""
         from patchgen.analysis.locks.source import Source
 
-        one_program = any(facts.others for facts in self.facts.values())
-        if not one_program:
-            return Source(self.read, self._folders)
+        if not any(facts.others for facts in self.facts.values()):
+            return Source(self.read, self._folders, own=self._own)
+        # All files are one program: a macro may call what another file defines.
         return Source(
-            self.read, self._folders, lambda name, near: bool(self.program.named(name, near))
+            self.read,
+            self._folders,
+            lambda name, near: bool(self.program.named(name, near)),
+            self._own,
         )
 
     def _functions(self, facts: FileFacts) -> Iterator[Function]:

@@ -27,14 +27,17 @@ class Inactive(Value, frozen=True, order=True):
     """Code that mentions the API and that no parse had active: ``count`` mentions.
 
     ``place`` is the first; ``needs`` is what would have to hold.  ``version``: nothing but
-    another kernel's version makes that so; ``names`` are what decides otherwise.
+    another kernel's version makes that so.  ``setting`` is what would turn it on, as --set
+    takes it, "" where that is not told by the condition alone; ``decided`` is where the module
+    itself defines what is asked for.
     """
 
     place: Place
     count: int
     needs: str
     version: bool
-    names: tuple[str, ...]
+    setting: str = ""
+    decided: Place | None = None
 
 
 class ModuleLint(Value, frozen=True):
@@ -67,22 +70,72 @@ def accounted(state: TreeState, module: Module, result: LintResult) -> ModuleLin
 
 def _inactive(state: TreeState, mentions: Sequence[Mention]) -> Iterator[Inactive]:
     """Inactive mentions by the condition that they stand under."""
-    found: dict[tuple[str, str], list[Mention]] = {}
-    stacks: dict[tuple[str, str], tuple[tuple[str, bool], ...]] = {}
+    found: dict[tuple[str, Stack], list[Mention]] = {}
     for mention in mentions:
-        if mention.state != "inactive":
-            continue
-        stack = stack_at(lexed(state.read(mention.path) or b""), mention.offset)
-        needs = " && ".join(_worded(text, holds) for text, holds in stack)
-        found.setdefault((mention.path, needs), []).append(mention)
-        stacks[mention.path, needs] = stack
-    for (path, needs), listed in sorted(found.items(), key=lambda one: one[1][0].offset):
-        words = dict.fromkeys(
-            word for text, _ in stacks[path, needs] for word in re.findall(r"[A-Za-z_]\w*", text)
-        )
-        names = tuple(word for word in words if not _VERSION.fullmatch(word))
-        place = Place(path, listed[0].line)
-        yield Inactive(place, len(listed), needs or "nothing", bool(words) and not names, names)
+        if mention.state == "inactive":
+            data = state.read(mention.path) or b""
+            stack = _without_guard(stack_at(lexed(data), mention.offset), data)
+            found.setdefault((mention.path, stack), []).append(mention)
+    defined = _Defined(state) if found else None
+    for (path, stack), listed in sorted(found.items(), key=lambda one: one[1][0].offset):
+        assert defined is not None
+        texts = " ".join(text for text, _ in stack)
+        names = [
+            word for word in re.findall(r"[A-Za-z_]\w*", texts) if not _VERSION.fullmatch(word)
+        ]
+        decided = next(filter(None, map(defined.place, names)), None)
+        yield Inactive(
+            Place(path, listed[0].line), len(listed),
+            " && ".join(_worded(text, holds) for text, holds in stack) or "nothing",
+            bool(texts) and not names, "" if decided else _setting(stack), decided,
+        )  # fmt: skip
+
+
+Stack = tuple[tuple[str, bool], ...]
+
+
+def _without_guard(stack: Stack, data: bytes) -> Stack:
+    """The conditions without the guard of a header against its second inclusion."""
+    if not stack or stack[0][1] or not re.fullmatch(r"\w+", stack[0][0]):
+        return stack
+    guard = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+%s[ \t]*$" % stack[0][0].encode(), re.MULTILINE)
+    return stack[1:] if guard.search(data) else stack
+
+
+class _Defined:
+    """Where a module's own files define macros."""
+
+    def __init__(self, state: TreeState) -> None:
+        self._state = state
+        self._known: dict[str, Place | None] = {}
+
+    def place(self, name: str) -> Place | None:
+        """The first definition of a macro."""
+        if name not in self._known:
+            define = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+%s\b" % name.encode(), re.MULTILINE)
+            self._known[name] = None
+            for path in self._state.candidates():
+                data = self._state.read(path) or b""
+                match = define.search(data)
+                if match:
+                    self._known[name] = Place(path, data.count(b"\n", 0, match.start()) + 1)
+                    break
+        return self._known[name]
+
+
+def _setting(stack: Stack) -> str:
+    """What makes the first condition hold that is more than a kernel's version."""
+    for text, holds in stack:
+        option = re.search(r"\bCONFIG_\w+", text)
+        if option:
+            return f"{option[0].removesuffix('_MODULE')}={'y' if holds else 'n'}"
+        equal = re.search(r"([A-Za-z_]\w*)\s*==\s*(\w+)", text)
+        if equal and holds:
+            return f"{equal[1]}={equal[2]}"
+        plain = re.fullmatch(r"(?:defined\s*\(?\s*)?([A-Za-z_]\w*)\s*\)?", text.strip())
+        if plain and holds:
+            return f"{plain[1]}=1"
+    return ""
 
 
 def _worded(text: str, holds: bool) -> str:

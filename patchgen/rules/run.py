@@ -113,7 +113,7 @@ def judged(
     reads = Reads("lint", key, state.seen, facts)
     answer: _Answer | None = reads.recall(_Answer)
     if answer is None:
-        tree = Context(sound, features, reads.read, broken, beside, state.folders)
+        tree = Context(sound, features, reads.read, broken, beside, state.folders, state.owns)
         ran = run(tree, select)
         asked = "the account of callbacks"
         callbacks, crashed = bounded(tree, lambda one: _accounts(one, select), asked)

@@ -6,8 +6,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+
+from patchgen.cli import main
 
 HEAD = """// SPDX-License-Identifier: GPL-2.0-only
 #include <linux/mm.h>
@@ -42,6 +45,24 @@ void demo_zap(struct demo *d)
 	mutex_unlock(&d->lock);
 }
 """
+
+
+class Ended(NamedTuple):
+    """A run of patchgen in this process: the parses are its costs, not Python's start."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def patchgen(capsys):
+    def run(*words):
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        return Ended(int(ended.value.code or 0), *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture
@@ -196,13 +217,78 @@ def test_a_hostile_module_reads_nothing_outside(lint, tmp_path):
     assert done.returncode == 1 and "FIFO" in done.stderr + done.stdout
 
 
-def test_the_kernel_of_the_makefile_is_the_default(lint, patchgen, tmp_path, mini):
+def test_the_kernel_of_the_makefile_is_the_default(lint, patchgen, tmp_path, mini, monkeypatch):
     lint(crossing())
     folder = tmp_path / "m"
     (folder / "Makefile").write_text(f"KDIR := {mini}\nall:\n\t$(MAKE) -C $(KDIR) M=$(CURDIR)\n")
-    done = patchgen("lint", "--module", ".", cwd=folder)
+    monkeypatch.chdir(folder)
+    done = patchgen("lint", "--module", ".")
     assert done.returncode == 1 and f"{mini} (Makefile:3)" in done.stdout, done.stderr
     (folder / "Makefile").unlink()
     done = patchgen("lint", "--module", folder)
     if not Path("/lib/modules", os.uname().release, "build").exists():
         assert done.returncode == 2 and "--kernel" in done.stderr
+
+
+def test_the_kernels_own_headers_stay_the_kernels_beside_an_include_folder(lint, tree):
+    """What <linux/spinlock.h> makes a macro is a primitive, whatever folders a module has."""
+    header = tree / "include/linux/spinlock.h"
+    more = """
+unsigned long raw_spin_lock_irqsave(spinlock_t *lock);
+void spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
+static inline spinlock_t *spinlock_check(spinlock_t *lock) { return lock; }
+#define spin_lock_irqsave(lock, flags) \\
+	do { flags = raw_spin_lock_irqsave(spinlock_check(lock)); } while (0)
+"""
+    header.write_text(more.join(header.read_text().rsplit("#endif", 1)) + "#endif\n")
+    text = """
+void demo_zap(struct demo *d)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&d->spin, flags);
+	d->n++;
+	spin_unlock_irqrestore(&d->spin, flags);
+}
+"""
+    files = crossing()
+    files["Kbuild"] = files["Kbuild"].replace("inc", "include")
+    own = OWN.replace("struct mutex lock;", "struct mutex lock;\n\tspinlock_t spin;\n\tint n;")
+    files["include/demo.h"] = own.replace("<linux/mutex.h>", "<linux/spinlock.h>")
+    files["zap.c"] = HEAD + "#include <linux/spinlock.h>\n" + '#include "demo.h"\n' + text
+    done = lint(files, kernel=tree)
+    assert done.returncode == 0, done.stdout
+    assert "0 findings" in done.stdout and "followed completely" in done.stdout
+
+
+def test_a_guard_of_a_header_is_no_condition_and_own_macros_decide(lint):
+    header = """#ifndef DEMO_H
+#define DEMO_H
+#define DEMO_IS_ON() 0
+#if DEMO_IS_ON()
+#include <linux/mmu_notifier.h>
+struct other { struct mmu_notifier mn; };
+#endif
+#ifdef CONFIG_DEMO_MN
+extern const struct mmu_notifier_ops far_ops;
+#endif
+#if DEMO_API == 2
+extern const struct mmu_notifier_ops farther_ops;
+#endif
+#endif
+"""
+    done = lint({"Kbuild": "obj-m := demo.o\n", "demo.c": '#include "demo.h"\n', "demo.h": header})
+    assert "demo.h:6: 1 mention of the API is inactive, needs DEMO_IS_ON() (demo.h:3 decides)" in (
+        done.stdout
+    )
+    assert "needs defined(CONFIG_DEMO_MN): --set CONFIG_DEMO_MN=y" in done.stdout
+    assert "needs DEMO_API == 2: --set DEMO_API=2" in done.stdout
+
+
+def test_what_many_files_lack_is_said_once(lint):
+    files = {f"{name}.c": '#include "own.h"\n' for name in "abcd"}
+    done = lint({**files, "own.h": '#include "made.h"\n', "Kbuild": "obj-m := a.o b.o c.o d.o\n"})
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "'made.h' file not found (4 files do not compile for that)" in line
+    assert "configure step" in line

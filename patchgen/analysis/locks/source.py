@@ -44,10 +44,12 @@ class Source:
         read: Callable[[str], bytes | None],
         folders: Sequence[str] = (),
         defined: Callable[[str, str], bool] = lambda name, near: False,
+        own: Callable[[str], bool] = lambda path: True,
     ) -> None:
         """``folders`` hold further headers of the files' own; ``defined`` tells whether some
-        file has a function, as seen from another."""
+        file has a function, as seen from another, ``own`` whether a file is no foreign one."""
         self._elsewhere = defined
+        self._is_own = own
         self.read = read
         self._folders = tuple(folders)
         self._foreign: set[str] = set()
@@ -182,7 +184,7 @@ class Source:
         own = (folder, *self._folders) if quoted else self._folders
         for place in own:
             near = posixpath.normpath(posixpath.join(place, name))
-            if not near.startswith("..") and self._exists(near):
+            if not near.startswith("..") and self._exists(near) and self._is_own(near):
                 return near
         known = f"include/{name}"
         if quoted or not direct or not self._exists(known):

@@ -136,6 +136,10 @@ class TreeState:
         """As :meth:`read`: what rules see of a file."""
         return self.read(path)
 
+    def owns(self, path: str) -> bool:
+        """Whether a file that can be read is the tree's own."""
+        return True
+
     def candidates(self) -> tuple[str, ...]:
         """Sources that may mention the API (a text search over the disk), sorted."""
         added = (path for path, data in self.snapshot.overrides.items() if data is not None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from patchgen.model.base import Value
 from patchgen.source.module.access import Access
@@ -23,6 +23,8 @@ from patchgen.source.module.words import UNKNOWN
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _TARGETS = ("M", "KBUILD_EXTMOD", "SUBDIRS")
 _CALL = re.compile(r"\bmake\b.*\s-C|\s-C.*\bM=", re.DOTALL)
+
+_EXPORTED = ("LINUXINCLUDE", "KBUILD_CPPFLAGS", "KBUILD_CFLAGS", "KCPPFLAGS", "KCFLAGS")
 
 #: Variables that every make has.
 PLAIN = {"MAKE": "make", "CC": "gcc", "comma": ",", "empty": "", "space": " ", "SHELL": "/bin/sh",
@@ -90,7 +92,7 @@ def _begun(access: Access, folder: str, settings: Mapping[str, str], release: st
     unknown: list[Note] = []
     make = Make(access.text, access.shown, functions, own, settings, unknown)
     make.load(f"{folder}/{name}")
-    exported = exports(make)
+    exported = exports(make, ())
     for place, recipe in make.recipes:
         text = make.expand(recipe)
         if not _CALL.search(text):
@@ -115,11 +117,14 @@ def _begun(access: Access, folder: str, settings: Mapping[str, str], release: st
     return Begun(exported=exported, unknown=unknown, asked=frozenset(make.asked))
 
 
-def exports(make: Make) -> dict[str, str]:
-    """The variables that a run of make hands to those that it calls."""
+def exports(make: Make, always: Sequence[str] = _EXPORTED) -> dict[str, str]:
+    """The variables that a run of make hands to those that it calls.
+
+    ``always``: those that the kernel's top Makefile exports, as a Makefile changed them.
+    """
     lines = {one.name: one.place for one in make.assigned if not one.needs}
     found = {}
-    for name in make.exported:
+    for name in (*make.exported, *(name for name in always if name in lines)):
         if name in make.variables:
             make.place = lines.get(name, make.place)
             found[name] = make.value(name)

@@ -114,13 +114,14 @@ class _Build:
         before = tuple(map(int, version[:2])) < (6, 13)  # 13b25489b6f8: kbuild changes the folder
         own = {
             **PLAIN, **{f"CONFIG_{name}": v for name, v in self.access.options(kernel).items()},
-            **inherited, "KERNELRELEASE": kernel.release or kernel.version,
+            "LINUXINCLUDE": KERNEL_INCLUDES, **inherited,
+            "KERNELRELEASE": kernel.release or kernel.version,
             "KERNELVERSION": kernel.version, "VERSION": version[0], "PATCHLEVEL": version[1],
             "SUBLEVEL": version[2], "src": folder, "obj": folder, "M": top, "KBUILD_EXTMOD": top,
             "srctree": kernel.root, "objtree": kernel.build or kernel.root, "PWD": self.root,
             "CURDIR": (kernel.build or kernel.root) if before else top, "SRCARCH": self.arch,
             "ARCH": "x86_64" if self.arch == "x86" else self.arch, "UTS_MACHINE": self.arch,
-            "LINUXINCLUDE": KERNEL_INCLUDES, "BITS": "32" if self.arch == "arm" else "64",
+            "BITS": "32" if self.arch == "arm" else "64",
         }  # fmt: skip
         own |= begun.exported
         forced = {**begun.given, **self.settings}

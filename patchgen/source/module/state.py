@@ -70,6 +70,10 @@ class ModuleState(TreeState):
             return self._kernel.read(path)
         return found
 
+    def owns(self, path: str) -> bool:
+        """Whether a file is the module's, and no header of the kernel's."""
+        return super().read(path) is not None
+
     def candidates(self) -> tuple[str, ...]:
         """The module's sources and headers."""
         return tuple(sorted({*self._sources, *self._headers}))

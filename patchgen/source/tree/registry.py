@@ -151,7 +151,8 @@ def around(folder: Path) -> Path:
     """The kernel tree that ``folder`` lies in: itself or the nearest folder above."""
     found = next((above for above in (folder, *folder.parents) if is_top(above)), None)
     if found is None:
-        hint = "--tree takes a name from `patchgen tree list`, or a path"
+        hint = "--tree takes a name from `patchgen tree list`, or a path; a module outside of the"
+        hint += " kernel's tree is for `patchgen lint --module DIR`"
         raise UserError("no kernel tree here or above", str(folder), hint)
     return found
 

@@ -66,7 +66,7 @@ def test_flags_are_those_of_the_folder_and_the_file(at, mini, tmp_path):
     a, b, c = module.sources
     root = str(tmp_path / "m")
     shared = ("-I", f"{root}/inc", "-DA", "-I", f"{mini}/arch/x86/include", "-I", f"{root}/old")
-    assert a.before == ("-I", f"{root}/first")
+    assert a.before == b.before == c.before == ("-I", f"{root}/first")  # it is exported
     assert a.after == ("-DBELOW", *shared, '-DB="x y"', "-include", f"{root}/inc/own.h")
     assert b.after == ("-DBELOW", *(word for word in shared if word != "-DA"))
     assert c.after == ("-DBELOW", "-DC")
