@@ -8,19 +8,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from patchgen.analysis.cfg.node import FORK, LEAVE, STEP, Node, Setting
+from patchgen.analysis.values.fitted import bounds
 from patchgen.analysis.values.subjects import (
     Formula,
     Operand,
 )
-from patchgen.analysis.values.value import NOT_NEGATIVE, Constant, Known
+from patchgen.analysis.values.types import INT, of_type
+from patchgen.analysis.values.value import Constant, Known
 from patchgen.model.code import Decl, Expr
 from patchgen.source.c.text import bare, statements
 
 if TYPE_CHECKING:
     from patchgen.analysis.cfg.graph import Graph
-
-#: include/linux/types.h
-_UNSIGNED = frozenset({"u8", "u16", "u32", "u64", "size_t", "gfn_t", "pgoff_t", "bool", "uint"})
 
 #: Subjects that are followed in one function; more are walked without memory.
 TRACKED_LIMIT = 2048
@@ -154,19 +153,35 @@ def _with_limits(graph: Graph) -> int:
 
 
 def _typed(graph: Graph) -> None:
-    """Bounds of unsigned variables that are not counted down: those wrap around."""
-    types = {param.name: param.type for param in graph.function.params}
+    """Variables of arithmetic types, and the bounds that those give."""
+    types: dict[str, set[str]] = {}
+    for param in graph.function.params:
+        types.setdefault(param.name, set()).add(param.type)
     for stmt in statements(graph.function.body):
-        if isinstance(stmt, Decl):
-            types.update((one.name, one.type) for one in stmt.variables)
-    computed = {t for node in graph.nodes for t, source in node.sets if isinstance(source, Formula)}
+        for one in stmt.variables if isinstance(stmt, Decl) else ():
+            types.setdefault(one.name, set()).add(one.type)
     for name, written in types.items():
         bit = graph.bit_of.get(graph.subjects.find(name), -1)
-        words = written.replace("const", "").split()
-        if bit < 0 or bit in computed or "*" in written or "[" in written:
+        kind = of_type(min(written)) if bit >= 0 and len(written) == 1 else None
+        if kind is None:
             continue
-        if words and (words[0] == "unsigned" or words[-1] in _UNSIGNED):
-            graph.types[bit] = NOT_NEGATIVE
+        graph.widths[bit] = kind
+        known = bounds(kind)
+        if known is not None:
+            graph.types[bit] = known
+    for node in graph.nodes:
+        _unsigned(graph, node)
+
+
+def _unsigned(graph: Graph, node: Node) -> None:
+    """A negative number that an unsigned variable is held against is a large one."""
+    condition = node.condition
+    kind = graph.widths.get(condition.subject) if condition is not None else None
+    if condition is None or kind is None or kind.signed or kind.bits < INT.bits:
+        return
+    if isinstance(condition.constant, int) and condition.constant < 0:
+        large = kind.wrapped(condition.constant, OverflowError)
+        node.condition = condition._replace(constant=large)
 
 
 def _numbered(formula: Formula, bits: dict[int, int]) -> Formula:

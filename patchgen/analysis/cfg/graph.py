@@ -20,6 +20,7 @@ from patchgen.analysis.values.subjects import (
     Operand,
     Subjects,
 )
+from patchgen.analysis.values.types import CType
 from patchgen.analysis.values.value import Known
 from patchgen.kernel.knowledge import names
 from patchgen.model.code import Expr, Function
@@ -32,6 +33,7 @@ class Graph:
     __slots__ = (
         "anew", "bit_of", "counted", "entry", "formulas", "function", "index", "leaves", "limits",
         "locals", "nodes", "pointers", "reads", "shared", "steps", "subjects", "types", "unknown",
+        "widths",
     )  # fmt: skip
 
     def __init__(self, function: Function) -> None:
@@ -58,6 +60,8 @@ class Graph:
         self.counted = 0
         #: Variables of a type that has bounds, by bit.
         self.types: dict[int, Known] = {}
+        #: Variables of arithmetic types, by bit.
+        self.widths: dict[int, CType] = {}
 
     def operand(self, expr: Expr) -> Operand:
         """The constant or the tracked bit that ``expr`` evaluates to."""

@@ -28,7 +28,9 @@ from patchgen.analysis.engine.known import (
     value_of,
 )
 from patchgen.analysis.values import value as values
+from patchgen.analysis.values.fitted import fitted
 from patchgen.analysis.values.subjects import Formula, Operand
+from patchgen.analysis.values.types import CType
 from patchgen.analysis.values.value import ANY, Known
 
 
@@ -50,10 +52,7 @@ class Transfer(Generic[S]):
         call = self.strict and node.event is not None and node.event.kind == "call"
         if not node.writes and result is None and not call:
             return facts
-        fresh = [
-            (target, self._source(source, facts), source, self._made_vague(source, facts))
-            for target, source in node.sets
-        ]
+        fresh = [self._made(target, source, facts) for target, source in node.sets]
         killed = node.kill
         unchanged = self._unchanged(node, facts)
         aliased = node.aliased | (node.far if self.strict else 0)
@@ -136,6 +135,26 @@ class Transfer(Generic[S]):
             soft = (self.graph.shared | index.escaped) if clobber.level else 0
             found = self.clobbered[number] = (hard, soft & ~hard, clobber.level)
         return found
+
+    def _made(
+        self, target: int, source: Operand | Known | Formula, facts: Facts
+    ) -> tuple[int, Known, Operand | Known | Formula, bool]:
+        """A store: what is known of the value, as one of the target's type."""
+        value, vague = self._source(source, facts), self._made_vague(source, facts)
+        width = self.graph.widths.get(target)
+        if width is None:
+            return target, value, source, vague
+        fit, cut = fitted(value, width)
+        if fit != value or cut:
+            return target, fit, fit, vague or (cut and self.strict)
+        if value == ANY and isinstance(source, Operand) and self._is_narrower(width, source):
+            return target, value, value, self.strict
+        return target, value, source, vague
+
+    def _is_narrower(self, width: CType, source: Operand) -> bool:
+        """Whether a store may change the value that it stores."""
+        other = self.graph.widths.get(source.subject)
+        return other is not None and width.bits < other.bits
 
     def _made_vague(self, source: Operand | Known | Formula, facts: Facts) -> bool:
         """Whether a value is made of what is known in a way that is not followed."""

@@ -39,8 +39,10 @@ from patchgen.analysis.locks.visible import (
     visible,
 )
 from patchgen.analysis.locks.writes import is_known
+from patchgen.analysis.values.fitted import fitted
 from patchgen.analysis.values.naming import meaning
 from patchgen.analysis.values.subjects import Operand, is_pure
+from patchgen.analysis.values.types import of_type
 from patchgen.analysis.values.value import ANY, NONZERO, ZERO, Known
 from patchgen.kernel.knowledge import names
 from patchgen.kernel.locks import ALWAYS, IF_TRUE, LockCall, primitives, transferable
@@ -319,6 +321,8 @@ class LockChecker(Entering):
         value, origin = ANY, ""
         if event.expr is not None:
             value = here.value(event.expr)
+            kind = of_type(self.function.result)
+            value = value if kind is None else fitted(value, kind)[0]
             if value == ANY:
                 origin = event.describe().removeprefix("return ")
         facts = tuple(

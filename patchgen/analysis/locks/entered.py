@@ -36,7 +36,9 @@ from patchgen.analysis.locks.visible import (
     in_callers_terms,
 )
 from patchgen.analysis.locks.writes import Writes, is_known
+from patchgen.analysis.values.fitted import fitted
 from patchgen.analysis.values.naming import Naming
+from patchgen.analysis.values.types import of_type
 from patchgen.analysis.values.value import ANY, Known, meet
 from patchgen.kernel.locks import atomic_kinds
 from patchgen.model.base import Place
@@ -259,6 +261,8 @@ class Entering(Checker[State]):
         graph = graph_of(self.summaries.source.expanded(callee))
         for param, argument in zip(callee.params, event.expr.args[1:], strict=False):
             known = here.value(argument)
+            kind = of_type(param.type)
+            known = known if kind is None else fitted(known, kind)[0]
             if known.lo == known.hi and graph.subjects.find(param.name) in graph.bit_of:
                 numbers.append((param.name, known))
             given = bare(argument)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from patchgen.analysis.locks.expanded import Expander
 from patchgen.analysis.locks.headers import may_define
 from patchgen.analysis.locks.made import made_functions
+from patchgen.analysis.values.distinct import distinct
 from patchgen.analysis.values.naming import asks
 from patchgen.kernel.knowledge import names
 from patchgen.kernel.locks import primitives
@@ -65,11 +66,14 @@ class Source:
         self._expanded: dict[int, tuple[Function, Function]] = {}
 
     def expanded(self, function: Function) -> Function:
-        """The function with the macros of its file that do something replaced."""
+        """The function with the macros of its file that do something replaced.
+
+        No two of its variables have one name.
+        """
         known = self._expanded.get(id(function))
         if known is None:
             expander = self._expander(function.path)
-            made = function if expander is None else expander.function(function)
+            made = distinct(function if expander is None else expander.function(function))
             known = self._expanded[id(function)] = (function, made)
         return known[1]
 

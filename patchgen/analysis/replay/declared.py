@@ -9,7 +9,7 @@ from functools import cached_property
 
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.engine.structs import scopes
-from patchgen.analysis.replay.types import INT, CType, of_type
+from patchgen.analysis.values.types import INT, CType, of_type
 from patchgen.model.code import Expr, Function
 from patchgen.source.c.expressions import Expressions, NotUnderstood
 from patchgen.source.c.lexer import Tokens, lexed

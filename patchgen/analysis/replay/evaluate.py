@@ -32,8 +32,8 @@ from patchgen.analysis.replay.terms import (
     truth,
     unary,
 )
-from patchgen.analysis.replay.types import CHAR, INT, LONG, UNSIGNED, CType
 from patchgen.analysis.values.subjects import condition_argument, constant_of
+from patchgen.analysis.values.types import CHAR, INT, LONG, UNSIGNED, CType
 from patchgen.kernel.knowledge import load, names
 from patchgen.model.code import Expr, Function
 from patchgen.source.c.text import bare, text

@@ -22,7 +22,7 @@ from patchgen.analysis.replay.terms import (
     chosen,
     converted,
 )
-from patchgen.analysis.replay.types import CType
+from patchgen.analysis.values.types import CType
 
 
 class Variable(NamedTuple):

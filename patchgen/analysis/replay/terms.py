@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
-from patchgen.analysis.replay.types import CHAR, FLOATING, INT, CType, common
+from patchgen.analysis.values.types import CHAR, FLOATING, INT, CType, common
 
 
 class Number(NamedTuple):

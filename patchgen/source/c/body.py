@@ -434,6 +434,8 @@ class Statements(Expressions):
         if self.text() == "=":
             self.at += 1
             init = self.initialiser() if self.text() == "{" else self.assignment()
+            if "static" in base and "const" not in base and init.kind != "init":
+                init = None  # set once, before all calls
         words = [word for word in base if word not in ("static", "register", "extern")]
         return Declarator(
             name, join(words + prefix + suffix), init, self.span_from(first), self._line(first),

@@ -143,3 +143,51 @@ def test_a_switch_on_a_truth(name: str) -> None:
     wrong = right.replace("if (!x)", "if (x)").replace("x == 3)", "x == 4)", 1)
     wrong = wrong.replace("case true", "case false").replace("case 2:", "case 3:")
     assert verdict(wrong) == "fault"
+
+
+TYPES = {
+    "a number is cut off": ("u8 c = 258;", "c == 2"),
+    "a signed one is": ("signed char c = 200;", "c < 0"),
+    "a sum is": ("unsigned char c = 250; c += 10;", "c == 4"),
+    "a truth is one": ("bool c = 2;", "c == 1"),
+    "a truth of what is not zero": ("int x = foo(); if (!x) return 0; bool c = x;", "c == 1"),
+    "an unsigned wraps": ("unsigned c = 0; c--;", "c > 5"),
+    "all ones": ("unsigned c = -1;", "c == -1 && c > 7 && c == 4294967295U"),
+    "a large bound": ("unsigned c = 3;", "c < -2"),
+    "a parameter is cut off": ("", "low(259) == 3"),
+    "a result is cut off": ("", "cut(300) == 44"),
+    "a result is a truth": ("", "any(8) == 1"),
+}
+
+
+@pytest.mark.parametrize("name", list(TYPES))
+def test_a_variable_holds_what_its_type_can(name: str) -> None:
+    before, holds = TYPES[name]
+    helpers = (
+        "static int low(u8 x) { return x; }\nstatic unsigned char cut(int x) { return x; }\n"
+        "static bool any(int x) { return x; }\n"
+    )
+    assert verdict(f"{before} if (!({holds})) mutex_lock(&d->m);", helpers) != "fault"
+    assert verdict(f"{before} if ({holds}) mutex_lock(&d->m);", helpers) == "fault"
+
+
+HIDDEN = {
+    "a block": "int r = 0; { int r = 5; foo(r); }",
+    "a branch": "int r = 0; if (d->st) { int r; r = 7; foo(r); }",
+    "a loop": "int r = 0; for (int r = 1; r < 3; r++) foo(r);",
+    "twice": "int r = 0; { int r = 5; { int r = 6; foo(r); } foo(r); } { int r = 2; foo(r); }",
+    "an expression": "int r = 0; foo(({ int r = 5; r; }));",
+    "a member of its name": "int r = 0; { struct dev *r = container_of(mn, struct dev, r); }",
+}
+
+
+@pytest.mark.parametrize("name", list(HIDDEN))
+def test_an_inner_variable_is_another_one(name: str) -> None:
+    assert verdict(f"{HIDDEN[name]} if (r) mutex_lock(&d->m);") == ""
+    assert verdict(f"{HIDDEN[name]} if (!r) mutex_lock(&d->m);") == "fault"
+
+
+def test_a_static_variable_keeps_its_value() -> None:
+    assert verdict("static int n = 3; if (n != 3) mutex_lock(&d->m); n++;") == "fault"
+    assert verdict("static int n; if (!n) mutex_lock(&d->m); n++;") == "fault"
+    assert verdict("static const int n = 3; if (n != 3) mutex_lock(&d->m);") == ""
