@@ -2,7 +2,8 @@
 """Commit-message rules of the kernel (Documentation/process/submitting-patches.rst).
 
 What that document says must be so makes a patch fail; what it recommends (widths, the
-subject's form) is shown, since maintainers take patches without it.
+subject's form, a text for a patch whose subject says all) is shown, since maintainers take
+patches without it.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def _faults(message: str) -> Iterator[MessageFault]:
         yield MessageFault("no blank line behind the subject")
     body = [line for line in lines[2:] if line.strip() and not _TAG.match(line)]
     if not body:
-        yield MessageFault("the message has no body: it says neither what nor why")
+        yield MessageFault("the message has no body: it says neither what nor why", True)
     for number, line in enumerate(lines[2:], 3):
         exempt = _TAG.match(line) or line[:1].isspace() or "://" in line or line.startswith(">")
         if len(line) > BODY_LIMIT and not exempt and " " in line.strip():
