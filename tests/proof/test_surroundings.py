@@ -90,6 +90,60 @@ def test_a_fault_path_in_another_spelling_is_understood(mini: Path, old: str, ne
     assert found.found is not None, found.unknown
 
 
+NO_SLOT = (
+    "static inline bool is_noslot_pfn(kvm_pfn_t pfn)\n{\n\treturn pfn == KVM_PFN_NOSLOT;\n}\n\n"
+)
+UNLESS = RETRY.replace("if (", "if (!is_noslot_pfn(pfn) && ")
+
+
+def without_a_slot(mini: Path, retry: str, test: str = NO_SLOT) -> Look:
+    """The fault path with another retry test, and a test whether a pfn is no page."""
+    main, host = (mini / MMU).read_text(), (mini / HOST).read_text()
+    before = "static inline bool is_error_pfn("
+    assert main.count(RETRY) == host.count(before) == 1
+    return look(
+        reader(
+            mini,
+            {
+                MMU: main.replace(RETRY, retry).encode(),
+                HOST: host.replace(before, test + before).encode(),
+            },
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "retry",
+    [UNLESS, f"if (is_noslot_pfn(pfn))\n\t\tgoto map;\n\t{RETRY}\nmap:"],
+)
+def test_what_is_no_page_of_a_memslot_needs_no_retry(mini: Path, retry: str) -> None:
+    found = without_a_slot(mini, retry)
+    assert found.found is not None, found.unknown
+
+
+@pytest.mark.parametrize(
+    ("what", "retry", "test"),
+    [
+        ("inverted", UNLESS.replace("!is", "is"), NO_SLOT),
+        ("of another pfn", UNLESS.replace("(pfn)", "(gfn)"), NO_SLOT),
+        ("written behind it", f"{UNLESS}\n\tpfn = gfn;", NO_SLOT),
+        ("written in a loop behind it", f"{UNLESS}\n\twhile (write)\n\t\tpfn = gfn;", NO_SLOT),
+        ("written by a call behind it", f"{UNLESS}\n\tkvm_breathe(&pfn);", NO_SLOT),
+        ("its address is kept", f"rmap_head = &pfn;\n\t{UNLESS}\n\t*rmap_head = gfn;", NO_SLOT),
+        ("counted up behind it", f"{UNLESS}\n\tpfn++;", NO_SLOT),
+        ("another test", UNLESS, NO_SLOT.replace("==", "!=")),
+        ("a test of more", UNLESS, NO_SLOT.replace("return ", "return pfn ||")),
+        ("no such test", UNLESS, ""),
+    ],
+)
+def test_a_page_that_may_be_one_needs_the_retry(
+    mini: Path, what: str, retry: str, test: str
+) -> None:
+    found = without_a_slot(mini, retry, test)
+    assert found.found is None
+    assert {e.place.path for e in found.unknown} == {MMU}
+
+
 COUNT = "if (unlikely(kvm->mmu_notifier_count))\n\t\treturn 1;"
 MOVED = "if (kvm->mmu_notifier_seq != mmu_seq)\n\t\treturn 1;"
 TESTS = [

@@ -3,7 +3,8 @@
 
 The sequence is sampled, then (a barrier between) the page is looked up, the lock taken, and the
 page mapped only where the retry test, asked under that lock, of that guest, with that sample and
-for that page, says no.  The test itself is read in :mod:`patchgen.proof.system.retry`.
+for that page, says no.  The test itself is read in :mod:`patchgen.proof.system.retry`.  What is
+no page of a memslot needs none (:mod:`patchgen.proof.system.noslot`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from patchgen.analysis.paths.facts import Facts, NotFollowed, Paths
 from patchgen.model.base import Place
 from patchgen.model.code import Expr, Function
 from patchgen.proof.extract import vocabulary as words
+from patchgen.proof.system import noslot
 from patchgen.proof.system.same import Objects, changes, plain
 from patchgen.source.c.text import bare, every, subexpressions, text
 
@@ -60,11 +62,13 @@ class FaultPath:
         self.maps = maps
         self.lock = lock
         self.validates = validates
+        self._asked: frozenset[str] = frozenset()
         self._relocks: dict[str, bool] = {}
 
     def fault(self, function: Function) -> tuple[Place, str] | None:
         """What of ``function`` is not as it must be, and where; None: nothing."""
         self.objects = Objects(function)
+        self._asked = noslot.asked(function, self.get)
         kept = {text(e.args[0]) for e in every(function.body) if samples(e)}
         for expr in every(function.body):
             if expr.kind == "unary" and expr.name == "&" and text(expr.args[0]) in kept:
@@ -80,9 +84,13 @@ class FaultPath:
     def _relevant(self, expr: Expr) -> bool:
         name = called(expr)
         known = (*self.lookups, *self.maps, *RETRIES, *CACHE_RETRIES)
-        return samples(expr) or name in known or bool(self._step(expr)) or self._valid(expr)
+        written = changes(expr) and text(bare(expr.args[0])) in self._asked
+        ours = samples(expr) or self._valid(expr) or written
+        return ours or name in known or bool(self._step(expr))
 
     def _effect(self, expr: Expr, facts: Facts) -> Facts:
+        if changes(expr):
+            facts -= {f"no page {text(bare(expr.args[0]))}"}
         if samples(expr):
             of = self.objects.same(plain(expr.args[1]).args[0])
             return _sampled(facts, text(expr.args[0]), of)
@@ -101,13 +109,19 @@ class FaultPath:
             raise NotFollowed(expr.line, f"the answer of {name}() is not followed")
         if name in self.lookups:
             return self._looked(expr, facts)
-        if name in self.maps and not _ready(facts):
+        if name in self.maps and not _ready(facts | self._needs_none(expr, facts)):
             raise NotFollowed(
                 expr.line, "it maps a page without a retry test under the lock behind the lookup"
             )
         if "checked" in facts and name and name not in self.maps and self.relocks(name):
             return facts - {"checked"}
         return facts
+
+    def _needs_none(self, expr: Expr, facts: Facts) -> Facts:
+        """The retry test counts as asked where what a call maps is no page."""
+        inside = {e.name for given in expr.args[1:] for e in subexpressions(given)}
+        none = any(f"no page {name}" in facts for name in inside & self._asked)
+        return frozenset({"checked"}) if none else frozenset()
 
     def _valid(self, expr: Expr) -> bool:
         """Whether a page is taken over by a member that says that it may be used."""
@@ -140,10 +154,13 @@ class FaultPath:
         if "ordered" not in facts:
             raise NotFollowed(expr.line, "nothing keeps the lookup behind the sample (smp_rmb())")
         asked = {e.name for arg in expr.args[1:] for e in subexpressions(arg) if e.kind == "name"}
-        return _without(facts, "checked", "of page") | {"looked"} | {f"of page {a}" for a in asked}
+        facts = _without(facts, "checked", "of page", "no page")
+        return facts | {"looked"} | {f"of page {a}" for a in asked}
 
     def _branch(self, expr: Expr, facts: Facts) -> tuple[Facts, Facts] | None:
         name = called(expr)
+        if noslot.is_test(expr) and (pfn := text(bare(expr.args[1]))) in self._asked:
+            return facts | {f"no page {pfn}"}, facts
         if name not in (*RETRIES, *CACHE_RETRIES):
             return None
         if "looked" not in facts or not self._ours(expr, facts):
