@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make run | test | check | bench | build-test | boot-test | bare-test | mutants | tree-mutants | lock-suites | fuzz-mails | fuzz
+# make run | test | check | bench | build-test | boot-test | bare-test | mutants | tree-mutants | lock-suites | fuzz-mails | fuzz | gate
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ OUT ?= outgoing
 COUNT ?= 2000
 JOBS ?= $(shell nproc)
 
-.PHONY: run test check bench build-test boot-test bare-test mutants tree-mutants growth fuzz-mails fuzz clean
+.PHONY: run test check bench build-test boot-test bare-test mutants tree-mutants growth fuzz-mails fuzz gate clean
 
 $(VENV)/.run: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -63,6 +63,10 @@ fuzz-mails: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz $(if $(SECONDS_),--seconds $(SECONDS_)) $(if $(SEED),--seed $(SEED)) $(FUZZ)
+
+gate: $(VENV)/.dev
+	$(BIN)/python -m tests.gate $(if $(LINUX),--linux $(LINUX)) $(if $(KERNELS),--kernels $(KERNELS)) \
+	  $(if $(MAILS),--mails $(MAILS)) $(if $(WORK),--work $(WORK)) $(if $(ONLY),--only "$(ONLY)")
 
 lock-suites: $(VENV)/.dev
 	$(BIN)/python -m tests.locks_suites --sparse $(SPARSE) --smatch $(SMATCH)
