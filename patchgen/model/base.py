@@ -43,3 +43,20 @@ class Evidence(Value, frozen=True, order=True):
 
     def __str__(self) -> str:
         return f"{self.place} ({self.text})"
+
+
+class Fact(Value, frozen=True, order=True):
+    """Something of the tree that a yes rests on.
+
+    ``code`` is what asked for it, ``place`` where it stands, ``read`` what was read there: a
+    definition by its name, or a declaration as written.
+    """
+
+    code: str
+    place: Place
+    read: str
+
+    def data(self) -> dict[str, str | int]:
+        """The same as plain data."""
+        where = self.place
+        return {"code": self.code, "file": where.path, "line": where.line, "read": self.read}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from patchgen.model.base import Evidence, Place, Value
+from patchgen.model.base import Evidence, Fact, Place, Value
 from patchgen.model.code import Expr, Function
 from patchgen.model.facts import OpsTable
 from patchgen.model.outcome import UserError
@@ -54,6 +54,7 @@ class Understood(Value, frozen=True):
     unmap: Core
     notes: tuple[Evidence, ...]
     limits: tuple[str, ...]
+    facts: tuple[Fact, ...] = ()
 
     def systems(self, case: Case, bounds: Bounds, reduce: bool = True) -> tuple[System, ...]:
         """The transition systems of ``case``: guests, a pfn cache, a memslot's removal.
@@ -198,15 +199,20 @@ def _understand(source: Source) -> Understood | tuple[Evidence, ...]:
     )
     left_out = (f"{name} is set, and nothing that was looked into reads it" for name in beside)
     limits = (*_LIMITS, *_narrow(protocol), *left_out)
-    return Understood(protocol, cores, unmap, _notes(protocol), limits)
+    facts = (*source.facts(), *around.facts)
+    return Understood(protocol, cores, unmap, _notes(protocol), limits, facts)
 
 
 def shape(value: object) -> object:
-    """``value`` (an :class:`Understood`) without its places: equal where only lines moved."""
+    """``value`` (an :class:`Understood`) without its places, and where it was read.
+
+    Equal where only lines moved.
+    """
     if isinstance(value, Place):
         return None
     if isinstance(value, Value):
-        return (type(value), *(shape(getattr(value, f)) for f in value.__struct_fields__))
+        fields = (f for f in value.__struct_fields__ if f != "facts")
+        return (type(value), *(shape(getattr(value, f)) for f in fields))
     if isinstance(value, tuple):
         return tuple(shape(item) for item in value)
     if isinstance(value, dict):
@@ -332,6 +338,7 @@ def prove(
         tuple(sizes),
         protocol.guarded() is not None,
         protocol.change is not None,
+        understood.facts,
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from patchgen.model.base import Evidence, Place, Value
+from patchgen.model.base import Evidence, Fact, Place, Value
 from patchgen.model.outcome import Exit
 from patchgen.proof.extract.protocol import Bounds
 from patchgen.proof.search.explore import Violation
@@ -71,7 +71,8 @@ class ProofResult(Value, frozen=True):
     """The proof of one state of a tree.
 
     ``unknown`` are the places that were not understood: with any of these nothing was
-    explored.  ``notes`` are facts worth saying, ``limits`` what was not covered.
+    explored.  ``notes`` are facts worth saying, ``limits`` what was not covered, ``facts`` all
+    of the tree that the verdicts rest on.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -82,6 +83,7 @@ class ProofResult(Value, frozen=True):
     explored: tuple[Explored, ...] = ()
     guarded: bool = False
     change_pte: bool = True
+    facts: tuple[Fact, ...] = ()
 
     @property
     def violated(self) -> tuple[Verdict, ...]:

@@ -73,6 +73,19 @@ def test_json_has_the_shape_that_is_promised(wrong: ProofResult) -> None:
     assert all(step["place"] for step in bad[0]["run"][:-1] if step["cpu"] != "guest")
 
 
+def test_what_a_proof_rests_on_is_listed_with_its_lines(right: ProofResult, mini: Path) -> None:
+    facts = json.loads(to_json(right))["rests_on"]
+    codes = {fact["code"] for fact in facts}
+    assert {"program", "flush", "counters", "dispatch", "notification", "walks"} <= codes
+    assert {"deferred flush", "subscription"} <= codes
+    for fact in facts:
+        line = (mini / fact["file"]).read_text().splitlines()[fact["line"] - 1]
+        name = fact["read"].removesuffix("()").split()[-1]
+        # A function whose type has a line of its own, and one whose head the series moved.
+        assert name in line or fact["file"].endswith(("mmu_notifier.h", "kvm_main.c")), fact
+    assert any(line.startswith("rests on: ") for line in as_lines(right, verbose=True))
+
+
 def test_text_has_the_table_and_one_column_a_cpu(wrong: ProofResult) -> None:
     lines = list(as_lines(wrong))
     assert lines[0].split() == ["transition", "flagged", "S1", "S2", "S3", "S4", "O1"]

@@ -3,18 +3,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from patchgen.analysis.guests.counters import counters
 from patchgen.analysis.guests.deferred import deferred
 from patchgen.analysis.guests.flush import flush
 from patchgen.analysis.guests.registered import registered
 from patchgen.analysis.paths.bodies import Read
 from patchgen.analysis.told.dispatch import Reading
+from patchgen.model.base import Evidence
 
 
-def guests(read: Read) -> Reading:
-    """What of flushes, counters and the subscription is not as taken to be; what was read."""
-    readings = (flush(read), deferred(read), counters(read), registered(read))
-    return Reading(
-        tuple(one for reading in readings for one in reading.faults),
-        tuple(one for reading in readings for one in reading.rests_on),
-    )
+def guests(read: Read) -> Mapping[str, Reading]:
+    """What is said of flushes, of those put off, of counters and of the subscription."""
+    return {
+        "flush": flush(read),
+        "deferred flush": deferred(read),
+        "counters": counters(read),
+        "subscription": registered(read),
+    }
+
+
+def against(read: Read) -> tuple[Evidence, ...]:
+    """What of it is not as everybody takes it to be; () for nothing."""
+    return tuple(one for reading in guests(read).values() for one in reading.faults)

@@ -35,6 +35,9 @@ def as_lines(result: ProofResult, *, verbose: bool = False, quiet: bool = False)
     if result.verdicts:
         yield f"bounds: {result.bounds}; {_size(result)}"
         yield from _wrapped("not covered: ", result.limits)
+        if verbose:
+            facts = (f"{f.place}: {f.read} ({f.code})" for f in result.facts)
+            yield from _wrapped("rests on: ", facts)
     yield verdict_line(result)
 
 
@@ -165,6 +168,7 @@ def to_json(result: ProofResult) -> bytes:
         "notes": [{"place": str(e.place), "text": e.text} for e in result.notes],
         "bounds": msgspec.to_builtins(result.bounds),
         "not_covered": list(result.limits),
+        "rests_on": [fact.data() for fact in result.facts],
         "explored": [msgspec.to_builtins(e) for e in result.explored],
         "exit": int(result.exit),
     }

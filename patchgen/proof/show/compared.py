@@ -103,6 +103,7 @@ class Compared(Value, frozen=True):
             "inherited": list(self.inherited) if self.touched else [],
             "violated_before": list(self.before.answered(Answer.VIOLATED)),
             "unknown": [{"place": str(e.place), "reason": e.text} for e in self.after.unknown],
+            "rests_on": [fact.data() for fact in self.after.facts] if self.touched else [],
             "unknown_before": [
                 {"place": str(e.place), "reason": e.text} for e in self.before.unknown
             ],

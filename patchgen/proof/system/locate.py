@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
-from patchgen.model.base import Place, Value
+from patchgen.model.base import Fact, Place, Value
 from patchgen.model.code import Expr, Function
 from patchgen.proof.extract.protocol import NOWHERE, Core, Guest, Memslots
 from patchgen.proof.extract.vocabulary import READERS
@@ -152,6 +152,14 @@ class Source:
         if "kvm" in self.__dict__:
             parts.append(list(self.kvm.was_asked()))
         return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def facts(self) -> tuple[Fact, ...]:
+        """The functions that programs, orders and fault paths were taken from."""
+        known = [*self._files.values(), *([self.kvm] if "kvm" in self.__dict__ else [])]
+        found = (
+            Fact("program", place, f"{name}()") for one in known for name, place in one.found()
+        )
+        return tuple(sorted(set(found)))
 
     @cached_property
     def kvm(self) -> Definitions:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from patchgen.analysis.guests.judge import guests
 from patchgen.analysis.handlers.walks import walks
 from patchgen.analysis.told.dispatch import dispatch, notification
-from patchgen.model.base import Evidence, Place, Value
+from patchgen.model.base import Fact, Place, Value
 from patchgen.model.code import (
     Function,
 )
@@ -40,7 +40,7 @@ class Around(Value, frozen=True):
     """What is not as it is explored, and the definitions that were read for it."""
 
     wrong: tuple[Misplaced, ...]
-    facts: tuple[Evidence, ...]
+    facts: tuple[Fact, ...]
 
 
 def surroundings(source: Source, changes: bool, counts: bool) -> Around:
@@ -54,11 +54,16 @@ def surroundings(source: Source, changes: bool, counts: bool) -> Around:
     def get(name: str) -> Function | None:
         return source.kvm.get(name) or source.file(_HOST).get(name)
 
-    readings = [guests(source.read), dispatch(source.read), walks(source.read)]
-    readings += [notification(source.read)] if changes else []
-    facts = [e for reading in readings for e in reading.rests_on]
-    wrong = [e for reading in readings for e in reading.faults]
-    source.note("surroundings", repr([(e.place.path, e.text) for e in (*wrong, *facts)]))
+    readings = {
+        **guests(source.read),
+        "dispatch": dispatch(source.read),
+        "walks": walks(source.read),
+        **({"notification": notification(source.read)} if changes else {}),
+    }
+    facts = [Fact(c, e.place, e.text) for c, one in readings.items() for e in one.rests_on]
+    wrong = [e for one in readings.values() for e in one.faults]
+    noted = [(e.place.path, e.text) for e in wrong] + [(f.place.path, f.read) for f in facts]
+    source.note("surroundings", repr(noted))
     found: list[tuple[Place, str] | None] = [(e.place, e.text) for e in wrong]
     found.append(cache_fault(source))
     found.append(swap_fault(source) if counts else None)

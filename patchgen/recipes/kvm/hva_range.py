@@ -19,7 +19,7 @@ After:
 
 from __future__ import annotations
 
-from patchgen.analysis.guests.judge import guests
+from patchgen.analysis.guests.judge import against
 from patchgen.analysis.handlers.gfn_setters import beside_unmapping, gfn_setters
 from patchgen.analysis.handlers.hva_range import UNMAP, Walker, answers_kept, walks
 from patchgen.analysis.handlers.page_stats import page_stats
@@ -144,7 +144,7 @@ def rests(state: State) -> Refusal | None:
     if left:
         reason = "a setter is not seen to be right for a page that is still mapped"
         return Refusal(NAME, "unsafe", reason, left)
-    beside = remembered(state, "guests", lambda read, _: guests(read).faults)
+    beside = remembered(state, "guests", lambda read, _: against(read))
     if beside:
         reason = "KVM's flushes or counters are not seen to do what kept mappings rest on"
         return Refusal(NAME, "unsafe", reason, beside)

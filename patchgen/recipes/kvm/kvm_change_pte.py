@@ -27,7 +27,7 @@ After:
 
 from __future__ import annotations
 
-from patchgen.analysis.guests.judge import guests
+from patchgen.analysis.guests.judge import against
 from patchgen.analysis.handlers.effects import Callbacks, effects
 from patchgen.analysis.handlers.setters import setters
 from patchgen.analysis.told.flags import Values, polarity
@@ -162,7 +162,7 @@ def _unread(state: State, kvm: KvmFacts) -> Refusal | None:
     if left:
         reason = "a setter is not seen to bring every mapping of the page up to date"
         return Refusal(NAME, "unsafe", reason, left)
-    beside = remembered(state, "guests", lambda read, _: guests(read).faults)
+    beside = remembered(state, "guests", lambda read, _: against(read))
     if beside:
         reason = (
             "KVM's flushes, counters or subscription are not seen to do what the guard rests on"

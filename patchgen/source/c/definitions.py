@@ -121,6 +121,13 @@ class Definitions(Mapping[str, Function]):
             found = [d for d in (self._defined.get(name), *self._others.get(name, ())) if d]
             yield (name, *(" ".join([*d.texts, *(x.text for x in d.directives)]) for d in found))
 
+    def found(self) -> Iterator[tuple[str, Place]]:
+        """The functions that were looked up and are defined here, and where."""
+        for name in sorted(self.asked & self._defined.keys()):
+            one = self._defined[name]
+            line = one.tokens.line(one.tokens.starts[one.outline.name_at])
+            yield name, Place(one.path, line)
+
     def mentioning(self, word: str) -> Iterator[Function]:
         """The functions in which an identifier stands; no other one is parsed."""
         for name, (_, tokens, found) in self._defined.items():
