@@ -65,7 +65,9 @@ class Program:
         A definition in that file hides the others; static ones of other files
         are not visible.  Architectures may give several.
         """
-        found = self._by_name.get(name, ())
+        found = self._by_name.get(name)
+        if not found:
+            return ()
         local = [function for function in found if function.path == near]
         if local:
             return tuple(local)

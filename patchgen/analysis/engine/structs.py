@@ -159,9 +159,11 @@ class Structs:
         key = (name, path, kind)
         if key not in self._found:
             self._found[key] = ("", "")
-            like = re.compile(_LIKE[kind] % re.escape(name.encode()))
+            word = name.encode()
+            like = re.compile(_LIKE[kind] % re.escape(word))
             for file in self._reachable(path):
-                if not like.search(self._data(file)):
+                data = self._data(file)
+                if word not in data or not like.search(data):
                     continue
                 said = getattr(self._of(file), kind).get(name)
                 if said is not None:

@@ -20,21 +20,24 @@ import msgspec
 
 from patchgen.model.base import Span
 
-# Compiled where a file is cut: a run whose facts are all known cuts none.
+# Compiled where a file is cut: a run whose facts are all known cuts none.  What there is most
+# of stands first; no other token begins as these do.
 _TOKEN = (
-    rb"(?P<directive>(?:\A|(?<=\n))[ \t]*(?:\#|%:)(?:/\*.*?(?:\*/|\Z)|\\\r?\n|[^\n])*)"
-    rb"|(?P<space>[ \t\r\f\v]+|\n+|\\\r?\n)"
-    rb"|(?P<comment>/\*.*?(?:\*/|\Z)|//(?:\\\r?\n|[^\n])*)"
-    rb"|(?P<name>[A-Za-z_$][A-Za-z0-9_$]*)"
-    rb"|(?P<number>\.?[0-9](?:[eEpP][+-]|[A-Za-z0-9_.])*)"
-    rb'|(?P<string>L?"(?:[^"\\\n]|\\.|\\\n)*"?)'
-    rb"|(?P<char>L?'(?:[^'\\\n]|\\.)*'?)"
-    rb"|(?P<punct>\.\.\.|<%|%>|<:|:>|<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|\#\#|.)"
+    r"(?P<name>[A-Za-z_$][A-Za-z0-9_$]*)"
+    r"|(?P<plain>[(){};,\[\]~?])"
+    r"|(?P<directive>(?:\A|(?<=\n))[ \t]*(?:\#|%:)(?:/\*.*?(?:\*/|\Z)|\\\r?\n|[^\n])*)"
+    r"|(?P<space>[ \t\r\f\v]+|\n+|\\\r?\n)"
+    r"|(?P<comment>/\*.*?(?:\*/|\Z)|//(?:\\\r?\n|[^\n])*)"
+    r"|(?P<number>\.?[0-9](?:[eEpP][+-]|[A-Za-z0-9_.])*)"
+    r'|(?P<string>L?"(?:[^"\\\n]|\\.|\\\n)*"?)'
+    r"|(?P<char>L?'(?:[^'\\\n]|\\.)*'?)"
+    r"|(?P<punct>\.\.\.|<%|%>|<:|:>|<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|\#\#|.)"
 )
+_BYTES = _TOKEN.encode()
 
 
 #: A line that goes on in the midst of a token, or of a comment's delimiter.
-_SPLICE = rb"(?<=[^\s])\\\r?\n(?=[^\s])"
+_SPLICE = rb"\\\r?\n(?=[^\s])"
 _WHOLE = frozenset({"directive", "string", "char", "comment"})
 #: The other spellings of brackets: ISO C, 6.4.6.
 _DIGRAPHS = {"<%": "{", "%>": "}", "<:": "[", ":>": "]"}
@@ -71,21 +74,33 @@ class Tokens:
         self.ends: list[int] = []
         directives: list[tuple[int, int, str]] = []
         joined, places = _joined(source)
-        for match in re.finditer(_TOKEN, joined, re.DOTALL):
-            kind = match.lastgroup
+        # What is ASCII is cut as text: a place in the text is one in the bytes, then.
+        plain = joined.isascii()
+        found: Iterator[re.Match[Any]] = (
+            re.finditer(_TOKEN, joined.decode("ascii"), re.DOTALL)
+            if plain
+            else re.finditer(_BYTES, joined, re.DOTALL)
+        )
+        kinds, texts, starts, ends = self.kinds, self.texts, self.starts, self.ends
+        for match in found:
+            kind = match.lastgroup or ""
             if kind == "space" or kind == "comment":
                 continue
-            text = match.group().decode("utf-8", "replace")
+            text = match[0] if plain else match[0].decode("utf-8", "replace")
             start, end = match.span()
             if places:
                 start, end = _at(places, start), _at(places, end - 1) + 1
             if kind == "directive":
                 directives.append((start, end, text.replace("%:", "#", 1)))
                 continue
-            self.kinds.append(kind or "punct")
-            self.texts.append(_DIGRAPHS.get(text, text) if kind == "punct" else text)
-            self.starts.append(start)
-            self.ends.append(end)
+            if kind == "plain":
+                kind = "punct"
+            elif kind == "punct":
+                text = _DIGRAPHS.get(text, text)
+            kinds.append(kind)
+            texts.append(text)
+            starts.append(start)
+            ends.append(end)
         self._newlines = [m.start() for m in re.finditer(rb"\n", source)]
         self.directives = tuple(
             Directive(Span(start, end), self.line(start), text) for start, end, text in directives
@@ -137,19 +152,30 @@ class Tokens:
         self.ends = [end for part in keep for end in self.ends[part]]
 
 
+def _splices(source: bytes) -> list[re.Match[bytes]]:
+    """Where a line goes on behind something that is no blank."""
+    # Not by looking behind: then each byte would be tried, not the backslashes alone.
+    return [
+        match
+        for match in re.finditer(_SPLICE, source)
+        if match.start() and not source[match.start() - 1 : match.start()].isspace()
+    ]
+
+
 def _joined(source: bytes) -> tuple[bytes, list[tuple[int, int]]]:
     """The text with lines joined that go on in the midst of a token, and what was left out.
 
     For each the offset in the joined text, and how many bytes are missing up to there.
     Directives keep their lines.
     """
-    if b"\\" not in source or not re.search(_SPLICE, source):
+    splices = _splices(source)
+    if not splices:
         return source, []
-    kept = [m.span() for m in re.finditer(_TOKEN, source, re.DOTALL) if m.lastgroup in _WHOLE]
+    kept = [m.span() for m in re.finditer(_BYTES, source, re.DOTALL) if m.lastgroup in _WHOLE]
     places: list[tuple[int, int]] = []
     parts: list[bytes] = []
     at = gone = 0
-    for match in re.finditer(_SPLICE, source):
+    for match in splices:
         if any(start <= match.start() < end for start, end in kept):
             continue
         parts.append(source[at : match.start()])

@@ -133,10 +133,58 @@ def _parts(stmt: Stmt) -> Iterator[tuple[Expr | None, Stmt | None]]:
             yield found, None
 
 
-def every(stmt: Stmt) -> Iterator[Expr]:
-    """Every expression of a statement, inner ones included."""
-    for outer in expressions(stmt):
-        yield from subexpressions(outer)
+#: Expressions that are kept in lists; beyond it all are dropped.
+_KEPT = 200_000
+
+
+class _Lists:
+    """Lists of the expressions of bodies, told by the identity of these."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[Block, tuple[Expr, ...]]] = {}
+        self._size = 0
+
+    def of(self, body: Block) -> tuple[Expr, ...]:
+        known = self._found.get(id(body))
+        if known is None or known[0] is not body:
+            known = (body, tuple(_every(body)))
+            if self._size > _KEPT:
+                self._found.clear()
+                self._size = 0
+            self._found[id(body)] = known
+            self._size += len(known[1])
+        return known[1]
+
+
+_lists = _Lists()
+
+
+def every(stmt: Stmt) -> tuple[Expr, ...]:
+    """Every expression of a statement, inner ones included.
+
+    A function's body is asked for by one question after the other: its list is kept while it
+    is one of the last ones, told by its identity.
+    """
+    return _lists.of(stmt) if isinstance(stmt, Block) else tuple(_every(stmt))
+
+
+def _every(stmt: Stmt) -> Iterator[Expr]:
+    stack: list[Stmt] = [stmt]
+    while stack:
+        for outer, inner in _parts(stack.pop()):
+            if outer is not None:
+                bodies: list[Stmt] = []
+                pending = [outer]
+                while pending:
+                    part = pending.pop()
+                    yield part
+                    if part.args:
+                        pending.extend(reversed(part.args))
+                    if part.body:
+                        bodies.extend(reversed(part.body))
+                stack.extend(bodies)
+            if inner is not None:
+                stack.append(inner)
 
 
 def statements(stmt: Stmt) -> Iterator[Stmt]:
@@ -145,15 +193,13 @@ def statements(stmt: Stmt) -> Iterator[Stmt]:
     while stack:
         top = stack.pop()
         yield top
-        inner: list[Stmt] = []
         if isinstance(top, Block):
-            inner.extend(top.body)
-        else:
-            for field in ("init", "then", "body", "orelse"):
-                part = getattr(top, field, None)
-                if part is not None and not isinstance(part, tuple):
-                    inner.append(part)
-        stack.extend(reversed(inner))
+            stack.extend(reversed(top.body))
+        elif not isinstance(top, (ExprStmt, Decl)):
+            inner = [getattr(top, field, None) for field in ("init", "then", "body", "orelse")]
+            stack.extend(
+                part for part in reversed(inner) if part is not None and not isinstance(part, tuple)
+            )
 
 
 def root(expr: Expr) -> str:
