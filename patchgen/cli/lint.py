@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from patchgen.cli.options import open_state, progress, tree_options, verbose_option
-from patchgen.model.outcome import Exit, UserError
+from patchgen.model.outcome import Exit, UserError, located
 from patchgen.sandbox.writer import check_given
 from patchgen.terminal import say, say_data
 
@@ -218,7 +218,7 @@ def _not_analysed(result: LintResult) -> None:
     for diagnostic in result.unparsed:
         say(f"patchgen: {diagnostic}", err=True)
     for path, error in result.failed:
-        say(f"patchgen: {path}: {error}", err=True)
+        say(f"patchgen: {located(path, error)}", err=True)
 
 
 def _fix(

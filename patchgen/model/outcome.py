@@ -51,6 +51,11 @@ class Failed(msgspec.Struct, frozen=True):
     error: str
 
 
+def located(path: str, error: str) -> str:
+    """An error of a file as one line that names the file, and once."""
+    return error if error == path or error.startswith(f"{path}:") else f"{path}: {error}"
+
+
 class UserError(Exception):
     """Input that cannot be used: one clear line and an exit status.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from patchgen.model.facts import FileFacts, Mention, OpsTable
+from patchgen.model.outcome import located
 from patchgen.source.c.walk import text_of
 from patchgen.source.facts.inspection import Inspection
 from patchgen.source.facts.kvm import KvmFacts
@@ -77,9 +78,9 @@ def _lines(
             detail = f" ({mention.detail})" if mention.detail else ""
             yield f"  {mention.state}  {mention.path}:{mention.line}  {mention.name}{detail}"
     for path, error in found.failed:
-        yield f"  not read  {error if path in error else f'{path}: {error}'}"
+        yield f"  not read  {located(path, error)}"
     for path, error in found.partly:
-        yield f"  partly read  {path}: {error}"
+        yield f"  partly read  {located(path, error)}"
 
 
 def totals_line(found: Inspection) -> str:

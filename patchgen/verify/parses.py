@@ -16,7 +16,7 @@ from itertools import islice
 from patchgen.kernel.api.surface import HEADER
 from patchgen.model.base import Place, Span, Value
 from patchgen.model.facts import Diagnostic
-from patchgen.model.outcome import Failed
+from patchgen.model.outcome import Failed, located
 from patchgen.source.c.lexer import lexed
 from patchgen.source.config.arch import arches_of
 from patchgen.source.facts.state import Job, TreeState, tried_as
@@ -165,7 +165,7 @@ class _Parses:
         why = list(dict.fromkeys(self.why.get(path, ())))
         if path in self.sound and path not in self.dark:
             detail = "; ".join(dict.fromkeys(self.sound[path]))
-            self.notes += [f"{path}: {reason}" for reason in why]
+            self.notes += [located(path, reason) for reason in why]
             return FileVerdict(path, ANALYSED, detail, notifier)
         self.bad.add(path)
         broken = (

@@ -153,11 +153,16 @@ def edit(base: Base, place: Path, chance: random.Random) -> tuple[str, list[str]
     def change(pid: int) -> None:
         time.sleep(wait)
         data = (tree / path).read_bytes().replace(old, new, 1)
-        if chance.random() < 0.5:
+        way = chance.randrange(5)
+        if way < 2:
             (tree / path).write_bytes(data)
-        else:
+        elif way == 2:
             (tree / f"{path}.new").write_bytes(data)
             (tree / f"{path}.new").replace(tree / path)
+        elif way == 3:
+            (tree / path).unlink()
+        else:
+            (tree / path).parent.rename(tree / "gone")
 
     if chance.random() < 0.5:  # so that the change undoes one
         path, new, old = path, old, new

@@ -24,6 +24,9 @@ R = TypeVar("R")
 TIME_LIMIT = 120.0
 #: Seconds that a task may wait without working: for a FIFO that nobody writes, say.
 PATIENCE = 5.0
+#: What to do about a parser that is gone.
+_CRASH = "libclang fails on this file; the others are analysed: name them to leave it out"
+_SPENT = "the machine ran out of memory? Close something, or name fewer files"
 _LOOK = 2.0  # seconds between two looks at a worker
 
 
@@ -64,9 +67,10 @@ class _Worker(Generic[T, R]):
         self.process.join()
         code = self.process.exitcode or 0
         self.connection.close()
-        if code < 0:
-            return f"the parser was ended by {signal.Signals(-code).name}"
-        return f"the parser ended with status {code}"
+        if code >= 0:
+            return f"the parser ended with status {code} ({_CRASH})"
+        hint = _SPENT if -code in (signal.SIGKILL, signal.SIGXCPU) else _CRASH
+        return f"the parser was ended by {signal.Signals(-code).name} ({hint})"
 
 
 def _serve(

@@ -19,7 +19,7 @@ from patchgen.kernel.api.descriptor import macro_text
 from patchgen.kernel.api.surface import BRANCHES, HEADER, Item, Surface
 from patchgen.model.base import Place
 from patchgen.model.facts import Diagnostic
-from patchgen.model.outcome import Failed, UserError
+from patchgen.model.outcome import Failed, UserError, located
 from patchgen.sandbox.confine import confine
 from patchgen.sandbox.reader import read_inside
 from patchgen.source.clang import pool
@@ -75,7 +75,7 @@ def branches(
     found: dict[str, tuple[Surface, Seen]] = {}
     for number, answer in pool.run(_parsed, tasks, 1, prepare=prepare):
         if isinstance(answer, Failed):
-            raise UserError(answer.error, "" if HEADER in answer.error else HEADER)
+            raise UserError(located(HEADER, answer.error))
         found[tasks[number].branch] = answer.value
     return found
 

@@ -184,21 +184,23 @@ def _store(files: dict[str, str]) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=".new-"))
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(
-            f"cannot write the cache: {reason}", str(target.parent), "set PATCHGEN_CACHE"
-        ) from None
+        raise _unwritable(error, target.parent) from None
     try:
         for name, text in files.items():
             file = aside / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
         aside.rename(target)
-    except OSError:
+    except OSError as error:
         if not look.is_folder(target):  # else another process was faster
-            raise UserError("cannot write the cache", str(target), "set PATCHGEN_CACHE") from None
+            raise _unwritable(error, target) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     memo.tally(sum(map(len, files.values())))
     _WHOLE.add(target)
     return target
+
+
+def _unwritable(error: OSError, place: Path) -> UserError:
+    reason = error.strerror or str(error)
+    return UserError(f"cannot write the cache: {reason}", str(place), "set PATCHGEN_CACHE")

@@ -19,7 +19,7 @@ from patchgen import memo
 from patchgen.kernel.api.surface import HEADER, Surface
 from patchgen.model.code import Function
 from patchgen.model.facts import FileFacts
-from patchgen.model.outcome import Done, Failed, UserError
+from patchgen.model.outcome import Done, Failed, UserError, located
 from patchgen.source.c.body import functions_in
 from patchgen.source.c.definitions import Definitions
 from patchgen.source.config.arch import arches_of
@@ -265,7 +265,7 @@ class TreeState:
         """
         outcome = self.facts_of([path], arch)[0]
         if isinstance(outcome, Failed):
-            raise UserError(outcome.error, "" if path in outcome.error else path)
+            raise UserError(located(path, outcome.error))
         return outcome.value
 
     def facts_of(

@@ -17,6 +17,8 @@ def act(task):
     if kind == "crash":
         faulthandler.disable()  # pytest would print a dump
         os.kill(os.getpid(), signal.SIGSEGV)
+    if kind == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
     if kind == "hang":
         time.sleep(600)
     if kind == "spin":
@@ -41,8 +43,9 @@ def answers(kinds, workers=2, limit=60.0):
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("crash", "SIGSEGV"),
-        ("exit", "status 3"),
+        ("crash", "SIGSEGV (libclang fails on this file; the others are analysed: name them"),
+        ("kill", "SIGKILL (the machine ran out of memory?"),
+        ("exit", "status 3 (libclang fails on this file"),
         ("user", "a.c: no such thing"),
         ("raise", "internal error: ValueError: odd"),
     ],
