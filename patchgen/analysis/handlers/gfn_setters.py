@@ -43,7 +43,10 @@ _READS = (names("paths", "setters", "reads") | names("paths", "calls", "neutral"
           | names("hva_range", "gfn_setters", "reads"))  # fmt: skip
 _KEEPS = names("paths", "setters", "keeps")
 _PREFIXES = tuple(sorted(names("paths", "calls", "neutral_prefixes")))
-_EXCUSES = tuple((re.compile(one[0]), one[1]) for one in load("paths")["setters"]["excuses"])
+_EXCUSES = tuple(
+    (re.compile(one[0]), one[1])
+    for one in (*load("paths")["setters"]["excuses"], *_TABLE["excuses"])
+)
 _LOOPS = {name: re.compile(said_) for name, said_ in load("paths")["setters"]["loops"].items()}
 _COUNTED = tuple(re.compile(one) for one in _TABLE["counted"])
 _WRITES: dict[str, dict[str, str | int]] = _TABLE["writes"]

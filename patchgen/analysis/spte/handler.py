@@ -159,15 +159,15 @@ def _gathers(stmt: Stmt, handler: str) -> bool:
 
 def _comes_by_all(code: Code, name: str, walker: Function, line: int) -> None:
     """A loop macro, and those that it is made of, as they are known to come by everything."""
-    for word in (name, *_WALKS.get(name, ["", ""])[1:]):
-        known = code.macros(word)
-        patterns = _WALKS.get(word, [])[:1]
-        if len(known) != 1 or not patterns:
-            raise _odd(walker, line, f"what {word}() comes by is not understood")
-        if not re.fullmatch(patterns[0], re.sub(r"\s+", "", known[0].body)):
-            place = known[0].place
-            text_ = f"what {word}() comes by is not understood"
-            raise NotUnderstood(place.path, place.line, text_)
+    while name != "":
+        known, text_ = code.macros(name), f"what {name}() comes by is not understood"
+        if len(known) != 1 or name not in _WALKS:
+            raise _odd(walker, line, text_)
+        body = re.sub(r"\s+", "", known[0].body)
+        if not any(re.fullmatch(pattern, body) for pattern in _WALKS[name]):
+            raise NotUnderstood(known[0].place.path, known[0].place.line, text_)
+        head = body.partition("(")[0]
+        name = head if head in _WALKS else ""
 
 
 # -- the handler ------------------------------------------------------------------
