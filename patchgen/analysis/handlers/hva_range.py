@@ -47,6 +47,9 @@ _PREFIXES = tuple(sorted(names("paths", "calls", "neutral_prefixes")))
 _SPACES = re.compile(_WALK["spaces"])
 _EMPTY = re.compile(_WALK["empty"])
 _INVALID = re.compile(r"[^|?]*->flags & KVM_MEMSLOT_INVALID")
+#: The first and the last address that a walk is about.
+_RANGE = ("$range->start", "$range->end - 1")
+_PAGE = ("$address", "($address + 1) - 1")
 _KVM = "container_of($mn, struct kvm, mmu_notifier)"
 
 
@@ -74,16 +77,16 @@ def walks(read: Read, kvm: Walker) -> tuple[Evidence, ...]:
     try:
         bodies = Bodies(read, (kvm.path, _HOST, HEADER), CONFIGURED)
         found += _slots(bodies, kvm)
-        for name, args, judge in (
-            (kvm.start, ("$mn", "$range"), _in_start),
-            (kvm.end, ("$mn", "$range"), _in_end),
-            (kvm.change_pte, ("$mn", "$mm", "$address", "$pte"), _in_change),
+        for name, args, about, judge in (
+            (kvm.start, ("$mn", "$range"), _RANGE, _in_start),
+            (kvm.end, ("$mn", "$range"), _RANGE, _in_end),
+            (kvm.change_pte, ("$mn", "$mm", "$address", "$pte"), _PAGE, _in_change),
         ):
             seen = False
             for way in paths(bodies, name, args, stop):
                 if not _possible(way.conditions):
                     continue
-                walk = _walk(way)
+                walk = _walk(way, about)
                 if walk is not None:
                     places.add(walk[1].place)
                     seen = True
@@ -121,8 +124,8 @@ def _possible(conditions: tuple[Condition, ...]) -> bool:
     return True
 
 
-def _walk(way: Path) -> tuple[Loop, Loop] | None:
-    """The loop over address spaces on a way, and that over memslots within it."""
+def _walk(way: Path, about: tuple[str, str]) -> tuple[Loop, Loop] | None:
+    """The loop over address spaces on a way, and that over the memslots of ``about`` within it."""
     spaces = [e for e in way.events if isinstance(e, Loop)]
     if len(spaces) != 1 or not _SPACES.fullmatch("; ".join(text(a) for a in spaces[0].args)):
         return None
@@ -132,7 +135,7 @@ def _walk(way: Path) -> tuple[Loop, Loop] | None:
     if not plain or len(within) != 1 or any(loop.macro != _WALK["slots"] for loop in inner):
         return None
     bounds = [tuple(text(a) for a in loop.args[2:]) for loop in inner]
-    if set(bounds) != {("range->start", "range->end - 1")}:
+    if set(bounds) != {about}:
         return None
     rounds = tuple(r for loop in inner for r in loop.rounds if _possible(r.conditions))
     return spaces[0], inner[0]._replace(rounds=rounds)
@@ -321,10 +324,6 @@ def _in_change(way: Path, walk: tuple[Loop, Loop] | None, kvm: Walker) -> Iterat
             text_ = f"on some way {kvm.change_pte}() updates nothing, though {kvm.count} is raised"
             yield Evidence(where, text_)
         return
-    warned = [text(bare(e.args[0])) for e in way.events if isinstance(e, Call) and e.args
-              and e.name in _WARNS]  # fmt: skip
-    if not any(re.fullmatch(_WALK["address"], one) for one in warned):
-        yield Evidence(walk[1].place, "which addresses change_pte() comes by is not seen")
     for event in every(way.events):
         if isinstance(event, Store) and bare(event.target).name in (kvm.count, kvm.active):
             yield Evidence(event.place, f"{kvm.change_pte}() does {said(event)}")
