@@ -28,7 +28,7 @@ from patchgen.analysis.engine.known import (
     value_of,
 )
 from patchgen.analysis.values import value as values
-from patchgen.analysis.values.fitted import fitted
+from patchgen.analysis.values.fitted import fitted, is_plain
 from patchgen.analysis.values.subjects import Formula, Operand
 from patchgen.analysis.values.types import CType
 from patchgen.analysis.values.value import ANY, Known
@@ -142,6 +142,8 @@ class Transfer(Generic[S]):
         """A store: what is known of the value, as one of the target's type."""
         value, vague = self._source(source, facts), self._made_vague(source, facts)
         width = self.graph.widths.get(target)
+        if width is None and self.strict and not is_plain(value):
+            return target, ANY, ANY, True
         if width is None:
             return target, value, source, vague
         fit, cut = fitted(value, width)

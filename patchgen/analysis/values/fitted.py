@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from patchgen.analysis.values.types import BOOL, CType
+from patchgen.analysis.values.types import BOOL, INT, CType
 from patchgen.analysis.values.value import FAR, NOT_NEGATIVE, ONE, Known, truth
 
 #: Types of this many bits or more hold what kernel code counts, but for what is negative.
@@ -18,6 +18,15 @@ def bounds(kind: CType) -> Known | None:
     return None if kind.plain else Known(low, high)
 
 
+def is_plain(known: Known) -> bool:
+    """Whether a value is no number that an int cannot hold.
+
+    One is another number in a variable that is an int: where its type is not known it is open.
+    """
+    low, high = INT.bounds
+    return known.lo != known.hi or low <= known.lo <= high
+
+
 def fitted(known: Known, kind: CType) -> tuple[Known, bool]:
     """``known`` as a value of a type, and whether that is less than what the code makes of it.
 
@@ -30,8 +39,8 @@ def fitted(known: Known, kind: CType) -> tuple[Known, bool]:
     if low <= known.lo and known.hi <= high:
         return known, False
     if known.lo == known.hi:
-        if kind.plain or (kind.signed and kind.bits >= _WIDE):
-            return (Known(), True) if kind.plain else (known, False)
+        if kind.plain:
+            return Known(), True
         value = kind.wrapped(known.lo, OverflowError)
         return Known(value, value), False
     if kind == BOOL:

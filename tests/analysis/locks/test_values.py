@@ -153,6 +153,7 @@ TYPES = {
     "a truth of what is not zero": ("int x = foo(); if (!x) return 0; bool c = x;", "c == 1"),
     "an unsigned wraps": ("unsigned c = 0; c--;", "c > 5"),
     "all ones": ("unsigned c = -1;", "c == -1 && c > 7 && c == 4294967295U"),
+    "a large number as an int": ("unsigned u = -1; int c = u;", "c == -1"),
     "a large bound": ("unsigned c = 3;", "c < -2"),
     "a parameter is cut off": ("", "low(259) == 3"),
     "a result is cut off": ("", "cut(300) == 44"),

@@ -35,6 +35,7 @@ DECIDED = {
     "a cast to a byte": ("int x = (u8)si;", "x >= 0 && x < 256"),
     "a promoted byte does not": ("uc = 255; si = uc + 1;", "si == 256"),
     "a long holds it": ("sl = 1; sl <<= 40;", "sl > 1000000"),
+    "a large number in a global": ("unsigned a = -1; si = a;", "si == -1"),
     "a signed char is sign extended": ("sc = -1; si = sc;", "si == -1"),
     "a truth is one or zero": ("int x = !!si;", "x == 0 || x == 1"),
     "a member's type": ("int x = shared->c;", "x < 256"),
