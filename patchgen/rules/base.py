@@ -240,7 +240,8 @@ class Context:
         """As :meth:`functions`, and those of files with errors: what is told from names alone."""
         yield from self.functions()
         for facts in self.broken.values():
-            yield from facts.functions
+            if facts.path not in CORE:
+                yield from facts.functions
 
     @cached_property
     def declared(self) -> frozenset[str]:

@@ -220,11 +220,108 @@ static bool whose_mm(struct mmu_interval_notifier *mni, const struct mmu_notifie
 	return true;
 }
 
+static bool another_sequence(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+			     unsigned long seq)
+{
+	struct obj *o = container_of(mni, struct obj, notifier);
+
+	mutex_lock(&o->lock);
+	mmu_interval_set_seq(mni, o->seq); // EXPECT: MN035
+	unmap(o);
+	mutex_unlock(&o->lock);
+	return true;
+}
+
+static bool a_number(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		     unsigned long seq)
+{
+	struct obj *o = container_of(mni, struct obj, notifier);
+
+	mutex_lock(&o->lock);
+	mmu_interval_set_seq(mni, seq + 1); // EXPECT: MN035
+	mutex_unlock(&o->lock);
+	return true;
+}
+
+static bool a_copy(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		   unsigned long seq)
+{
+	struct obj *o = container_of(mni, struct obj, notifier);
+	unsigned long now = seq;
+
+	mutex_lock(&o->lock);
+	mmu_interval_set_seq(mni, now);
+	mutex_unlock(&o->lock);
+	return true;
+}
+
+static bool set_before(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		       unsigned long seq)
+{
+	struct obj *o = container_of(mni, struct obj, notifier);
+
+	seq = o->seq;
+	mutex_lock(&o->lock);
+	mmu_interval_set_seq(mni, seq); // UNDECIDED: MN035
+	mutex_unlock(&o->lock);
+	return true;
+}
+
+struct hasty { struct mmu_interval_notifier notifier; struct mutex lock; };
+
+static int maps_too_late(struct hasty *h)
+{
+	unsigned long seq;
+
+again:
+	seq = mmu_interval_read_begin(&h->notifier);
+	collect(h);
+	if (mmu_interval_read_retry(&h->notifier, seq))
+		goto again;
+	mutex_lock(&h->lock); // EXPECT: MN035
+	map(h);
+	mutex_unlock(&h->lock);
+	return 0;
+}
+
+static int asks_twice(struct hasty *h)
+{
+	unsigned long seq;
+
+again:
+	seq = mmu_interval_read_begin(&h->notifier);
+	collect(h);
+	if (mmu_interval_read_retry(&h->notifier, seq))
+		goto again;
+	mutex_lock(&h->lock);
+	if (mmu_interval_read_retry(&h->notifier, seq)) {
+		mutex_unlock(&h->lock);
+		goto again;
+	}
+	map(h);
+	mutex_unlock(&h->lock);
+	return 0;
+}
+
+static bool hasty_invalidate(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+			     unsigned long seq)
+{
+	struct hasty *h = container_of(mni, struct hasty, notifier);
+
+	mutex_lock(&h->lock);
+	mmu_interval_set_seq(mni, seq);
+	unmap(h);
+	mutex_unlock(&h->lock);
+	return true;
+}
+
 static const struct mmu_interval_notifier_ops ops[] = {
 	{ .invalidate = no_reader_left }, { .invalidate = users_left }, { .invalidate = whose_mm },
 	{ .invalidate = forgets }, { .invalidate = outside }, { .invalidate = wrong_lock },
 	{ .invalidate = filters }, { .invalidate = half }, { .invalidate = good }, { .invalidate = unread },
 	{ .invalidate = too_early }, { .invalidate = too_late }, { .invalidate = by_helper },
 	{ .invalidate = lockless },
+	{ .invalidate = another_sequence }, { .invalidate = a_number }, { .invalidate = a_copy },
+	{ .invalidate = set_before }, { .invalidate = hasty_invalidate },
 	{ .invalidate = by_known_helper }, { .invalidate = passed_on },
 };

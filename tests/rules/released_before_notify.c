@@ -163,3 +163,35 @@ void of_the_helper_s_own_reference(struct vm_area_struct *vma, unsigned long add
 	maybe_drop(old);
 	set_pte_at_notify(vma->vm_mm, addr, ptep, mk_pte(new_page, vma->vm_page_prot));
 }
+
+void of_the_entry_itself(struct vm_area_struct *vma, unsigned long addr, pte_t *ptep, struct page *new_page)
+{
+	pte_t orig = ptep_clear_flush(vma, addr, ptep);
+
+	put_page(pte_page(orig)); // EXPECT: MN018
+	set_pte_at_notify(vma->vm_mm, addr, ptep, mk_pte(new_page, vma->vm_page_prot));
+}
+
+void of_the_entry_read_in_place(struct vm_area_struct *vma, unsigned long addr, pte_t *ptep, pte_t entry)
+{
+	put_page(pte_page(*ptep)); // EXPECT: MN018
+	ptep_clear_flush(vma, addr, ptep);
+	set_pte_at_notify(vma->vm_mm, addr, ptep, entry);
+}
+
+void of_the_entry_later(struct vm_area_struct *vma, unsigned long addr, pte_t *ptep, struct page *new_page)
+{
+	pte_t orig = ptep_clear_flush(vma, addr, ptep);
+
+	set_pte_at_notify(vma->vm_mm, addr, ptep, mk_pte(new_page, vma->vm_page_prot));
+	put_page(pte_page(orig));
+}
+
+void of_the_new_entry(struct vm_area_struct *vma, unsigned long addr, pte_t *ptep, struct page *new_page)
+{
+	pte_t entry = mk_pte(new_page, vma->vm_page_prot);
+
+	ptep_clear_flush(vma, addr, ptep);
+	put_page(pte_page(entry)); // UNDECIDED: MN018
+	set_pte_at_notify(vma->vm_mm, addr, ptep, entry);
+}

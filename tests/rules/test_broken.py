@@ -123,3 +123,15 @@ def test_silence_of_such_a_file_says_nothing() -> None:
     """Its sections are not followed: that one never ends is not known here."""
     open_ = FOUR.replace("\tmmu_notifier_invalidate_range_end(&range);\n", "")
     assert rules(open_, "5.0") == []
+
+
+def test_the_api_s_own_header_may_read_its_members() -> None:
+    accessor = (
+        b"static inline bool mmu_notifier_range_blockable(const struct mmu_notifier_range *range)\n"
+        b"{\n\treturn (range->flags & MMU_NOTIFIER_RANGE_BLOCKABLE);\n}\n"
+    )
+    for path, expected in (("include/linux/mmu_notifier.h", 0), ("drivers/oot/two.h", 1)):
+        found = Diagnostic(Place(path, 1), 1, "error", "#error")
+        broken = msgspec.structs.replace(facts_from(accessor, path), diagnostics=(found,))
+        ran = run(Context({}, features("6.12"), {path: accessor}.get, {path: broken}))
+        assert [one.rule for one in ran.findings] == ["MN032"] * expected

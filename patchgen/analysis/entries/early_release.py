@@ -229,9 +229,21 @@ def _old(function: Function) -> frozenset[str]:
         if any(part.name in names("entries", "page_of") for part in subexpressions(value)):
             found.add(name)
     for expr in every(function.body):
-        if expr.kind == "call" and len(expr.args) > 1 and expr.name in names("entries", "unmaps"):
-            found.add(text(bare(expr.args[1])))
+        if expr.kind == "call" and len(expr.args) > 1 and expr.name in _releasing():
+            page = bare(expr.args[1])
+            read = page.kind == "call" and page.name in names("entries", "page_of")
+            if expr.name in names("entries", "unmaps") or (read and not _is_new(function, page)):
+                found.add(text(page))
     return _aliases(function, found)
+
+
+def _is_new(function: Function, page: Expr) -> bool:
+    """Whether ``pte_page(e)`` is of an entry that the function made, not one that it found."""
+    entry = root(page.args[1]) if len(page.args) > 1 else ""
+    made = [value for name, value in _stores(function) if name == entry]
+    return any(
+        part.name in names("entries", "fresh") for value in made for part in subexpressions(value)
+    )
 
 
 def _aliases(function: Function, pages: set[str]) -> frozenset[str]:

@@ -27,6 +27,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from patchgen.analysis.callbacks.readers import late_locks, member
 from patchgen.analysis.cfg import events
 from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.engine.walk import Checker, Here, walk
@@ -36,6 +37,7 @@ from patchgen.analysis.values.naming import Naming
 from patchgen.analysis.values.value import show, truth
 from patchgen.kernel.api.features import ApiFeatures
 from patchgen.kernel.locks import primitives, transferable
+from patchgen.model.base import Place
 from patchgen.model.code import Decl, Expr, Function
 from patchgen.model.findings import Finding, Step, Undecided
 from patchgen.rules.base import ERROR, INTERVAL, RETRY, Context, Handler, Rule, undecided
@@ -73,6 +75,43 @@ def check(tree: Context) -> Iterator[Finding | Undecided]:
         if readers:
             locks = {lock for function in readers for lock in _locks_at(tree, function, RETRY)}
             yield from _callback(tree, handler, frozenset(locks))
+            yield from _asked_too_early(tree, handler, readers)
+            yield from _other_sequence(tree, handler.function)
+
+
+def _asked_too_early(
+    tree: Context, handler: Handler, readers: list[Function]
+) -> Iterator[Finding | Undecided]:
+    """Readers that retry, then take the callback's lock, and map."""
+    checker = _Checker(tree, handler.function)
+    walk(handler.function, checker)
+    locks = frozenset(member(lock) for _, state, _ in checker.sets for lock in state - _MARKS)
+    for reader in readers:
+        for late in late_locks(reader, RETRY, locks) if locks else ():
+            message = (
+                f"{reader.name}() takes {late.lock} only behind {RETRY}(): "
+                f"{handler.function.name}() may run in between, and the old page is mapped"
+            )
+            yield tree.finding(RULE, late.event, message, late.steps, function=reader.name)
+
+
+def _other_sequence(tree: Context, callback: Function) -> Iterator[Finding | Undecided]:
+    """The sequence that is set must be the one that the callback gets."""
+    if len(callback.params) < 3:
+        return
+    given = callback.params[2].name
+    naming = tree.effects.naming(callback)
+    stored = {root(e.args[0]) for e in every(callback.body) if e.kind in ("assign", "postfix")}
+    for call in tree.program.calls(callback):
+        value = naming.plain(call.args[2]) if call.name == _SET and len(call.args) > 2 else None
+        if value is None or (value.kind == "name" and value.name == given not in stored):
+            continue
+        shown = f"{callback.name}() sets {text(call.args[2])}, not the sequence that it is given"
+        if value.kind == "name" and (value.name == given or value.name in stored):
+            place = Place(callback.path, call.line)
+            yield undecided(RULE, place, f"whether {text(value)} is the sequence that is given")
+        else:
+            yield tree.finding(RULE, call, shown, path=callback.path, function=callback.name)
 
 
 _INVALIDATE = ("invalidate", "invalidate_start")
@@ -168,11 +207,7 @@ def _locks_at(tree: Context, function: Function, name: str) -> set[str]:
         return set()
     checker = _Checker(tree, function)
     walk(function, checker)
-    return {_member(lock) for held in checker.held_at.get(name, ()) for lock in held}
-
-
-def _member(lock: str) -> str:
-    return lock.rpartition(">")[2].rpartition(".")[2].lstrip("*")
+    return {member(lock) for held in checker.held_at.get(name, ()) for lock in held}
 
 
 def _callback(
@@ -190,7 +225,7 @@ def _callback(
         yield tree.finding(RULE, event, message, steps, function=name)
     for event, state, steps in checker.sets:
         held = state - _MARKS
-        if locks and not {_member(lock) for lock in held} & locks:
+        if locks and not {member(lock) for lock in held} & locks:
             shown = ", ".join(sorted(locks))
             message = f"{_SET}() outside the lock that readers hold around retry ({shown})"
             yield tree.finding(RULE, event, message, steps, function=name)
