@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 TREE ?= 5.10
+WORLDS ?= 5.10 6.1 6.12
 OUT ?= outgoing
 COUNT ?= 2000
 JOBS ?= $(shell nproc)
@@ -57,6 +58,7 @@ mutants: $(VENV)/.dev
 
 tree-mutants: $(VENV)/.dev
 	$(BIN)/python -m tests.worlds
+	$(BIN)/python -m tests.worlds.proved $(WORLDS)
 
 fuzz-mails: $(VENV)/.dev
 	$(BIN)/python -m tests.series.side_by_side --reasons --count $(COUNT) $(if $(SEED),--seed $(SEED))

@@ -5,8 +5,9 @@ from itertools import chain
 
 import pytest
 
-from tests.worlds import guests, handlers, real, sites, subscribed, told, walks
-from tests.worlds.edit import answer, proved, stopped
+from tests.worlds import guests, handlers, proved, real, sites, subscribed, told, walks
+from tests.worlds.edit import answer, stopped
+from tests.worlds.edit import proved as proof_of
 
 TABLES = (told, handlers, sites, guests, walks, subscribed)
 PROVED = (guests, walks, subscribed)
@@ -32,12 +33,12 @@ def test_a_tree_that_means_the_same_is_still_planned(mini, edit):
 
 @pytest.mark.parametrize("edit", sample(PROVED, "WRONG", 11))
 def test_a_wrong_tree_is_not_proved_either(mini, edit):
-    assert stopped(edit, proved(mini, edit)) == ""
+    assert stopped(edit, proof_of(mini, edit)) == ""
 
 
 @pytest.mark.parametrize("edit", sample(PROVED, "KEPT", 6))
 def test_a_tree_that_means_the_same_is_still_proved(mini, edit):
-    found = proved(mini, edit)
+    found = proof_of(mini, edit)
     assert found.planned, found.text
 
 
@@ -52,3 +53,13 @@ def test_a_wrong_edit_of_linux_5_10_is_seen_where_it_is(kernel_tree, edit):
 @pytest.mark.parametrize("edit", sample((real,), "KEPT", 5))
 def test_linux_5_10_is_understood_as_it_is_and_with_harmless_edits(kernel_tree, edit):
     assert real.faults(kernel_tree("5.10"), edit) == ()
+
+
+@pytest.mark.kernel("6.1")
+@pytest.mark.parametrize("edit", sample((proved,), "WRONG", 13))
+def test_a_wrong_edit_of_linux_6_1_is_not_proved(kernel_tree, edit):
+    root = kernel_tree("6.1")
+    moved = proved.fitting(root, edit)
+    if moved is None:
+        pytest.skip("not in this tree")
+    assert proved.wrong(root, moved) == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from patchgen.analysis.guests.hva_walk import hva_walk
 from patchgen.analysis.guests.judge import guests
 from patchgen.analysis.handlers.walks import walks
 from patchgen.analysis.told.dispatch import dispatch, notification
@@ -58,6 +59,7 @@ def surroundings(source: Source, changes: bool, counts: bool) -> Around:
         **guests(source.read),
         "dispatch": dispatch(source.read),
         "walks": walks(source.read),
+        "common walk": hva_walk(source.read),
         **({"notification": notification(source.read)} if changes else {}),
     }
     facts = [Fact(c, e.place, e.text) for c, one in readings.items() for e in one.rests_on]
