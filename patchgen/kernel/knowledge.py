@@ -6,6 +6,7 @@ What the kernel's primitives do is data; each entry names the header it is from.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,15 @@ def names(file: str, *keys: str) -> frozenset[str]:
     for key in keys:
         table = table[key]
     return frozenset(table)
+
+
+@cache
+def is_quick(name: str) -> bool:
+    """Whether a function returns at once and leaves every lock as it was (quick.toml)."""
+    data = load("quick")
+    return any(name in listed for listed in data["functions"].values()) or any(
+        re.fullmatch(pattern, name) for pattern in data["families"]["patterns"]
+    )
 
 
 @cache

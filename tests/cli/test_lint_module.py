@@ -292,3 +292,27 @@ def test_what_many_files_lack_is_said_once(lint):
     [line] = done.stderr.splitlines()
     assert "'made.h' file not found (4 files do not compile for that)" in line
     assert "configure step" in line
+
+
+def test_a_macro_that_only_computes_leads_to_what_it_calls(lint):
+    header = OWN + (
+        "int far_away(struct demo *d);\nint hweight32(unsigned int word);\n"
+        "#define ASKS(d) (far_away(d) + 1)\n#define SEES(d) (COUNTS(7) ? !(d) : 0)\n"
+        "#define COUNTS(word) hweight32(word)\n"
+    )
+    done = lint(crossing("if (SEES(d)) return 0;") | {"inc/demo.h": header})
+    assert "followed completely" in done.stdout, done.stdout + done.stderr
+    done = lint(crossing("if (ASKS(d)) return 0;") | {"inc/demo.h": header})
+    assert "leaves at far_away() (src/cb.c:11): not seen" in done.stdout
+
+
+def test_functions_that_a_macro_of_the_kernels_makes_are_followed(lint, tree):
+    (tree / "include/linux/maker.h").write_text(
+        "#define MAKE_LOCKED(name)\t\\\nstatic void name##_all(struct demo *d)\t\\\n{\t\\\n"
+        "\tmutex_lock(&d->lock);\t\\\n\tmutex_unlock(&d->lock);\t\\\n}\n"
+    )
+    files = crossing("zap_all(d);")
+    files["inc/demo.h"] = "#include <linux/maker.h>\n" + OWN
+    files["src/cb.c"] = files["src/cb.c"].replace('"demo.h"\n', '"demo.h"\nMAKE_LOCKED(zap)\n')
+    done = lint(files, kernel=tree)
+    assert done.returncode == 1 and "[MN028]" in done.stdout, done.stdout + done.stderr

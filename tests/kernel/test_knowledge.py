@@ -36,6 +36,19 @@ def test_what_sleeps_or_locks_is_not_pure() -> None:
         assert not is_pure(call(name, (), 1)), name
 
 
+def test_what_sleeps_or_locks_is_not_quick() -> None:
+    for name in (
+        *knowledge.names("sleep", "sleeps", "functions"),
+        *knowledge.names("sleep", "allocates", "functions"),
+        *knowledge.names("sleep", "resched", "functions"),
+        *primitives(),
+    ):
+        assert not knowledge.is_quick(name), name
+    assert knowledge.is_quick("atomic64_dec_return_relaxed") and knowledge.is_quick("list_del_init")
+    for name in ("list_add_pages", "atomic_dec_and_mutex_lock", "kref_put", "ktime_get_slowly"):
+        assert not knowledge.is_quick(name), name
+
+
 def test_data_files_are_shipped() -> None:
     setup = (Path(__file__).parents[2] / "setup.cfg").read_text(encoding="utf-8")
     assert "**/*.toml" in setup.partition("[options.package_data]")[2]

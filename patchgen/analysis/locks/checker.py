@@ -38,7 +38,7 @@ from patchgen.analysis.locks.visible import (
     tested,
     visible,
 )
-from patchgen.analysis.locks.writes import is_known
+from patchgen.analysis.locks.writes import is_told
 from patchgen.analysis.values.fitted import fitted
 from patchgen.analysis.values.naming import meaning
 from patchgen.analysis.values.subjects import Operand, is_pure
@@ -244,8 +244,11 @@ class LockChecker(Entering):
         """
         if call.name in _HARMLESS or call.name in names("evaluation", "prints", "functions"):
             return state
-        if not is_known(call.name):
-            self.unseen = self.unseen or f"{call.name or text(call.args[0])}() ({event.place})"
+        if not self.unseen:
+            where = self.function.path
+            name = self.summaries.source.leads(where, call.name, is_told) if call.name else ""
+            if name or not call.name:
+                self.unseen = f"{name or text(call.args[0])}() ({event.place})"
         state = self._passed(busy(state), f"{event.place}: {call.name or text(call.args[0])}()")
         held = {key for kind, key, n in state.held if n > 0 and kind != "count"}
         for argument in call.args[1:] if held else ():

@@ -11,6 +11,7 @@ import posixpath
 import re
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 from patchgen.analysis.locks.expanded import Expander
 from patchgen.analysis.locks.headers import may_define
@@ -33,8 +34,8 @@ _ACTS = frozenset({"return", "goto", "break", "continue", "guard", "scoped_guard
                    "if", "do", "switch", "scoped_cond_guard"})  # fmt: skip
 _STORES = frozenset({"=", "+=", "-=", "|=", "&=", "++", "--"})
 
-#: Headers of one file that are looked into.
-_HEADERS = 64
+#: Headers of one file that are looked into; where private headers include the kernel's.
+_HEADERS, _PROGRAM_HEADERS = 64, 400
 
 
 class Source:
@@ -44,12 +45,14 @@ class Source:
         self,
         read: Callable[[str], bytes | None],
         folders: Sequence[str] = (),
-        defined: Callable[[str, str], bool] = lambda name, near: False,
+        defined: Callable[[str, str], bool] | None = None,
         own: Callable[[str], bool] = lambda path: True,
     ) -> None:
         """``folders`` hold further headers of the files' own; ``defined`` tells whether some
-        file has a function, as seen from another, ``own`` whether a file is no foreign one."""
-        self._elsewhere = defined
+        file has a function, as seen from another, where all are one program, ``own`` whether
+        a file is no foreign one."""
+        self._one_program = defined is not None
+        self._elsewhere = defined or (lambda name, near: False)
         self._is_own = own
         self.read = read
         self._folders = tuple(folders)
@@ -135,6 +138,23 @@ class Source:
         inner = (word for word in words if word in macros and word != name)
         return depth < 8 and any(self._matters(path, word, depth + 1) for word in inner)
 
+    def leads(self, path: str, name: str, known: Callable[[str], bool], depth: int = 0) -> str:
+        """What a call of ``name`` leads to that is not ``known``; "" where there is nothing.
+
+        A macro of the file that only computes leads to what its body calls.
+        """
+        if known(name):
+            return ""
+        macro = self.macros(path).get(name) if depth < 8 else None
+        if macro is None:
+            return name
+        for (kind, text), (_, following) in pairwise(macro.body):
+            if kind == "name" and following == "(" and text not in (macro.params or ()):
+                inner = self.leads(path, text, known, depth + 1)
+                if inner:
+                    return inner
+        return ""
+
     def _acting(self, path: str) -> frozenset[str]:
         """Macros with several definitions, one of which takes or drops something."""
         if path not in self._ambiguous:
@@ -170,11 +190,14 @@ class Source:
         if path not in self._headers:
             found: dict[str, None] = {}
             pending = [path]
-            while pending and len(found) < _HEADERS:
+            most = _PROGRAM_HEADERS if self._one_program else _HEADERS
+            while pending and len(found) < most:
                 current = pending.pop(0)
                 data = self.bytes_of(current)
                 for quoted, angled in _INCLUDE.findall(data):
-                    header = self._resolve(current, quoted, angled, current == path)
+                    header = self._resolve(
+                        current, quoted, angled, current == path or self._one_program
+                    )
                     if header and header not in found:
                         found[header] = None
                         if quoted or header not in self._foreign:
@@ -222,10 +245,27 @@ class Source:
         if path not in self._made:
             source = self.read(path)
             lines = () if source is None else sorted(set(_AT_LINE.findall(source)))
-            used = any(self._makes(path, word) for word in lines)
-            made = made_functions(source or b"", path, self.macros(path)) if used else ()
+            foreign = self._making(path, lines)
+            used = foreign or any(self._makes(path, word) for word in lines)
+            macros: Mapping[str, Macro | None] = self.macros(path)
+            if foreign:
+                macros = ChainMap(*(self._defined(file) for file in foreign), macros)  # type: ignore[arg-type]
+            made = made_functions(source or b"", path, macros) if used else ()
             self._made[path] = {one.name: one for one in made}
         return self._made[path]
+
+    def _making(self, path: str, words: Sequence[bytes]) -> list[str]:
+        """Of one program, the kernel's headers whose macros may make functions of a file."""
+        if not self._one_program:
+            return []
+        found = []
+        for header in self.headers(path):
+            data = self.bytes_of(header) if header in self._foreign else b""
+            there = [word for word in words if re.search(rb"\bdefine[ \t]+%s\(" % word, data)]
+            texts = self._defined(header).texts if there else {}
+            if any("{" in text for word in there for text in texts.get(word.decode(), ())):
+                found.append(header)
+        return found
 
     def _makes(self, path: str, word: bytes) -> bool:
         """Whether a macro that a file sees may make a function."""

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from patchgen.analysis.engine.known import HARD, SHARED, UNSEEN
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.engine.walk import Clobber
@@ -10,7 +12,7 @@ from patchgen.analysis.locks.calls import handed, may_sleep, pointee, reschedule
 from patchgen.analysis.locks.source import Source
 from patchgen.analysis.values.naming import Naming
 from patchgen.analysis.values.subjects import holder
-from patchgen.kernel.knowledge import names
+from patchgen.kernel.knowledge import is_quick, names
 from patchgen.kernel.locks import primitives
 from patchgen.model.code import Expr, Function
 from patchgen.source.c.text import bare, every, root
@@ -106,6 +108,17 @@ def is_known(name: str) -> bool:
         or name in names("sleep", "sleeps", "functions")
         or name in names("sleep", "allocates", "functions")
         or name in names("evaluation", "preserves", "functions")
+    )
+
+
+@cache
+def is_told(name: str) -> bool:
+    """Whether it is described what a function does, as far as locks and waiting go."""
+    return (
+        is_known(name)
+        or is_quick(name)
+        or name in names("evaluation", "dies", "if_true")
+        or name in names("evaluation", "dies", "always")
     )
 
 
