@@ -10,6 +10,7 @@ patchgen is none, whatever happened to it.  The folder is the user's own, or it 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import stat
 import time
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from patchgen.model.outcome import UserError
 from patchgen.sandbox import lock
 from patchgen.sandbox.reader import private_file
 
@@ -43,6 +45,9 @@ _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _UNDECODABLE = (msgspec.DecodeError, ValueError, TypeError, RecursionError, OverflowError)
 
 
+_ELSEWHERE = "set PATCHGEN_CACHE to a folder of yours"
+
+
 def _nobody(line: str) -> None:
     """Where nobody listens."""
 
@@ -56,10 +61,13 @@ def cache_dir() -> Path:
     """``$PATCHGEN_CACHE``, else :func:`home_dir`; made if need be.
 
     A folder that is somebody else's, or that others can write, is told once, and a folder
-    of this run's own stands in for it.
+    of this run's own stands in for it.  UserError: no folder can be named.
     """
     own = os.environ.get("PATCHGEN_CACHE")
     asked = (Path(own) if own else home_dir()).absolute()
+    if any("\ud800" <= letter <= "\udfff" for letter in str(asked)):
+        # libclang, which reads headers there, takes no other paths.
+        raise UserError("the cache's path is no UTF-8", str(asked), _ELSEWHERE)
     if asked not in _FOLDERS:
         _FOLDERS[asked] = _trusted(asked)
     return _FOLDERS[asked]
@@ -98,8 +106,21 @@ def _distrust(folder: Path) -> str:
 
 
 def home_dir() -> Path:
-    """``$XDG_CACHE_HOME/patchgen``, else ~/.cache/patchgen: what PATCHGEN_CACHE does not move."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "patchgen"
+    """``$XDG_CACHE_HOME/patchgen``, else ~/.cache/patchgen: what PATCHGEN_CACHE does not move.
+
+    UserError: nobody says where that is.
+    """
+    above = os.environ.get("XDG_CACHE_HOME")
+    return (Path(above) if above else _home(os.environ.get("HOME")) / ".cache") / "patchgen"
+
+
+@functools.cache
+def _home(said: str | None) -> Path:
+    """Looked up once: where HOME does not say it, a confined worker cannot read passwd(5)."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise UserError("this user has no home folder", hint=_ELSEWHERE) from None
 
 
 def digest(*parts: bytes | str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from patchgen import memo
+from patchgen.model.outcome import UserError
 
 
 @pytest.fixture
@@ -226,3 +227,27 @@ def test_an_overlay_that_is_not_whole_is_made_again(patchgen, tmp_path, tree, ch
     assert (again.returncode, again.stdout, again.stderr) == (
         first.returncode, first.stdout, first.stderr,
     )  # fmt: skip
+
+
+def test_the_home_folder_is_known_to_a_confined_worker(tree, patchgen, tmp_path):
+    """Without HOME it is in passwd(5), which a worker cannot read."""
+    env = {"PATH": os.environ["PATH"], "PATCHGEN_TREES": str(tmp_path)}
+    done = patchgen("lint", "mm/ksm.c", "--tree", tree, env=env)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_place_for_a_cache_is_one_line(tree, patchgen, monkeypatch):
+    def unknown():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("PATCHGEN_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setattr(memo.Path, "home", unknown)
+    with pytest.raises(UserError, match="no home folder"):
+        memo.cache_dir()
+    env = {**os.environ, "PATCHGEN_CACHE": os.fsdecode(b"/tmp/\xff")}
+    done = patchgen("lint", "mm/ksm.c", "--tree", tree, env=env)
+    assert done.returncode == 2 and "path is no UTF-8" in done.stderr
+    done = patchgen("lint", "--tree", "~no-such-user-here")
+    assert done.returncode == 2 and "nobody's home folder" in done.stderr

@@ -66,7 +66,10 @@ def kill(base: Base, place: Path, chance: random.Random) -> tuple[str, list[str]
 
     def end(pid: int) -> None:
         time.sleep(wait)
-        (os.killpg if group else os.kill)(pid, number)
+        try:
+            (os.killpg if group else os.kill)(pid, number)
+        except ProcessLookupError:  # it has no group of its own yet
+            os.kill(pid, number)
 
     before = trees.look_of(tree)
     done = run([*words, "--tree", str(tree)], place, cache=cache, during=end)

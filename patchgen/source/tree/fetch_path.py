@@ -22,7 +22,10 @@ def adopt(path: Path, name: str, series: str) -> Tree:
 
     Raises UserError when there is no kernel, or one of another series.
     """
-    tree = describe(path.expanduser(), name)
+    try:
+        tree = describe(path.expanduser(), name)
+    except RuntimeError:
+        raise UserError("nobody's home folder", str(path), "give the folder's path") from None
     require_series(tree, series)
     return tree
 

@@ -136,6 +136,8 @@ def resolve(spec: str, base: Path | None = None) -> Tree:
         raise UserError("no kernel tree given", "", "a name from `patchgen tree list`, or a path")
     try:
         return _described(Path(spec).expanduser())
+    except RuntimeError:
+        raise UserError("nobody's home folder", spec, "give the folder's path") from None
     except OSError as error:
         raise UserError(f"cannot be looked up: {error.strerror}", spec) from None
 

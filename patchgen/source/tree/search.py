@@ -145,7 +145,7 @@ class _Listing(NamedTuple):
             self.err.seek(0)
             if status:
                 lines = os.fsdecode(self.err.read()).strip().splitlines()
-                reason = lines[-1] if lines else "find failed"
+                reason = lines[-1] if lines else f"find ended with status {status}"
                 raise UserError(f"cannot list the tree: {reason}", str(root))
             return os.fsdecode(self.out.read()).split("\0")
 
