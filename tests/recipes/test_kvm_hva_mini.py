@@ -17,7 +17,9 @@ import pytest
 from patchgen.model.plan import AlreadyThere, Refusal
 from patchgen.pipeline.plan import make_plan
 from patchgen.recipes.base import Options, load
-from patchgen.recipes.kvm.kvm_tdp_old_spte import exposed
+from patchgen.recipes.kvm import hva_range
+from patchgen.recipes.kvm.kvm_change_pte import kvm_of
+from patchgen.recipes.kvm.kvm_tdp_old_spte import exposed, setter_of
 from patchgen.recipes.planned import Choice
 from patchgen.source.clang.unit import parse
 from patchgen.source.config.flags import parse_config
@@ -112,6 +114,68 @@ def test_what_is_not_understood_is_refused_with_its_line(
     refusal = plan.refusals[0]
     assert isinstance(refusal, Refusal) and refusal.kind == "unsafe"
     assert any(said in str(evidence) for evidence in refusal.evidence), refusal
+
+
+EACH = (
+    "#define kvm_for_each_memslot(memslot, slots) \\\n"
+    "\tfor (memslot = &slots->memslots[0]; \\\n"
+    "\t     memslot < slots->memslots + slots->used_slots; memslot++)\n\n"
+    "static int __kvm_handle_hva_range("
+)
+LOOP = (
+    "\t\tkvm_for_each_memslot_in_hva_range(node, slots,\n"
+    "\t\t\t\t\t\t  range->start, range->end - 1) {\n"
+)
+OVERLAP = "\t\t\tif (hva_start >= hva_end)\n\t\t\t\tcontinue;\n"
+
+
+@pytest.mark.parametrize(
+    ("overlap", "said"),
+    [
+        (OVERLAP, ""),
+        ("", "has no walk of memslots"),
+        (OVERLAP.replace("hva_start >=", "range->start >="), "has no walk of memslots"),
+        (OVERLAP.replace("hva_end)", "hva_end || slot->flags)"), "leaves the mappings"),
+        (OVERLAP.replace("continue", "break"), "has no walk of memslots"),
+    ],
+)
+def test_a_walk_over_all_memslots_leaves_out_those_beside_the_range(
+    tree: Path, overlap: str, said: str
+) -> None:
+    edited(tree, MAIN, "static int __kvm_handle_hva_range(", EACH)
+    edited(tree, MAIN, "\t\tstruct interval_tree_node *node;\n\n", "")
+    edited(tree, MAIN, LOOP, "\t\tkvm_for_each_memslot(slot, slots) {\n")
+    slot = "\t\t\tslot = container_of(node, struct kvm_memory_slot, hva_node);\n"
+    edited(tree, MAIN, slot, "")
+    part = "\t\t\t/* every page that the addresses touch */\n"
+    state = edited(tree, MAIN, part, overlap + part)
+    refusal = hva_range.refuse(state, kvm_of(state))
+    found = [str(one) for one in refusal.evidence] if refusal else []
+    assert any(said in one for one in found) if said else not found, found
+
+
+WALK = "\treturn kvm_tdp_mmu_handle_gfn(kvm, range, set_spte_gfn);\n"
+FLUSHES = """	bool flush = kvm_tdp_mmu_handle_gfn(kvm, range, set_spte_gfn);
+
+	if (flush)
+		kvm_flush_remote_tlbs(kvm);
+	return false;
+"""
+
+
+@pytest.mark.parametrize(
+    ("new", "answer"),
+    [
+        (WALK, "stale"),
+        (FLUSHES, "stale"),
+        (FLUSHES.replace("(flush)", "(!flush)"), "undecided"),
+        (FLUSHES.replace("\tif (flush)\n\t\tkvm_flush_remote_tlbs(kvm);\n", ""), "undecided"),
+        (WALK.replace("return ", "return !"), "undecided"),
+        ("\tif (range->may_block)\n\t\treturn false;\n" + WALK, "undecided"),
+    ],
+)
+def test_who_walks_asks_for_the_flush_or_does_it(tree: Path, new: str, answer: str) -> None:
+    assert setter_of(edited(tree, TDP, WALK, new)).answer == answer
 
 
 def test_one_mend_left_out_is_seen_by_plan_and_verify(tree: Path) -> None:

@@ -46,6 +46,8 @@ _WARNS = names("paths", "calls", "warns")
 _PREFIXES = tuple(sorted(names("paths", "calls", "neutral_prefixes")))
 _SPACES = re.compile(_WALK["spaces"])
 _EMPTY = re.compile(_WALK["empty"])
+_SLOTS: dict[str, str] = load("hva_range")["slots"]
+_BESIDE = re.compile(_WALK["beside_range"])
 _INVALID = re.compile(r"[^|?]*->flags & KVM_MEMSLOT_INVALID")
 #: The first and the last address that a walk is about.
 _RANGE = ("$range->start", "$range->end - 1")
@@ -74,9 +76,9 @@ def walks(read: Read, kvm: Walker) -> tuple[Evidence, ...]:
     stop = frozenset({UNMAP, SET, kvm.caches, *_NULL, *_FLUSHES, *_WALK["stop"]})
     found: list[Evidence] = []
     places: set[Place] = set()
+    macros: set[str] = set()
     try:
         bodies = Bodies(read, (kvm.path, _HOST, HEADER), CONFIGURED)
-        found += _slots(bodies, kvm)
         for name, args, about, judge in (
             (kvm.start, ("$mn", "$range"), _RANGE, _in_start),
             (kvm.end, ("$mn", "$range"), _RANGE, _in_end),
@@ -89,11 +91,13 @@ def walks(read: Read, kvm: Walker) -> tuple[Evidence, ...]:
                 walk = _walk(way, about)
                 if walk is not None:
                     places.add(walk[1].place)
+                    macros.add(walk[1].macro)
                     seen = True
                 found += judge(way, walk, kvm)
             if not seen:
                 where = bodies.functions(name, kvm.path)[0].line
                 found.append(Evidence(Place(kvm.path, where), f"{name}() has no walk of memslots"))
+        found += [one for name in sorted(macros) for one in _slots(bodies, name)]
     except NotUnderstood as error:
         return (error.evidence,)
     if len(places) > 1:
@@ -102,14 +106,13 @@ def walks(read: Read, kvm: Walker) -> tuple[Evidence, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _slots(bodies: Bodies, kvm: Walker) -> Iterator[Evidence]:
-    """What the loop over memslots is, and that each one's answer is kept."""
-    macros = bodies.macros(_WALK["slots"])
+def _slots(bodies: Bodies, name: str) -> Iterator[Evidence]:
+    """What speaks against a loop that comes by memslots."""
+    macros = bodies.macros(name)
     shown = [" ".join(macro.tokens.texts) for macro in macros]
-    if len(macros) != 1 or not re.fullmatch(_WALK["each"], shown[0]):
-        line = macros[0].line if macros else 1
-        text_ = f"what {_WALK['slots']}() comes by is not understood"
-        yield Evidence(Place(kvm.path, line), text_)
+    if len(macros) != 1 or not re.fullmatch(_SLOTS[name], shown[0]):
+        place = Place(macros[0].path, macros[0].line) if macros else Place(_HOST, 1)
+        yield Evidence(place, f"what {name}() comes by is not understood")
 
 
 # -- ways ----------------------------------------------------------------------------
@@ -131,14 +134,38 @@ def _walk(way: Path, about: tuple[str, str]) -> tuple[Loop, Loop] | None:
         return None
     inner = [e for one in spaces[0].rounds for e in one.events if isinstance(e, Loop)]
     plain = all(one.exit == "" for one in spaces[0].rounds)
-    within = {loop.place for loop in inner}
-    if not plain or len(within) != 1 or any(loop.macro != _WALK["slots"] for loop in inner):
+    if not plain or len({(loop.place, loop.macro) for loop in inner}) != 1:
         return None
-    bounds = [tuple(text(a) for a in loop.args[2:]) for loop in inner]
-    if set(bounds) != {about}:
+    rounds: list[Path] = []
+    for loop in inner:
+        made = _overlapping(loop, about)
+        if made is None:
+            return None
+        rounds += [one for one in made if _possible(one.conditions)]
+    return spaces[0], inner[0]._replace(rounds=tuple(rounds))
+
+
+def _overlapping(loop: Loop, about: tuple[str, str]) -> list[Path] | None:
+    """The rounds for memslots that hold some of ``about``; None: others may be left out."""
+    if loop.macro not in _SLOTS:
         return None
-    rounds = tuple(r for loop in inner for r in loop.rounds if _possible(r.conditions))
-    return spaces[0], inner[0]._replace(rounds=rounds)
+    if len(loop.args) == 4:
+        return [*loop.rounds] if tuple(text(a) for a in loop.args[2:]) == about else None
+    kept = []
+    for one in loop.rounds:
+        asked = [(_BESIDE.fullmatch(c.text), c.holds) for c in one.conditions[:1]]
+        if not asked or asked[0][0] is None:
+            return None
+        bounds = (asked[0][0]["first"], f"{_joined(asked[0][0]['end'])} - 1")
+        if bounds != about or (asked[0][1] and (one.events or one.exit != "continue")):
+            return None
+        kept += [] if asked[0][1] else [one]
+    return kept
+
+
+def _joined(expr: str) -> str:
+    """A sum as the operand of another."""
+    return f"({expr})" if " + " in expr else expr
 
 
 def _unwalked(way: Path) -> bool:
@@ -367,7 +394,7 @@ def _walkers(bodies: Bodies) -> tuple[str, ...]:
     for path in bodies.paths:
         tokens = bodies.tokens(path)
         for one in outline(tokens):
-            if _WALK["slots"] in tokens.texts[one.body_at : one.last]:
+            if _SLOTS.keys() & {*tokens.texts[one.body_at : one.last]}:
                 known.append(one.name)
     return tuple(known)
 

@@ -24,6 +24,7 @@ from patchgen.analysis.spte.code import (
     FRAMES,
     ITERATOR,
     OLD,
+    READS,
     Code,
     NotUnderstood,
     takes_iterator,
@@ -31,9 +32,9 @@ from patchgen.analysis.spte.code import (
 from patchgen.analysis.spte.state import FIRST, MADE, Stale
 from patchgen.kernel.knowledge import load, names
 from patchgen.model.base import Evidence, Place
-from patchgen.model.code import Block, Expr, ExprStmt, Function, MacroLoop, Return, Stmt
+from patchgen.model.code import Block, Expr, ExprStmt, Function, MacroLoop, Stmt
 from patchgen.source.c.text import bare, text
-from patchgen.source.c.walk import calls, expressions, walk
+from patchgen.source.c.walk import calls, walk
 
 _WALKS: dict[str, list[str]] = load("kvm")["walks"]
 _WRITERS: dict[str, dict[str, int]] = load("kvm")["writers"]
@@ -70,24 +71,47 @@ def is_handed(code: Code, walkers: frozenset[str], path: str) -> bool:
 
 def by_handler(code: Code, target: Function) -> Found:
     """Judge what ``target``, which calls such a walker, does.  NotUnderstood: it cannot be."""
-    only = target.body.body[-1] if target.body.body else None
-    call = bare(only.value) if isinstance(only, Return) and only.value is not None else None
-    if call is None or call.kind != "call" or len(target.body.body) != 1:
-        raise NotUnderstood(target.path, target.line, f"{target.name}() does more than to walk")
-    walker = code.function(call.name, target.path)
-    if walker is None or not _iterator(walker):
-        raise NotUnderstood(target.path, call.line, f"{call.name}() is no walk of the TDP MMU")
-    _walks_all(code, walker)
-    given = dict(zip((p.name for p in walker.params), call.args[1:], strict=True))
-    handler = code.function(bare(given[_pointer(walker)]).name, target.path)
-    if handler is None or not takes_iterator(handler):
-        raise NotUnderstood(target.path, call.line, f"what {walker.name}() calls is not known")
     try:
-        return _judged(code, code.plain(handler), Evidence(Place(walker.path, walker.line),
-                                                           f"{walker.name}()"))  # fmt: skip
+        call = _walking(code, target)
+        walker = code.function(call.name, target.path)
+        if walker is None or not _iterator(walker):
+            raise _odd(target, call.place.line, f"calls {call.name}(), no walk of the TDP MMU")
+        _walks_all(code, walker)
+        given = dict(zip((p.name for p in walker.params), call.args, strict=True))
+        handler = code.function(bare(given[_pointer(walker)]).name, target.path)
+        if handler is None or not takes_iterator(handler):
+            raise _odd(target, call.place.line, f"hands {walker.name}() what is not known")
+        at = Evidence(Place(walker.path, walker.line), f"{walker.name}()")
+        return _judged(code, code.plain(handler), at)
     except paths_bodies.NotUnderstood as error:
         found = error.evidence
         raise NotUnderstood(found.place.path, found.place.line, found.text) from None
+
+
+def _walking(code: Code, target: Function) -> Call:
+    """The one walk of ``target``, whose answer is its own, or leads to a flush of its own."""
+    code.plain(target)
+    bodies = Bodies(lambda path: code.text(path) or None, (target.path,))
+    stop = frozenset(f.name for f in code.reached(target)) - {target.name}
+    args = tuple(f"${p.name}" for p in target.params)
+    walks: dict[str, Call] = {}
+    for way in paths(bodies, target.name, args, stop):
+        first = way.events[0] if way.events else None
+        if not isinstance(first, Call) or not first.direct:
+            raise _odd(target, target.line, "does more than to walk")
+        walks[first.name] = first
+        answer = text(bare(way.value)) if way.value is not None else ""
+        flushes = [e for e in way.events[1:] if isinstance(e, Call)
+                   and code.flushes(e.name, target.path)]  # fmt: skip
+        page = len(flushes) == 1 and [text(a) for a in flushes[0].args][1:] in (
+            [], ["$range->start", "1"],
+        )  # fmt: skip
+        settled = way.holds(first.result) is False or page
+        if len(way.events) != 1 + len(flushes) or not (answer == first.result or settled):
+            raise _odd(target, target.line, "does not ask for the flush of what it changed")
+    if len(walks) != 1:
+        raise _odd(target, target.line, "does more than one walk")
+    return walks.popitem()[1]
 
 
 # -- the walker -------------------------------------------------------------------
@@ -291,7 +315,7 @@ def _one_step(code: Code, function: Function, way: Path, args: tuple[str, ...]) 
     for event in way.events:
         if isinstance(event, Loop):
             raise _odd(function, event.place.line, "has a loop that is not understood")
-        written = _written(code, event)
+        written = _written(code, event, _pointers(way, f"$iter->{ENTRY}"))
         if written is not None:
             if new:
                 raise _odd(function, event.place.line, "writes an SPTE twice")
@@ -315,7 +339,13 @@ def _one_step(code: Code, function: Function, way: Path, args: tuple[str, ...]) 
     return _Step(args.index(new), copy != new)
 
 
-def _written(code: Code, event: Event) -> tuple[str, str] | None:
+def _pointers(way: Path, pointer: str) -> set[str]:
+    """The expressions that point to what ``pointer`` points to on a way."""
+    calls_ = [e for e in way.events if isinstance(e, Call) and e.name in READS]
+    return {pointer, *(e.result for e in calls_ if text(bare(e.args[0])) == pointer)}
+
+
+def _written(code: Code, event: Event, pointers: set[str]) -> tuple[str, str] | None:
     """What an event writes to the iterator's SPTE, and what stands for the value before."""
     if isinstance(event, Call) and event.direct and event.name in _WRITERS:
         rule = _WRITERS[event.name]
@@ -327,8 +357,7 @@ def _written(code: Code, event: Event) -> tuple[str, str] | None:
         return new, event.result
     if isinstance(event, Store) and event.op == "=":
         target = bare(event.target)
-        through = target.kind == "unary" and target.name == "*"
-        if through and any(e.name == ENTRY for e in expressions(target)):
+        if target.kind == "unary" and target.name == "*" and text(target.args[0]) in pointers:
             return text(bare(event.value)), _COPY
     return None
 
@@ -343,7 +372,8 @@ def _as_known(code: Code, call: Call) -> None:
     args[rule["pointer"]], args[rule["old"]], args[rule["new"]] = "$sptep", "$old", "$new"
     bodies = Bodies(lambda path: code.text(path) or None, (function.path,))
     for way in paths(bodies, call.name, args):
-        writes = [e for e in way.events if _writes_once(e)]
+        pointers = _pointers(way, "$sptep")
+        writes = [e for e in way.events if _writes(e, pointers)]
         answers = {"$old", *(e.result for e in writes if isinstance(e, Call))}
         said_ = text(bare(way.value)) if way.value is not None else ""
         if len(writes) != 1 or said_ not in answers:
@@ -351,13 +381,16 @@ def _as_known(code: Code, call: Call) -> None:
             raise _odd(function, function.line, what)
 
 
-def _writes_once(event: Event) -> bool:
+def _writes(event: Event, pointers: set[str]) -> bool:
     """``*rcu_dereference(sptep) = new``, ``xchg(rcu_dereference(sptep), new)``."""
     if isinstance(event, Store):
-        return text(bare(event.value)) == "$new"
+        target = bare(event.target)
+        through = target.kind == "unary" and text(target.args[0]) in pointers
+        return through and text(bare(event.value)) == "$new"
     return (
         isinstance(event, Call)
         and event.direct
         and event.name == "xchg"
+        and text(bare(event.args[0])) in pointers
         and text(bare(event.args[-1])) == "$new"
     )
