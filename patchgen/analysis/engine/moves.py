@@ -4,10 +4,12 @@
 Paths come to a node with the same facts again and again: in other states of the checker, in
 other rounds, in the walk of another checker.  A set of facts is a number here, and a step of
 a path a look-up.  What a checker says goes in nowhere; one that is ``strict``, of which a
-call's effects depend on it, has moves of its own.
+call's effects depend on it, has moves of its own, or shares them with its like.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from patchgen.analysis.cfg.build import build
 from patchgen.analysis.cfg.events import Event
@@ -16,18 +18,34 @@ from patchgen.analysis.engine.known import Facts
 from patchgen.model.code import Function
 
 
+class Way(NamedTuple):
+    """A way of a fork, where other code may change memory.
+
+    ``known`` are the facts on it, ``vague`` whether the test is not followed; where they close
+    it, ``changed`` are those for memory that changed since, and ``level`` who may have done so.
+    """
+
+    known: int
+    vague: bool
+    changed: int
+    level: int
+
+
 class Moves:
     """For one graph; 0 is the empty set of facts, -1 none at all: the way is closed."""
 
-    __slots__ = ("_numbers", "facts", "forks", "pruned", "steps", "switches")
+    __slots__ = ("_numbers", "facts", "forks", "kept", "pruned", "steps", "strict", "switches")
 
     def __init__(self, nodes: int) -> None:
+        #: What :attr:`pruned` leaves beside what is asked for later.
+        self.kept = 0
         self.facts: list[Facts] = [()]
         self._numbers: dict[Facts, int] = {(): 0}
         #: By node and facts: behind a step, both ways of a fork, the ways of a switch with the
         #: event on each, and what of the facts is asked for later.
         self.steps: list[dict[int, int]] = [{} for _ in range(nodes)]
         self.forks: list[dict[int, tuple[int, int]]] = [{} for _ in range(nodes)]
+        self.strict: dict[tuple[int, int], tuple[Way, ...]] = {}
         self.switches: dict[tuple[int, int], tuple[tuple[Event, int, int], ...]] = {}
         self.pruned: list[dict[int, int]] = [{} for _ in range(nodes)]
 

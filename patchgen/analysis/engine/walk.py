@@ -65,20 +65,23 @@ def walk(
     initial: S | None = None,
     known: tuple[tuple[str, Known], ...] = (),
     vague: tuple[str, ...] = (),
+    moves: Moves | None = None,
 ) -> WalkResult:
     """Drive ``checker`` along all paths of ``function``.
 
     ``limit`` bounds the steps; ``initial`` replaces the checker's initial state; ``known``
     is what holds of variables on entry, ``vague`` are pointers to what the caller made.
+    ``moves`` are those of walks by ``strict`` checkers to which each call does the same.
     """
     state = checker.initial(function) if initial is None else initial
-    graph, moves = moves_of(function)
+    graph, shared = moves_of(function)
     if checker.strict:
-        moves = Moves(len(graph.nodes))
-    before = len(moves.facts)
-    result = _Walk(graph, checker, limit, moves).run(state, known, vague)
-    if len(moves.facts) > before + _ROOM and not checker.strict:
-        trim(function, moves)
+        own = moves or Moves(len(graph.nodes))
+        return _Walk(graph, checker, limit, own).run(state, known, vague)
+    before = len(shared.facts)
+    result = _Walk(graph, checker, limit, shared).run(state, known, vague)
+    if len(shared.facts) > before + _ROOM:
+        trim(function, shared)
     return result
 
 

@@ -9,7 +9,7 @@ from patchgen.analysis.cfg.events import Event
 from patchgen.analysis.cfg.graph import Graph, Node
 from patchgen.analysis.engine.checker import Checker, S
 from patchgen.analysis.engine.known import HARD, SHARED, Facts, kill, learn, lookup, prune
-from patchgen.analysis.engine.moves import Moves
+from patchgen.analysis.engine.moves import Moves, Way
 from patchgen.analysis.engine.transfer import Transfer
 from patchgen.analysis.values import value as values
 from patchgen.analysis.values.value import ANY, Constant, Known
@@ -22,6 +22,8 @@ class Ways(Transfer[S]):
         super().__init__(graph, checker)
         self.moves = moves
         self.kept = self._kept()
+        if self.strict:
+            moves.kept = self.kept  # the same for all that share them
         #: A branch that nothing but a change of memory takes is there because it changes.
         self.certain: frozenset[tuple[int, bool]] = frozenset()
         #: Branches that were taken, and that only memory that changed would take.
@@ -50,12 +52,13 @@ class Ways(Transfer[S]):
     def _asked_behind(self, number: int, facts: int) -> int:
         """What of the facts is asked for at a node or behind it."""
         live = self.graph.nodes[number].live
-        if self.kept:
+        if self.kept != self.moves.kept:
             return self.moves.number(prune(self.moves.facts[facts], live | self.kept))
         pruned = self.moves.pruned[number]
         known = pruned.get(facts)
         if known is None:
-            known = pruned[facts] = self.moves.number(prune(self.moves.facts[facts], live))
+            left = prune(self.moves.facts[facts], live | self.kept)
+            known = pruned[facts] = self.moves.number(left)
         return known
 
     def _outcomes(self, node: Node, number: int) -> tuple[int, int]:
@@ -76,39 +79,46 @@ class Ways(Transfer[S]):
         self, node: Node, number: int, state: S, held: int
     ) -> Iterator[tuple[Event, int, S, int]]:
         """The ways of a fork where memory may change: event, target, state and facts of each."""
+        assert node.event is not None and node.no is not None
+        both = self.moves.strict.get((number, held))
+        if both is None:
+            both = self.moves.strict[number, held] = tuple(self._strict_ways(node, held))
+        for way, (event, target) in zip(both, ((node.event, node.next), node.no), strict=True):
+            edge = (number, event.polarity)
+            if way.known >= 0:
+                self.taken.add(edge)
+                told = self.checker.unfollowed(state, event) if way.vague else state
+                if told is not None:
+                    yield event, target, told, way.known
+            elif way.changed >= 0:
+                self.refused.add(edge)
+                if edge in self.allowed:
+                    certain = edge in self.certain or number in self.graph.leaves
+                    sure = certain and way.level == SHARED
+                    told = state if sure else self.checker.doubtful(state, event)
+                    yield event, target, told, way.changed
+
+    def _strict_ways(self, node: Node, held: int) -> Iterator[Way]:
         condition = node.condition
         assert condition is not None and node.event is not None and node.no is not None
         bit, operator, constant, negated = condition
         facts = self.moves.facts[held]
         before = lookup(self.graph, facts, bit)
-        for event, target in ((node.event, node.next), node.no):
-            holds = event.polarity != negated
-            narrowed = values.refine(before, operator, constant, holds)
-            known: Facts | None = None
-            if narrowed is not None:
-                known = self._narrowed(facts, bit, before, narrowed)
-            edge = (number, event.polarity)
-            told: S | None = state
+        for event in (node.event, node.no[0]):
+            test = (operator, constant, event.polarity != negated)
+            narrowed = values.refine(before, *test)
+            known = None if narrowed is None else self._narrowed(facts, bit, before, narrowed)
             if known is not None:
-                self.taken.add(edge)
-                if bit >= 0 and self._is_vague(facts, bit, before):
-                    told = self.checker.unfollowed(state, event)
+                vague = bit >= 0 and self._is_vague(facts, bit, before)
+                yield Way(self.moves.number(known), vague, -1, HARD)
             else:
-                known, told = self._if_changed(facts, bit, (operator, constant, holds), edge,
-                                               state, event)  # fmt: skip
-            if known is not None and told is not None:
-                yield event, target, told, self.moves.number(known)
+                changed, level = self._if_changed(facts, bit, test)
+                yield Way(-1, False, self.moves.number(changed), level)
 
     def _if_changed(
-        self,
-        facts: Facts,
-        bit: int,
-        test: tuple[str, Constant, bool],
-        edge: tuple[int, bool],
-        state: S,
-        event: Event,
-    ) -> tuple[Facts | None, S | None]:
-        """Facts and state where what a subject reads has changed, so that a test holds.
+        self, facts: Facts, bit: int, test: tuple[str, Constant, bool]
+    ) -> tuple[Facts | None, int]:
+        """Facts where what a subject reads has changed, so that a test holds, and who may have.
 
         None where no other code may have changed it since it was known.
         """
@@ -120,14 +130,7 @@ class Ways(Transfer[S]):
                 level = max(level, how)
         left = kill(facts, soft)
         narrowed = values.refine(lookup(self.graph, left, bit), *test) if soft else None
-        if narrowed is None:
-            return None, None
-        self.refused.add(edge)
-        if edge not in self.allowed:
-            return None, None
-        certain = edge in self.certain or edge[0] in self.graph.leaves
-        told = state if certain and level == SHARED else self.checker.doubtful(state, event)
-        return learn(left, bit, narrowed), told
+        return (None, level) if narrowed is None else (learn(left, bit, narrowed), level)
 
     def _cases(self, node: Node, held: int) -> Iterator[tuple[Event, int, int]]:
         """The ways of a switch that facts leave open, with the facts on each."""

@@ -32,12 +32,6 @@ from patchgen.analysis.locks.state import (
     doubted,
     member_of,
 )
-from patchgen.analysis.locks.visible import (
-    found_in_memory,
-    mentioned,
-    tested,
-    visible,
-)
 from patchgen.analysis.locks.writes import is_told
 from patchgen.analysis.values.fitted import fitted
 from patchgen.analysis.values.naming import meaning
@@ -47,7 +41,7 @@ from patchgen.analysis.values.value import ANY, NONZERO, ZERO, Known
 from patchgen.kernel.knowledge import names
 from patchgen.kernel.locks import ALWAYS, IF_TRUE, LockCall, primitives, transferable
 from patchgen.model.code import Expr, Function
-from patchgen.source.c.text import bare, every, root, text
+from patchgen.source.c.text import bare, root, text
 
 _HARMLESS = frozenset(
     {"container_of", "mmu_notifier_to_kvm", "pr_debug", "might_sleep", "lockdep_assert_held"}
@@ -61,16 +55,10 @@ class LockChecker(Entering):
 
     def __init__(self, summaries: Summaries, function: Function, context: Context) -> None:
         super().__init__(summaries, function, context)
-        self.visible = visible(graph_of(function), summaries.asked)
-        self.tested = {} if function.result == "void" else tested(graph_of(function))
-        self.found = found_in_memory(graph_of(function))
+        self.visible, self.tested, self.found, self._set, self._named, self._given = (
+            summaries.shape(function)
+        )
         self.exits: dict[tuple[object, ...], Exit] = {}
-        self._set = {
-            root(part.args[0])
-            for part in every(function.body)
-            if part.kind in ("assign", "postfix") and bare(part.args[0]).kind == "name"
-        }
-        self._named, self._given = mentioned(function)
 
     def initial(self, function: Function) -> State:
         return State(blockable=self.context.blockable, flagged=self.context.flagged)

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from patchgen.analysis.engine.moves import Moves, graph_of
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.engine.walk import walk
 from patchgen.analysis.locks.checker import LockChecker
+from patchgen.analysis.locks.shape import Shape, shape_of
 from patchgen.analysis.locks.source import Source
 from patchgen.analysis.locks.state import Context, Summary
 from patchgen.analysis.locks.visible import asked_members
@@ -31,6 +33,8 @@ CONTEXT_STEPS = 60_000
 TOTAL_STEPS = 2_000_000
 #: Rounds in which what a function does that calls itself must come to rest.
 ROUNDS = 8
+#: Sets of facts of these walks that are kept together.
+SETS = 1 << 16
 #: Contexts in which one function may be under way at once.
 NESTED = 3
 
@@ -54,6 +58,8 @@ class Effects:
         self._provisional: dict[_Key, Summary] = {}
         self._steps = 0
         self._namings: dict[int, Naming] = {}
+        self._shapes: dict[int, tuple[Function, Shape]] = {}
+        self._moves: dict[tuple[int, tuple[tuple[str, str], ...]], Moves] = {}
         self.writes = Writes(program, self.source)
         self.asked = asked_members(program)
         self.confirm = Confirm(program, is_quiet)
@@ -109,10 +115,27 @@ class Effects:
     def _walk(self, function: Function, context: Context) -> Summary:
         checker = LockChecker(self, function, context)
         result = walk(
-            function, checker, limit=CONTEXT_STEPS, known=context.numbers, vague=context.made
-        )
+            function, checker, limit=CONTEXT_STEPS, known=context.numbers, vague=context.made,
+            moves=self._moves_of(function, context),
+        )  # fmt: skip
         self._steps += result.visited
         return checker.summary(result)
+
+    def _moves_of(self, function: Function, context: Context) -> Moves:
+        """Of walks in contexts in which the function's calls enter the same."""
+        key = (id(function), context.roles)
+        if key not in self._moves:
+            if sum(len(one.facts) for one in self._moves.values()) > SETS:
+                self._moves.clear()
+            self._moves[key] = Moves(len(graph_of(function).nodes))
+        return self._moves[key]
+
+    def shape(self, function: Function) -> Shape:
+        """What of a function is the same in each context."""
+        found = self._shapes.get(id(function))
+        if found is None:
+            found = self._shapes[id(function)] = (function, shape_of(function, self.asked))
+        return found[1]
 
     def naming(self, function: Function) -> Naming:
         """How expressions of ``function`` read in terms of its parameters."""

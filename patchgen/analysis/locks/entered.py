@@ -18,6 +18,7 @@ from patchgen.analysis.locks.calls import (
 )
 from patchgen.analysis.locks.entering import Arguments
 from patchgen.analysis.locks.held import add, conflict
+from patchgen.analysis.locks.shape import Shape
 from patchgen.analysis.locks.source import Source
 from patchgen.analysis.locks.state import (
     Context,
@@ -65,6 +66,10 @@ class Summaries(Protocol):
 
     def of(self, function: Function, context: Context = ...) -> Summary:
         """The summary of a function in a context."""
+        ...
+
+    def shape(self, function: Function) -> Shape:
+        """What of a function is the same in each context."""
         ...
 
     def naming(self, function: Function) -> Naming:
