@@ -80,7 +80,7 @@ def verify_applied(
     for number, patch in enumerate(applied.patches, 1):
         after = state.after(applied.contents(number))
         changed = tuple(sorted(patch.files))
-        jobs.append(Job(before, after, patch.patch.subject, changed, patch.renamed))
+        jobs.append(Job(before, after, patch.patch.subject, changed, patch.renamed, first))
         before = after
     found = check_all(jobs)
     require(found, allow_undecided)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from patchgen.model.outcome import CheckFailed
+from patchgen.model.outcome import CheckFailed, UserError
 from patchgen.pipeline.background import Background
 from patchgen.source.facts.state import TreeState
 from patchgen.verify.checked import PatchCheck, undecided_of
@@ -28,7 +28,7 @@ class Job(NamedTuple):
     """A patch to check: the states around it, and what it changes.
 
     Its result is the state ``after``: it was applied already.  ``renamed`` are new paths, each
-    with the old one.
+    with the old one.  ``ground`` is the state before the whole series, None for ``before``.
     """
 
     before: TreeState
@@ -36,6 +36,7 @@ class Job(NamedTuple):
     subject: str
     changed: tuple[str, ...]
     renamed: tuple[tuple[str, str], ...] = ()
+    ground: TreeState | None = None
 
 
 class _Looked(NamedTuple):
@@ -137,10 +138,22 @@ def check_all(
 ) -> list[PatchCheck]:
     """Check all patches of a series; the tree's checkpatch runs where ``mails`` are given."""
     root = jobs[0].after.root if jobs else Path()
+    _configure(jobs)
     with Checks() as checks, styles(root, mails) as runs:
         for job in jobs:
             checks.add(job)
         return checks.results(runs, progress, strict)
+
+
+def _configure(jobs: Sequence[Job]) -> None:
+    """Find out how the sources are parsed, once for all checks, which are forks of this."""
+    for job in jobs:
+        for path in job.changed:
+            if path.endswith(".c") and job.after.read(path) is not None:
+                try:
+                    job.after.config(path)
+                except UserError:
+                    continue  # what is wrong with it is said by its check
 
 
 def _look(job: Job, earlier: int, open_until_parsed: int) -> _Looked:
@@ -159,9 +172,8 @@ def _look(job: Job, earlier: int, open_until_parsed: int) -> _Looked:
     os.close(open_until_parsed)
     links = check_links(job.before, job.after, job.changed)
     flags = unfollowed_flags(job.after, parses.sources, lines)
-    return _Looked(
-        parses, links, flags, *api, lint_delta(job.before, job.after, parses.sources, lines)
-    )
+    lint = lint_delta(job.before, job.after, parses.sources, lines, job.ground)
+    return _Looked(parses, links, flags, *api, lint)
 
 
 def _api(after: TreeState, changed: Sequence[str]) -> tuple[str, tuple[str, ...]]:

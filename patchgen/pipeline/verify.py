@@ -127,7 +127,7 @@ def verify(
             after = state.after(applied.contents(number))
             changed = tuple(sorted(patch.files))
             if number > known:
-                jobs.append(Job(last, after, patch.patch.subject, changed, patch.renamed))
+                jobs.append(Job(last, after, patch.patch.subject, changed, patch.renamed, before))
             last = after
     asked = applied.patches[known:]
     mails = [patch.patch.mail for patch in asked if patch.ok]

@@ -45,9 +45,17 @@ class LintDelta(Value, frozen=True):
 
 
 def lint_delta(
-    before: TreeState, after: TreeState, paths: Sequence[str], changed: Changed
+    before: TreeState,
+    after: TreeState,
+    paths: Sequence[str],
+    changed: Changed,
+    ground: TreeState | None = None,
 ) -> LintDelta:
-    """Compare the findings in ``paths``, which are files of either state."""
+    """Compare the findings in ``paths``, which are files of either state.
+
+    ``ground`` is the tree before the whole series: a comment that an earlier patch of it
+    brought suppresses nothing, either.
+    """
     sources = list(dict.fromkeys(paths))
     old_paths = [path for path in sources if before.read(path) is not None]
     old_paths += [p for p in changed.sources_before if p not in old_paths and before.read(p)]
@@ -61,7 +69,7 @@ def lint_delta(
     found = delta(kept, now, changed)
     given = {id(s.finding) for s in new.suppressed} if new is not None else set()
     brought = [f for f in found.introduced if id(f) in given]
-    seen = [f for f in brought if not _stood_before(f, after, changed)]
+    seen = [f for f in brought if not _stood_before(f, ground or before, after, changed)]
     introduced = [f for f in found.introduced if id(f) not in given]
     introduced += [_with_comment(f) for f in seen]
     off, mentions = _changed_mentions(new, after, changed)
@@ -88,20 +96,26 @@ def _lost(result: LintResult | None, paths: Iterable[str]) -> Iterable[tuple[str
             yield path, reasons.get(path, first)
 
 
-def _stood_before(finding: Finding, after: TreeState, changed: Changed) -> bool:
-    """Whether the comment that suppresses a finding is older than the change."""
-    file = changed.files.get(finding.place.path)
-    if file is None:
-        return True
-    lines = (after.read(finding.place.path) or b"").split(b"\n")
+def _stood_before(finding: Finding, ground: TreeState, after: TreeState, changed: Changed) -> bool:
+    """Whether the comment that suppresses a finding is older than the series."""
+    path = finding.place.path
+    file = changed.files.get(path)
+    lines = (after.read(path) or b"").split(b"\n")
     for line in (finding.place.line, finding.place.line - 1):
         if 1 <= line <= len(lines) and b"patchgen:" in lines[line - 1]:
-            return line not in file.added
+            text = lines[line - 1].strip()
+            new = file is not None and line in file.added
+            paths = {path, *after.snapshot.overrides}
+            now, was = (
+                sum((state.read(one) or b"").count(text) for one in paths)
+                for state in (after, ground)
+            )
+            return not new and now <= was
     return True
 
 
 def _with_comment(finding: Finding) -> Finding:
-    said = f"{finding.message} (the change brings the comment that suppresses it)"
+    said = f"{finding.message} (the series brings the comment that suppresses it)"
     return msgspec.structs.replace(finding, message=said)
 
 

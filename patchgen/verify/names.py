@@ -76,12 +76,20 @@ def _table(files: Mapping[str, bytes]) -> dict[tuple[str, str, str], list[Given]
     return found
 
 
-def gives(path: str, source: bytes) -> Iterator[Given]:
+def gives(path: str, source: bytes) -> tuple[Given, ...]:
     """What a source gives to others; all branches of its conditions.
 
     What a header has under other conditions is something else.
     """
     tokens = lexed(source)
+    key = ("gives", path)
+    if key not in tokens.made:  # asked for by the users' and by the linker's check
+        tokens.made[key] = tuple(_all_given(path, tokens))
+    found: tuple[Given, ...] = tokens.made[key]
+    return found
+
+
+def _all_given(path: str, tokens: Tokens) -> Iterator[Given]:
     if not path.endswith(".h"):
         yield from _gives(path, tokens, header=False)
         return

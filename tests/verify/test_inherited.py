@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from patchgen.model.base import Place
+from patchgen.pipeline.check import Job, check_all
+from patchgen.source.facts.state import TreeState
+from patchgen.source.tree.describe import describe
 from patchgen.verify.lines import Changed, FileLines
 from tests.verify.patches import checked
 
@@ -92,6 +95,24 @@ def test_a_fault_whose_own_patch_brings_the_comment_counts(old: Path) -> None:
     (finding,) = check.lint.introduced
     assert "brings the comment" in finding.message and check.faults
     assert [hidden.place for hidden in check.lint.hidden] == [finding.place]
+
+
+def test_a_comment_from_an_earlier_patch_of_the_series_does_not_count(old: Path) -> None:
+    """The first patch brings the comment where nothing is wrong, the second the fault."""
+    end = "	mmu_notifier_invalidate_range_end(&range);\n"
+    whole = HIDDEN.replace("	return 0;\n}", f"{end}	return 0;\n}}")
+    (old / "mm/x.c").write_text(HEAD)
+    ground = TreeState(describe(old))
+    first = ground.after({"mm/x.c": (HEAD + whole).encode()})
+    second = first.after({"mm/x.c": (HEAD + HIDDEN).encode()})
+    jobs = [Job(ground, first, "one", ("mm/x.c",), (), ground),
+            Job(first, second, "two", ("mm/x.c",), (), ground)]  # fmt: skip
+    one, two = check_all(jobs)
+    assert one.lint.introduced == ()
+    (finding,) = two.lint.introduced
+    assert "the series brings the comment" in finding.message and two.faults
+    (again,) = check_all([Job(first, second, "two", ("mm/x.c",))])
+    assert again.lint.introduced == ()  # the tree has the comment
 
 
 def test_a_comment_for_an_old_fault_mends_nothing(old: Path) -> None:
