@@ -24,6 +24,7 @@ from patchgen.source.config.flags import parse_config
 from patchgen.source.facts.state import TreeState
 from patchgen.source.tree.registry import resolve
 from tests.bench.measure import Figure, bare_parse, measure
+from tests.bench.ten import ten_patches
 from tests.proof.bench import lines as proof_lines
 
 KVM_MAIN = "virt/kvm/kvm_main.c"
@@ -113,6 +114,12 @@ def bench(folder: Path, runs: int, quick: bool) -> None:
     row("  the same, --no-proof", beside(without, cold), unit)
     measure(generate, 1, warm)
     row("generate kvm-change-pte, warm", beside(generate, warm), unit, "<= 3 P")
+    ten = folder / "ten.mbox"
+    ten.write_text(ten_patches(root))
+    verify = [*PATCHGEN, "verify", str(ten), "--tree", str(root)]
+    row("verify ten patches, cold", beside(verify, cold), unit)
+    measure(verify, 1, warm)
+    row("verify ten patches, warm", beside(verify, warm), unit)
     peers(root, folder, runs, unit)
     print("proof: the models of the series on 5.10, against Spin")
     for line in proof_lines("5.10", ("ro-ro-new",) if quick else ()):
