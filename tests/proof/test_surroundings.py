@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from patchgen.model.base import Place
 from patchgen.proof.prove import Look, look
+from patchgen.proof.system.retry import retry_fault
+from patchgen.source.c.body import functions_in
 from tests.proof.variants import MAIN, reader
 
 MMU = "arch/x86/kvm/mmu/mmu.c"
@@ -178,6 +181,54 @@ def test_a_retry_test_in_another_spelling_is_understood(mini: Path) -> None:
     ):
         found = look(reader(mini, {HOST: (text[:start] + body + text[end:]).encode()}))
         assert found.found is not None, found.unknown
+
+
+HVA_TEST = """static inline int mmu_notifier_retry_hva(struct kvm *kvm,
+		unsigned long mmu_seq, unsigned long hva)
+{
+	if (unlikely(kvm->mmu_notifier_count) && %s)
+		return 1;
+	if (kvm->mmu_notifier_seq != mmu_seq)
+		return 1;
+	return 0;
+}
+"""
+FIRST, LAST = "kvm->mmu_notifier_range_start", "kvm->mmu_notifier_range_end"
+
+
+def of_pages(test: str) -> tuple[Place, str] | None:
+    """What is wrong with a retry test for one page."""
+    found = {f.name: f for f in functions_in((HVA_TEST % test).encode(), HOST)}
+    return retry_fault(found.get, "mmu_notifier_retry_hva")
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        f"hva >= {FIRST} && hva < {LAST}",
+        f"{FIRST} <= hva && hva < {LAST}",
+        f"{FIRST} <= hva && {LAST} > hva",
+        f"!(hva < {FIRST} || {LAST} <= hva)",
+    ],
+)
+def test_the_bounds_of_a_retry_test_may_stand_on_either_side(test: str) -> None:
+    assert of_pages(test) is None
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        f"hva > {FIRST} && hva < {LAST}",
+        f"{FIRST} < hva && hva < {LAST}",
+        f"{FIRST} >= hva && hva < {LAST}",
+        f"{LAST} <= hva && hva < {LAST}",
+        f"!(hva < {FIRST} || {LAST} > hva)",
+        f"{FIRST} <= mmu_seq && hva < {LAST}",
+    ],
+)
+def test_a_retry_test_that_leaves_pages_out_is_undecided(test: str) -> None:
+    found = of_pages(test)
+    assert found is not None and "may say no" in found[1]
 
 
 REQUEST = "kvm_make_all_cpus_request(kvm, KVM_REQ_TLB_FLUSH);"

@@ -19,6 +19,7 @@ COUNTED = ("mmu_notifier_count", "mmu_invalidate_in_progress")
 #: Members of struct kvm_page_fault: arch/x86/kvm/mmu/mmu_internal.h.
 _SAMPLE = "mmu_seq"
 _PAGES = ("hva", "gfn")
+_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 def retry_fault(
@@ -104,12 +105,22 @@ class _Test:
         if expr.name in ("!=", "==") and left.name in SAMPLED and sampled:
             answers = facts, facts | {"same"}
             return answers if expr.name == "!=" else answers[::-1]
-        begins, ends = right.name.endswith("range_start"), right.name.endswith("range_end")
+        return self._bound(expr.name, left, right, facts)
+
+    def _bound(
+        self, sign: str, left: Expr, right: Expr, facts: Facts
+    ) -> tuple[Facts, Facts] | None:
+        """The page beside a bound of what is being invalidated, on either side of the sign."""
+        if left.name in words.RANGE_FIELDS and sign in _MIRRORED:
+            sign, left, right = _MIRRORED[sign], right, left
         known = right.name in words.RANGE_FIELDS and self._of_guest(right)
-        known &= self.objects.same(left) in self.pages
-        if known and ((expr.name == ">=" and begins) or (expr.name == "<" and ends)):
-            return facts, facts | {"outside"}
-        return None
+        if not known or self.objects.same(left) not in self.pages:
+            return None
+        inside, beside = (">=", "<") if right.name.endswith("range_start") else ("<", ">=")
+        if sign not in (inside, beside):
+            return None
+        answers = facts, facts | {"outside"}
+        return answers if sign == inside else answers[::-1]
 
     def _of_guest(self, member: Expr) -> bool:
         """Whether a member is one of the guest's that is asked about."""
