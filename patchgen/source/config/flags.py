@@ -145,12 +145,13 @@ class Outside(Value, frozen=True):
 
 def outside(
     root: Path, build: Path | None, arch: str, source: Outside, on: frozenset[str],
-    off: frozenset[str],
+    off: frozenset[str], configured: Mapping[str, str] | None = None,
 ) -> ParseConfig:  # fmt: skip
     """How to parse a source that is built against the kernel at ``root``.
 
-    ``build`` has the headers that a configured kernel's build made; None: as the tree's own
-    files are parsed, with ``on`` and ``off`` beside the base.  ``root`` may be read.
+    ``build`` has the headers that a configured kernel's build made, ``configured`` are its
+    options; None: as the tree's own files are parsed, with ``on`` and ``off`` beside the base.
+    ``root`` may be read.
     """
     inputs = Inputs(root)
     top = inputs.root
@@ -176,11 +177,34 @@ def outside(
         "-D__KERNEL__",
         *_dialect(inputs.read("Makefile") or ""),
         *_LANGUAGE,
+        *_tracing(configured or {}, inputs, arch),
         "-DMODULE",
         *source.after,
         *_names(source.path, source.module),
     )
     return ParseConfig(arch, args, tuple(sorted(options)), memo.digest(made, *args), reads)
+
+
+#: What the kernel's Makefiles define where the compiler traces functions, as gcc does (top
+#: Makefile, CC_FLAGS_USING; arch/arm64/Makefile), and one of the options that each needs.
+_TRACING = {
+    "CC_USING_FENTRY": ("HAVE_FENTRY",),
+    "CC_USING_NOP_MCOUNT": ("HAVE_NOP_MCOUNT", "HAVE_OBJTOOL_NOP_MCOUNT"),
+    "CC_USING_PATCHABLE_FUNCTION_ENTRY": ("FTRACE_MCOUNT_USE_PATCHABLE_FUNCTION_ENTRY",),
+}
+
+
+def _tracing(configured: Mapping[str, str], inputs: Inputs, arch: str) -> tuple[str, ...]:
+    """The defines of a build that traces functions, as far as its Makefiles know them."""
+    if configured.get("FUNCTION_TRACER") != "y":
+        return ()
+    files = ("Makefile", f"arch/{arch}/Makefile")
+    text = "".join(inputs.read(path) or "" for path in files)
+    return tuple(
+        f"-D{name}"
+        for name, options in _TRACING.items()
+        if f"-D{name}" in text and any(configured.get(option) == "y" for option in options)
+    )
 
 
 def _turned(on: frozenset[str], off: frozenset[str]) -> str:

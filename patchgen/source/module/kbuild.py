@@ -19,6 +19,7 @@ from patchgen.sandbox import look
 from patchgen.source.config.arch import ARCHES
 from patchgen.source.module.access import Access
 from patchgen.source.module.begin import PLAIN, Begun, begin, exports, kbuild_file
+from patchgen.source.module.commands import Commands
 from patchgen.source.module.description import LeftOut, Module, Source
 from patchgen.source.module.flags import arguments
 from patchgen.source.module.folder import KERNEL_INCLUDES, Folder
@@ -92,13 +93,20 @@ class _Build:
         self.notes: dict[Note, None] = {}
         self.sources: dict[str, Source] = {}
         self.makes: list[Make] = []
+        self.commands = Commands(access, kernel)
+        self.unmade: dict[Place, list[str]] = {}
 
     def module(self, by: str) -> Module:
         """The whole of it.  UserError: nothing is built here."""
         for top, begun in self.begun.items():
             self._folder(top, top, "", {}, begun)
+        for place, objects in self.unmade.items():
+            more = f" and {len(objects) - 1} more have" if len(objects) > 1 else " has"
+            what = f"{objects[0]}{more} no source here: made by a step that was not run"
+            self.notes[Note(place, what)] = None
         if not self.sources:
             self._nothing()
+        self.notes |= self.commands.notes
         left_out = tuple(sorted(self._left_out()))
         asked = {name for one in self.begun.values() for name in one.asked}
         asked |= {name for make in self.makes for name in make.asked}
@@ -162,19 +170,21 @@ class _Build:
         if not self.access.there(f"{stem}.c"):
             others = (".S", ".o_shipped", ".o_binary", ".rs", ".asm")
             kind = next((o for o in others if self.access.there(stem + o)), "")
-            if kind != ".S":
-                what = f"{shown}.o has no source here: it is made by a step that was not run"
-                what = f"{shown}{kind} is no C: not analysed" if kind else what
-                self.notes[Note(place, what)] = None
+            if kind and kind != ".S":
+                self.notes[Note(place, f"{shown}{kind} is no C: not analysed")] = None
+            elif not kind:
+                self.unmade.setdefault(place, []).append(f"{shown}.o")
             return
         path = f"{stem}.c"[len(self.root) + 1 :]
         if path not in self.sources:
             before, after, lost = folder.flags(base)
             origin = tuple(folder.make.origin(word) for word in lost)
-            self.sources[path] = arguments(
+            here = folder.make.value("CURDIR")
+            found = arguments(
                 self.access, self.kernel, Source(path, module, place, lacks=origin), before, after,
-                folder.make.value("CURDIR"),
+                here,
             )  # fmt: skip
+            self.sources[path] = self.commands.of(found, folder.make.files, here)
 
     def _nothing(self) -> None:
         templates = [n for n in ("Kbuild.in", "Makefile.in", "Makefile.am", "configure")

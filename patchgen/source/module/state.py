@@ -119,7 +119,7 @@ class ModuleState(TreeState):
         kernel = self.module.kernel
         build = Path(kernel.build) if kernel.build else None
         on, off = (on | self._on) - off, (off | self._off) - on
-        return outside(Path(kernel.root), build, arch, source, on, off)
+        return outside(Path(kernel.root), build, arch, source, on, off, kernel.options)
 
     def surface(self) -> Surface:
         """The API of the kernel that the module is built against."""
