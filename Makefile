@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make run | test | check | bench | build-test | boot-test | bare-test | mutants | tree-mutants | lock-suites | fuzz-mails | fuzz | gate
+# make run | test | check | bench | build-test | boot-test | bare-test | mutants | tree-mutants | lock-suites | growth | fuzz | fuzz-mails | gate
 
 PYTHON ?= python3
 VENV := .venv
