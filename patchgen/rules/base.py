@@ -162,7 +162,7 @@ class Context:
         from patchgen.analysis.locks.source import Source
 
         if not any(facts.others for facts in self.facts.values()):
-            return Source(self.read, self._folders, own=self._own)
+            return Source(self.read, self._folders, own=self._own, files=self.facts)
         # All files are one program: a macro may call what another file defines.
         return Source(
             self.read,

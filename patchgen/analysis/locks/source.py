@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import ChainMap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from patchgen.analysis.locks.expanded import Expander
@@ -47,10 +47,13 @@ class Source:
         folders: Sequence[str] = (),
         defined: Callable[[str, str], bool] | None = None,
         own: Callable[[str], bool] = lambda path: True,
+        files: Iterable[str] = (),
     ) -> None:
         """``folders`` hold further headers of the files' own; ``defined`` tells whether some
         file has a function, as seen from another, where all are one program, ``own`` whether
-        a file is no foreign one."""
+        a file is no foreign one.  ``files`` are those that a run is about.
+        """
+        self._files = tuple(files)
         self._one_program = defined is not None
         self._elsewhere = defined or (lambda name, near: False)
         self._is_own = own
@@ -225,7 +228,10 @@ class Source:
         return self.bytes_of(path) != b""
 
     def inline(self, name: str, near: str) -> tuple[Function, ...]:
-        """The definition of a function that a macro of ``near`` makes, or that a header has."""
+        """A function that a macro of ``near`` makes, a header has or a file beside it defines.
+
+        The latter are the run's own files of the same folder.
+        """
         key = (name, near)
         if key not in self._inlines:
             self._inlines[key] = self._inline(name, near)
@@ -238,6 +244,12 @@ class Source:
         for header in self.headers(near):
             if self._is_function(header, name):
                 return (self._functions(header)[name],)
+        folder = posixpath.dirname(near)
+        for file in self._files:
+            beside = file != near and posixpath.dirname(file) == folder and file.endswith(".c")
+            if beside and self._is_function(file, name):
+                found = self._functions(file)[name]
+                return () if found.static else (found,)
         return ()
 
     def made(self, path: str) -> Mapping[str, Function]:
