@@ -263,14 +263,15 @@ def _renumber(graph: Graph, node: Node) -> None:
 
 def kept(
     graph: Graph, left: str, sets: bool, mask: Constant | None
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """Facts on bits of ``left`` that setting (or clearing) other ones cannot change.
 
-    All of those on other bits, and those on any bits that are set (or clear) already.
-    Flags with two names are taken to be two.
+    All of those on other bits, and those on any bits that are set (or clear) already; last
+    those on flags of another name: most are other bits, but a mask may have several.
     """
     always: list[int] = []
     same: list[int] = []
+    named: list[int] = []
     for subject, bit in graph.bit_of.items():
         known = graph.subjects.all[subject]
         if known.formula is None or known.formula.operator != "&":
@@ -278,9 +279,10 @@ def kept(
         if not known.text.startswith(f"{left} & "):
             continue
         other = known.formula.right.constant if isinstance(known.formula.right, Operand) else None
-        named = isinstance(other, str) and isinstance(mask, str) and other != mask
-        if named or (isinstance(other, int) and isinstance(mask, int) and not other & mask):
+        if isinstance(other, str) and isinstance(mask, str) and other != mask:
+            named.append(bit)
+        elif isinstance(other, int) and isinstance(mask, int) and not other & mask:
             always.append(bit)
         elif other is not None:
             same.append(bit)
-    return tuple(always), tuple(same)
+    return tuple(always), tuple(same), tuple(named)

@@ -167,7 +167,7 @@ def _needs(graph: Graph, node: Node, decided: int) -> int:
             for leaf in leaves(source):
                 mask |= graph.reads.get(leaf, 0)
     mask |= 1 << node.pointer if node.pointer >= 0 else 0
-    for bit in (*node.keep[0], *node.keep[1]):
+    for bit in (*node.keep[0], *node.keep[1], *node.keep[2]):
         mask |= graph.reads[bit]
     if node.shape == LEAVE and node.event is not None and node.event.expr is not None:
         subject = graph.operand(node.event.expr).subject

@@ -48,8 +48,9 @@ class Node:
         self.loops: tuple[Expr, ...] = ()
         #: ``x |= M``: text of x, True, M's number; ``x &= ~M`` has False.
         self.keeps: tuple[str, bool, Constant | None] | None = None
-        #: Facts on ``x & N`` that such a store leaves: all, and those that are (not) zero.
-        self.keep: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+        #: Facts on ``x & N`` that such a store leaves: all, those that are (not) zero, and
+        #: those that it most likely leaves.
+        self.keep: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] = ((), (), ())
         self.head = False
         self.live = -1
         self.join = False

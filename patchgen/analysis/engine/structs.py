@@ -161,7 +161,7 @@ class Structs:
             self._found[key] = ("", "")
             word = name.encode()
             like = re.compile(_LIKE[kind] % re.escape(word))
-            for file in self._reachable(path):
+            for file in self.reachable(path):
                 data = self._data(file)
                 if word not in data or not like.search(data):
                     continue
@@ -181,7 +181,7 @@ class Structs:
             self._bytes[path] = self._read(path) or b""
         return self._bytes[path]
 
-    def _reachable(self, path: str) -> Iterator[str]:
+    def reachable(self, path: str) -> Iterator[str]:
         """The file and its headers with theirs, nearest first; read as far as is asked for."""
         found = self._reach.setdefault(path, {path: None})
         at = 0

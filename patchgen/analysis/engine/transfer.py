@@ -76,8 +76,8 @@ class Transfer(Generic[S]):
             known = soften(known, shared, SHARED)
         for bit in self.filled.get(number, ()):
             known = learn(kill(known, 1 << bit), bit, ANY, VAGUE)
-        for bit, value in unchanged:
-            known = learn(known, bit, value)
+        for bit, value, soft in unchanged:
+            known = learn(known, bit, value, soft)
         for target, value, source, vague in fresh:
             known = self._set(known, target, value, source, killed, vague)
             if through >= 0 and target != through:
@@ -107,17 +107,21 @@ class Transfer(Generic[S]):
         reads = self.graph.reads
         return sum(1 << other for other in reads if other != bit and reads[other] >> bit & 1)
 
-    def _unchanged(self, node: Node, facts: Facts) -> list[tuple[int, Known]]:
+    def _unchanged(self, node: Node, facts: Facts) -> list[tuple[int, Known, int]]:
         """What is known of bits of a variable that a store to other bits of it leaves."""
         if node.keeps is None:
             return []
-        always, same = node.keep
+        always, same, named = node.keep
         sets = node.keeps[1]
         found = []
-        for bit in (*always, *same):
+        for bit in (*always, *same, *named):
             known = lookup(self.graph, facts, bit)
-            if known != ANY and (bit in always or values.truth(known) is sets):
-                found.append((bit, known))
+            if known == ANY:
+                continue
+            if bit in always or values.truth(known) is sets or (bit in named and not self.strict):
+                found.append((bit, known, HARD))
+            elif bit in named:
+                found.append((bit, ANY, VAGUE))
         return found
 
     def _clobbered(self, node: Node, number: int) -> tuple[int, int, int]:

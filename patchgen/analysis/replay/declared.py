@@ -9,6 +9,7 @@ from functools import cached_property
 
 from patchgen.analysis.engine.program import Program
 from patchgen.analysis.engine.structs import scopes
+from patchgen.analysis.replay.constants import Constants
 from patchgen.analysis.values.types import INT, CType, of_type
 from patchgen.model.code import Expr, Function
 from patchgen.source.c.expressions import Expressions, NotUnderstood
@@ -30,6 +31,7 @@ class Declarations:
         self._program = program
         self._structs = program.structs
         self._initial: dict[str, dict[str, Expr]] = {}
+        self._constants = Constants(program.read, program.structs.reachable)
 
     def type_of(self, expr: Expr, function: Function) -> CType | None:
         """The arithmetic type of an expression's value; None where it has none, or is not known."""
@@ -93,6 +95,14 @@ class Declarations:
         return max(found, default=None)
 
     # -- file scope --------------------------------------------------------
+
+    def constant(self, name: Expr, function: Function) -> Expr | int | None:
+        """What an enumerator's or a macro's name stands for; None for other names."""
+        if self.variable(name, function) is not None:
+            return None
+        if self._structs.variable(name.name, function.path):
+            return None
+        return self._constants.of(name.name, function.path)
 
     def initial(self, name: str, path: str) -> Expr | None:
         """What a variable at file scope is initialised to, where nothing that is read stores it."""

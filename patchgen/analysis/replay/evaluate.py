@@ -60,6 +60,8 @@ class Evaluator:
         self.memory = Memory(self._first)
         self.moment = 0
         self._read_anew = 0
+        #: Macros that are being followed: one may stand in itself.
+        self._opened: set[str] = set()
         self.path = ""
 
         #: Objects that pointers are known to lead to.
@@ -147,6 +149,15 @@ class Evaluator:
         constant = constant_of(expr)
         if isinstance(constant, int):
             return _fitting(constant)
+        plain = bare(expr)
+        named = self.declared.constant(plain, frame.function) if plain.kind == "name" else None
+        if isinstance(named, int):
+            return _fitting(named)
+        if named is not None and plain.name not in self._opened:
+            self._opened.add(plain.name)
+            found = self.value(named, frame)
+            self._opened.discard(plain.name)
+            return found
         if isinstance(constant, str):
             return Unknown(("constant", constant), loose=True)
         written = self.declared.written(bare(expr), frame.function)

@@ -26,6 +26,7 @@ from patchgen.analysis.replay.terms import (
     ONE,
     ZERO,
     Address,
+    Number,
     Term,
     Unclear,
     Unknown,
@@ -197,6 +198,10 @@ class Follower:
             self._assigned(event.expr, frame)
         elif event.kind == events.DECL:
             self._declares(event, frame)
+        elif event.kind == events.DEREF and event.expr is not None:
+            pointer = self._evaluator.value(event.expr, frame)
+            if isinstance(pointer, Unknown):  # no NULL, and no error
+                self._must(binary(">", converted(pointer, None), Number(0)))
         elif event.kind in (events.ASM, events.UNKNOWN):
             self._others()
 

@@ -140,6 +140,37 @@ def test_a_table_holds_what_goes_with_its_function(call: str, what: str) -> None
     assert verdict(call, TABLES % take.replace("%s", f"{what} == 1")) == "fault"
 
 
+CONSTANTS = """
+#define HELD 0x4
+#define ALSO (HELD | 0x2)
+#define held_too 4
+#define itself itself
+enum kind { none, some = 5, more };
+static enum kind pick(int x) { if (x) return some; return none; }
+static void *get(struct dev *x, int *out) { if (!x->st) return ERR_PTR(-22); *out = 7; return x; }
+"""
+#: (before, what holds then): names of constants are followed to what they stand for.
+NAMED = {
+    "two flags that overlap": ("int f = 0; f |= HELD;", "f & ALSO"),
+    "a flag in small letters": ("int f = 0; f |= held_too;", "f & HELD"),
+    "an enumerator": ("int x = foo(); if (pick(x) != some) return 0;", "x"),
+    "enumerators go on": ("int x = more;", "x == 6 && none == 0"),
+    "a pointer that is followed is no error": (
+        "int n = 0; void *p = get(d, &n); if (IS_ERR(p)) return 0;", "n == 7"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(NAMED))
+def test_names_of_constants(name: str) -> None:
+    before, holds = NAMED[name]
+    assert verdict(f"{before} if (!({holds})) mutex_lock(&d->m);", CONSTANTS) != "fault"
+    assert verdict(f"{before} if ({holds}) mutex_lock(&d->m);", CONSTANTS) == "fault"
+
+
+def test_a_macro_of_itself_is_any_value() -> None:
+    assert verdict("if (itself) mutex_lock(&d->m);", CONSTANTS) == "fault"
+
+
 NOT_FOLLOWED = {
     "a pointer to a pointer": ("int x = 1; int *p = &x; int **q = &p; **q = 6;", "x == 6"),
     "two ways to one object": ("struct pair *p = shared; p->a = 1; shared->a = 5;", "p->a == 5"),
