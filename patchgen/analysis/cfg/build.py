@@ -45,7 +45,7 @@ from patchgen.model.code import (
     While,
 )
 from patchgen.source.c.placed import statement_of
-from patchgen.source.c.text import bare, name
+from patchgen.source.c.text import bare, name, text
 
 #: Python frames that the deepest statement tree may need; the parser stops at
 #: 600 nested statements, each of which takes up to six frames here.
@@ -419,7 +419,12 @@ class _Builder(Expressions):
 
     @staticmethod
     def _action(argument: Expr) -> tuple[Stmt, ...]:
-        """A statement that is a macro's argument."""
+        """A statement that is a macro's argument, and may read as an expression: ``return -E``."""
+        first = argument
+        while first.args and first.kind != "stmtexpr":
+            first = first.args[0]
+        if first.kind == "name" and first.name in ("return", "goto"):
+            return statement_of(text(argument), argument.span, argument.line)
         if argument.kind in ("type", "unknown"):
             return statement_of(argument.name, argument.span, argument.line)
         return (ExprStmt(argument.span, argument.line, argument),)

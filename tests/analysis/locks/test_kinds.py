@@ -149,3 +149,12 @@ def test_a_misspelt_table_does_not_load() -> None:
         assert old in good
         with pytest.raises((locks.TableError, msgspec.ValidationError)):
             locks.parse(good.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("value", ["-EINTR", "(-EINTR)", "-4", "d->st"])
+@pytest.mark.parametrize("kind", ["mutex_intr", "mutex_try", "mutex_kill"])
+def test_a_conditional_guard_that_is_missed_leaves(value: str, kind: str) -> None:
+    other = f"mutex_lock(&d->n); scoped_cond_guard({kind}, return {value}, &d->m) {{ work(d); }}"
+    assert verdict(f"{other} mutex_unlock(&d->n);") == "fault"
+    jump = f"mutex_lock(&d->n); scoped_cond_guard({kind}, goto out, &d->m) {{ work(d); }} out:"
+    assert verdict(f"{jump} mutex_unlock(&d->n);") == ""
