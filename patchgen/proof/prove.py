@@ -23,6 +23,7 @@ from patchgen.proof.system.assemble import assemble
 from patchgen.proof.system.cases import CASES, Case
 from patchgen.proof.system.effects import NEW_RW, OLD_RW
 from patchgen.proof.system.locate import Misplaced, Read, Source
+from patchgen.proof.system.lower import locksets
 from patchgen.proof.system.properties import PROPERTIES
 from patchgen.proof.system.surroundings import surroundings
 from patchgen.proof.system.system import System
@@ -162,6 +163,8 @@ def _understand(source: Source) -> Understood | tuple[Evidence, ...]:
         for node in program.unknown()
     ]
     unknown += shifted
+    for member, program in handlers.items():
+        unknown += _unlocked(member, program) if program is not None else []
     guest = locate.guest(source)
     if isinstance(guest, Misplaced):
         unknown.append(Evidence(guest.place, guest.reason))
@@ -255,6 +258,20 @@ def _shifted(function: Function) -> list[Evidence]:
         if part.kind == "binary"
         and part.name in _MOVES
         and [*map(bound, part.args)].count(True) == 1
+    ]
+
+
+#: What faults read under the MMU lock, so that it must change under it.
+_GUARDED = frozenset({"raise_count", "lower_count", "bump_seq"})
+
+
+def _unlocked(member: str, program: Program) -> list[Evidence]:
+    """Where a handler changes the count or the sequence without the MMU lock."""
+    held = locksets(program)
+    return [
+        Evidence(node.place, f"{member}() does this outside of the MMU lock: {node.text()}")
+        for index, node in program.reachable()
+        if node.kind == "do" and node.what in _GUARDED and "mmu" not in held[index]
     ]
 
 

@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 from patchgen.source.tree import registry
-from tests.worlds import guests, handlers, real, sites, subscribed, told, walks
+from tests.worlds import guests, handlers, keeping, real, sites, subscribed, told, walks
 from tests.worlds.edit import Answer, Edit, answer, proved, stopped
 
-TABLES = (told, handlers, sites, guests, walks, subscribed)
+TABLES = (told, handlers, sites, guests, walks, subscribed, keeping)
 #: What the proof of the tree as it is has to stop by itself.
-PROVED = (guests, walks, subscribed)
+PROVED = (guests, walks, subscribed, keeping)
 MINI = Path(__file__).resolve().parents[2] / "kernel-tree" / "mini"
 
 
@@ -40,9 +40,10 @@ def main() -> int:
         print("5.10 is not here: its edits are left out (patchgen tree add 5.10)")
     for name, judged in (("WRONG", stopped), ("KEPT", refused)):
         edits = [edit for table in TABLES for edit in getattr(table, name)]
+        edits += [*keeping.PLANNED] if name == "WRONG" else []
         said = [(edit, judged(edit, answer(MINI, edit))) for edit in edits]
         alone = [edit for table in PROVED for edit in getattr(table, name)]
-        alone += [*walks.UNMAPPED] if name == "WRONG" else []
+        alone += [*walks.UNMAPPED, *keeping.RANGES] if name == "WRONG" else [*keeping.SWITCHED]
         said += [(edit, judged(edit, proved(MINI, edit))) for edit in alone]
         edits += alone
         said += [(edit, _of_linux(edit, name, root)) for edit in getattr(real, name) if root]

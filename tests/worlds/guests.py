@@ -101,6 +101,32 @@ FAULTS = (
     Edit("the lock given up behind the test", MMU, _TEST, _TEST + "\tspin_unlock(&kvm->mmu_lock);\n\tspin_lock(&kvm->mmu_lock);\n", _FAULT),
 )  # fmt: skip
 
+_ENTRY = "int kvm_mmu_page_fault("
+_CALLS_FAULT = "\tr = direct_page_fault(vcpu, cr2_or_gpa >> PAGE_SHIFT, write);\n"
+
+
+def _new_fault(body: str) -> Edit:
+    """A fault function of its own, called before the one that is known."""
+    head = (
+        "static int map_early(struct kvm_vcpu *vcpu, gfn_t gfn)\n{\n\tstruct kvm *kvm = vcpu->kvm;\n"
+        "\tstruct kvm_memory_slot *slot = kvm_gfn_to_memslot(kvm, 0, gfn);\n\tbool writable = false;\n\tkvm_pfn_t pfn;\n\n"
+        "\tpfn = kvm_hva_to_pfn(kvm, gfn_to_hva_memslot(slot, gfn), false, &writable);\n"
+    )
+    return Edit("", MMU, _CALLS_FAULT, "\tmap_early(vcpu, cr2_or_gpa >> PAGE_SHIFT);\n" + _CALLS_FAULT, _ENTRY,
+                ((MMU, _ENTRY, f"{head}{body}\treturn 0;\n}}\n\n{_ENTRY}"),))  # fmt: skip
+
+
+_SET = "\tmmu_spte_set(&vcpu->arch.root_spt[gfn % PT64_ENT_PER_PAGE], make_spte(pfn, writable));\n"
+#: Fault functions that nobody knows by name, and that ask for no retry.
+NEW_FAULTS = (
+    _new_fault(_SET)._replace(why="a new fault function without lock and test"),
+    _new_fault(f"\tspin_lock(&kvm->mmu_lock);\n{_SET}\tspin_unlock(&kvm->mmu_lock);\n")._replace(why="a new fault function without test"),
+    _new_fault("\tput_early(vcpu, gfn, pfn);\n")._replace(
+        why="by a helper", also=(
+            (MMU, _ENTRY, "static void put_early(struct kvm_vcpu *vcpu, gfn_t gfn, kvm_pfn_t pfn)\n{\n\tbool writable = false;\n\n" + _SET + "}\n\n" + _ENTRY),
+            *(_new_fault("\tput_early(vcpu, gfn, pfn);\n").also))),
+)  # fmt: skip
+
 #: The core, as the proof has to see it, too.
 HANDED = (
     Edit("the core clears the flags before end", CORE, "\tidx = srcu_read_lock(&srcu);\n\tfor_each_mn(mn, mm)\n\t\tcall_end(mn, range);",
@@ -111,7 +137,7 @@ HANDED = (
          "err = mn->ops->invalidate_range_start(mn, range + 1);"),
 )  # fmt: skip
 
-WRONG = (*FLUSHES, *WIDTHS, *FAULTS, *HANDED)
+WRONG = (*FLUSHES, *WIDTHS, *FAULTS, *NEW_FAULTS, *HANDED)
 
 #: None of them changes what the code does.
 KEPT = (

@@ -5,12 +5,12 @@ from itertools import chain
 
 import pytest
 
-from tests.worlds import guests, handlers, proved, real, sites, subscribed, told, walks
+from tests.worlds import guests, handlers, keeping, proved, real, sites, subscribed, told, walks
 from tests.worlds.edit import answer, stopped
 from tests.worlds.edit import proved as proof_of
 
-TABLES = (told, handlers, sites, guests, walks, subscribed)
-PROVED = (guests, walks, subscribed)
+TABLES = (told, handlers, sites, guests, walks, subscribed, keeping)
+PROVED = (guests, walks, subscribed, keeping)
 #: Planning one tree takes half a second; these parts of the tables come by every kind.
 WRONG_STEP, KEPT_STEP = 19, 12
 
@@ -31,12 +31,12 @@ def test_a_tree_that_means_the_same_is_still_planned(mini, edit):
     assert found.planned, found.text
 
 
-@pytest.mark.parametrize("edit", sample(PROVED, "WRONG", 11))
+@pytest.mark.parametrize("edit", sample(PROVED, "WRONG", 14))
 def test_a_wrong_tree_is_not_proved_either(mini, edit):
     assert stopped(edit, proof_of(mini, edit)) == ""
 
 
-@pytest.mark.parametrize("edit", sample(PROVED, "KEPT", 6))
+@pytest.mark.parametrize("edit", sample(PROVED, "KEPT", 9))
 def test_a_tree_that_means_the_same_is_still_proved(mini, edit):
     found = proof_of(mini, edit)
     assert found.planned, found.text

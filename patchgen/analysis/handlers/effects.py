@@ -8,7 +8,7 @@ in the tree; anything else is named (virt/kvm/kvm_main.c, the direct idiom).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from patchgen.analysis.handlers.arches import beside_zap
 from patchgen.analysis.paths.bodies import Bodies, NotUnderstood, Read
@@ -25,6 +25,8 @@ _WARNS = names("paths", "calls", "warns")
 _ZAPS = names("paths", "kvm", "zaps")
 _SETS = names("paths", "kvm", "sets")
 _FLUSHES = names("kvm", "flush", "functions")
+_LOCKS = frozenset({"spin_lock", "write_lock"})
+_UNLOCKS = frozenset({"spin_unlock", "write_unlock"})
 _HOST = "include/linux/kvm_host.h"
 #: Both as written in virt/kvm/kvm_main.c, and alone.
 CONFIGURED = {
@@ -117,6 +119,12 @@ def _in_change(path: Path, kvm: Callbacks, bodies: Bodies) -> Iterator[Evidence]
         text_ = f"on some path {kvm.change_pte}() does not bump {kvm.sequence} and then set SPTEs"
         yield _line(path, kvm, text_)
         return
+    for number in (bumps[0], sets[0]):
+        if not _under_lock(path.events[:number]):
+            text_ = f"{kvm.change_pte}() does this outside of mmu_lock"
+            yield Evidence(path.events[number].place, text_)
+    if any(_is_call(e, _UNLOCKS) for e in path.events[bumps[0] : sets[0]]):
+        yield Evidence(path.events[sets[0]].place, "mmu_lock is given up between the bump and this")
     call = path.events[sets[0]]
     assert isinstance(call, Call)
     guest, *given = (text(bare(arg)) for arg in call.args)
@@ -125,6 +133,18 @@ def _in_change(path: Path, kvm: Callbacks, bodies: Bodies) -> Iterator[Evidence]
     flushed = any(_is_call(e, _FLUSHES) for e in path.events[sets[0] :])
     if not flushed and path.holds(call.result) is not False:
         yield Evidence(call.place, f"on some path no flush follows {call.name}()")
+
+
+def _under_lock(events: Sequence[Event]) -> bool:
+    """Whether the guest's mmu_lock was taken and not dropped in what happened."""
+    held = False
+    for event in events:
+        mine = isinstance(event, Call) and any(
+            text(bare(arg)).endswith("->mmu_lock") for arg in event.args
+        )
+        if mine and _is_call(event, _LOCKS | _UNLOCKS):
+            held = _is_call(event, _LOCKS)
+    return held
 
 
 def _line(path: Path, kvm: Callbacks, text_: str) -> Evidence:

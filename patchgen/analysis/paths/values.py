@@ -185,6 +185,8 @@ class Evaluation(Base):
                 return state.holding(text(at), value)
             made = Expr("binary", op[:-1], (state.read(at), value), at.span, line)
             return state.holding(text(at), made)
+        if op == "=":
+            op, value = _step_of(at, value)
         return state.happened(Store(at, op, value, self._at(state, line)))
 
     def _block_value(self, stmts: tuple[Stmt, ...], state: State) -> Values:
@@ -200,3 +202,14 @@ class Evaluation(Base):
             else:
                 found.append((self._fresh("block"), then))
         return [(value, then._replace(scope=state.scope)) for value, then in found]
+
+
+def _step_of(at: Expr, value: Expr) -> tuple[str, Expr]:
+    """``at = at + x`` as ``at += x``, in either order; any other assignment as it is."""
+    plain = bare(value)
+    if plain.kind != "binary" or plain.name not in ("+", "-"):
+        return "=", value
+    left, right = (bare(side) for side in plain.args)
+    if plain.name == "+" and text(right) == text(at):
+        left, right = right, left
+    return (f"{plain.name}=", right) if text(left) == text(at) else ("=", value)

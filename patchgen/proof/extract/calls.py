@@ -59,7 +59,13 @@ class Calls(Stores):
             if not lock:
                 return self.unknown(expr, frame, f"a lock that is not known: {text(expr)}")
             what = "lock" if name in words.LOCK_CALLS else "unlock"
-            return self.do(what, lock, expr, env, frame, lambda e: then(0, e))
+
+            def of(owner: Known, after: Env) -> int:
+                if not self.same_guest(owner):
+                    return self.unknown(expr, frame, f"{text(expr)} is of another guest")
+                return self.do(what, lock, expr, after, frame, lambda e: then(0, e))
+
+            return self.value(_member(arguments[0]).args[0], env, frame, of)
         return self.values(
             arguments, env, frame, lambda vs, e: self._apply(name, vs, expr, e, frame, then)
         )
@@ -217,9 +223,15 @@ def _pointed(argument: Expr) -> Expr | None:
     return argument.args[0] if argument.kind == "unary" and argument.name == "&" else None
 
 
+def _member(argument: Expr) -> Expr:
+    """The lock's member of ``&kvm->mmu_lock``."""
+    plain = argument.kind == "unary" and argument.name == "&"
+    return argument.args[0] if plain else argument
+
+
 def _lock(argument: Expr, macros: Mapping[str, object]) -> str:
     """Which lock ``&kvm->mmu_lock`` is; "" if it is none that is known."""
-    inner = argument.args[0] if argument.kind == "unary" and argument.name == "&" else argument
+    inner = _member(argument)
     if inner.kind not in ("arrow", "member") or inner.name in macros:
         return ""
     return words.LOCK_FIELDS.get(inner.name, "")

@@ -69,6 +69,8 @@ class Evaluator:
         self.frames = 0
         self.followed = 0
         self.ranges = False
+        #: The struct kvm that the handler is called for, as text; "" until it is known.
+        self.guest = ""
 
     # Calls are in patchgen.proof.extract.calls, statements in patchgen.proof.extract.extract.
     def call(

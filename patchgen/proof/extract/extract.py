@@ -36,7 +36,7 @@ from patchgen.proof.extract.evaluate import MOST_EXPRESSIONS, Frame, Go, Then
 from patchgen.proof.extract.program import Program
 from patchgen.proof.extract.values import Env, Known, Opaque, Record, binary
 from patchgen.source.c.definitions import Definitions
-from patchgen.source.c.text import statements, text
+from patchgen.source.c.text import every, statements, text
 
 #: Jumps over all paths, beyond which one counts as endless.
 MOST_JUMPS = 400
@@ -203,6 +203,9 @@ class Extractor(Calls):
             return self.unknown(stmt.call, where.frame, f"a loop that is not known: {name}")
         if isinstance(stmt, For):
             known = stmt.test is not None and _bound(stmt.test) in words.BOUNDS_ONCE
+            if _counts(stmt.body):
+                place = where.frame.place(stmt.line)
+                return self.build.unknown(place, "a loop that counts in each of its rounds")
             if known or _is_walk(stmt, where.frame.function):
                 return self._once(stmt.body, env, where, then)
             return self.build.unknown(
@@ -331,6 +334,16 @@ def _is_walk(stmt: For, function: Function) -> bool:
     plain = test is not None and test.kind == "binary" and test.name == "<"
     one = step is not None and step.kind in ("postfix", "unary") and step.name == "++"
     return function.path.startswith("arch/") and plain and one
+
+
+def _counts(body: Stmt) -> bool:
+    """Whether a loop's body changes a counter of the protocol itself, in each round."""
+    return any(
+        expr.args[0].name in words.STATE
+        for expr in every(body)
+        if expr.kind == "assign"
+        or (expr.kind in ("postfix", "unary") and expr.name in ("++", "--"))
+    )
 
 
 def _bound(test: Expr) -> str:

@@ -84,7 +84,20 @@ class Stores(Evaluator):
         operation = words.STATE[target.name][1 if by > 0 else 2] if by in (1, -1) else ""
         if not operation:
             return self.unknown(expr, frame, f"{text(expr)} has no meaning here")
-        return self.do(operation, "", expr, env, frame, lambda e: then(Opaque(text(expr)), e))
+
+        def of(owner: Known, after: Env) -> int:
+            if not self.same_guest(owner):
+                return self.unknown(expr, frame, f"{text(expr)} is of another guest")
+            return self.do(operation, "", expr, after, frame, lambda e: then(Opaque(text(expr)), e))
+
+        return self.value(target.args[0], env, frame, of)
+
+    def same_guest(self, owner: Known) -> bool:
+        """Whether a struct kvm is the one that this handler is called for."""
+        if not isinstance(owner, Opaque):
+            return True
+        self.guest = self.guest or owner.text
+        return owner.text == self.guest
 
     def store(
         self, target: Expr, value: Known, expr: Expr, env: Env, frame: Frame, then: Then

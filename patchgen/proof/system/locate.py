@@ -16,7 +16,7 @@ from patchgen.proof.system.cases import Case
 from patchgen.proof.system.fault import samples
 from patchgen.proof.system.readers import reads
 from patchgen.source.c.definitions import Definitions
-from patchgen.source.c.text import every
+from patchgen.source.c.text import bare, every, text
 
 Read = Callable[[str], bytes | None]
 
@@ -200,11 +200,34 @@ def core(source: Source, case: Case) -> Core | Misplaced:
         return Misplaced(
             Place(case.path, function.line), f"{case.function}(): {what} was not found in it"
         )
+    other = _another_range(function, at)
+    if other is not None:
+        return other
     steps = [
         (name, Place(case.path, expr.line))
         for name, expr in sorted(at.items(), key=lambda item: item[1].span)
     ]
     return Core(tuple(_completed(steps, _notifies_first(source))))
+
+
+def _another_range(function: Function, at: dict[str, Expr]) -> Misplaced | None:
+    """Where a section ends another range than it began, or what it announced is changed."""
+    begun = at["start"]
+    mine = text(bare(begun.args[1])) if len(begun.args) > 1 else ""
+    for end in calls(function, _STEPS["end"]):
+        if len(end.args) < 2 or text(bare(end.args[1])) != mine:
+            reason = f"{function.name}() ends another range than it begins"
+            return Misplaced(Place(function.path, end.line), reason)
+    last = at["end"].span
+    for expr in every(function.body):
+        target = bare(expr.args[0]) if expr.kind == "assign" else None
+        owner = bare(target.args[0]) if target is not None and target.args else None
+        if owner is None or not begun.span < expr.span < last:
+            continue
+        if mine in (f"&{text(owner)}", text(owner)):
+            reason = f"{function.name}() changes the range within its section"
+            return Misplaced(Place(function.path, expr.line), reason)
+    return None
 
 
 def _apart(function: Function) -> dict[str, Expr]:

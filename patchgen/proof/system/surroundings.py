@@ -14,7 +14,7 @@ from patchgen.model.code import (
     Function,
 )
 from patchgen.proof.system.beside import cache_fault, swap_fault
-from patchgen.proof.system.fault import RETRIES, FaultPath, called
+from patchgen.proof.system.fault import RETRIES, FaultPath, Lookup, called
 from patchgen.proof.system.locate import (
     FAULTS,
     KVM_FILES,
@@ -30,6 +30,8 @@ from patchgen.source.c.text import every
 _ALWAYS_MAPS = ("__direct_map", "direct_map", "kvm_tdp_mmu_map", "FNAME(fetch)")
 #: Pages of private memory, which the host does not map, come to this one alone (seen in 7.2).
 _PRIVATE = frozenset({"kvm_tdp_mmu_map"})
+#: What writes an entry that maps a page: arch/x86/kvm/mmu/mmu.c.
+_WRITES = ("mmu_spte_set", "mmu_set_spte", "set_spte", *_ALWAYS_MAPS)
 _LOCKS = ("spin_lock", "write_lock", "read_lock")
 _TEMPLATES = ("arch/x86/kvm/mmu/paging_tmpl.h", "arch/x86/kvm/paging_tmpl.h")
 _API = "include/linux/mmu_notifier.h"
@@ -69,9 +71,15 @@ def surroundings(source: Source, changes: bool, counts: bool) -> Around:
     found: list[tuple[Place, str] | None] = [(e.place, e.text) for e in wrong]
     found.append(cache_fault(source))
     found.append(swap_fault(source) if counts else None)
+    installs = _Installs(get)
     for function in _concerned(source):
         used = {called(e) for e in every(function.body)}
-        maps = (*_ALWAYS_MAPS, *MAPS) if function.name in FAULTS else _ALWAYS_MAPS
+        maps: tuple[str, ...] = _ALWAYS_MAPS
+        if function.name in FAULTS:
+            maps = (*maps, *MAPS)
+        if used.isdisjoint(maps) and not used.isdisjoint(LOOKUPS):
+            # Not one of the fault paths by name: whatever it writes an entry with.
+            maps = tuple(sorted(name for name in used if installs.at(name)))
         if used.isdisjoint(maps):
             if not used.isdisjoint(_LOCKS):
                 where = Place(function.path, function.line)
@@ -83,6 +91,23 @@ def surroundings(source: Source, changes: bool, counts: bool) -> Around:
         found += [retry_fault(get, name) for name in RETRIES if name in used]
     misplaced = tuple(Misplaced(*one) for one in dict.fromkeys(found) if one is not None)
     return Around(misplaced, tuple(dict.fromkeys(facts)))
+
+
+class _Installs:
+    """Which functions write a new entry, or call one that does."""
+
+    def __init__(self, get: Lookup) -> None:
+        self._get = get
+        self._known: dict[str, bool] = dict.fromkeys(_WRITES, True)
+
+    def at(self, name: str) -> bool:
+        """Whether ``name`` writes one; a recursion adds nothing."""
+        if name not in self._known:
+            self._known[name] = False
+            function = self._get(name)
+            inside = {called(e) for e in every(function.body)} if function else set()
+            self._known[name] = any(self.at(one) for one in inside - {"", name})
+        return self._known[name]
 
 
 def _concerned(source: Source) -> Iterator[Function]:

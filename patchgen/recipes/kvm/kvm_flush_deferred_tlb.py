@@ -105,11 +105,15 @@ def plan(state: State, options: Options) -> StepResult:
 
 
 def _flushing_if(function: Function) -> If | None:
-    """The ``if`` whose body flushes the guest's TLBs."""
+    """The first ``if`` whose body flushes the guest's TLBs."""
+    return next(_flushing_ifs(function), None)
+
+
+def _flushing_ifs(function: Function) -> Iterator[If]:
+    """Each ``if`` whose body flushes the guest's TLBs."""
     for node in walk(function.body):
         if isinstance(node, If) and any("flush_remote_tlbs" in c.name for c in calls(node.then)):
-            return node
-    return None
+            yield node
 
 
 def _unfit(change: Function, flush: If) -> Evidence | None:
@@ -155,18 +159,16 @@ def _owed_in(start: Function, source: bytes) -> list[str] | Evidence:
     They are or-ed in the condition, or into a variable of it (5.0 to 5.9).  Evidence: one
     decides otherwise.
     """
-    flush = _flushing_if(start)
-    if flush is None:
-        return []
+    flushes = [*_flushing_ifs(start)]
     names = {_guest(start)}
-    tested = {e.name for e in expressions(flush.test) if e.kind == "name"}
+    tested = {e.name for one in flushes for e in expressions(one.test) if e.kind == "name"}
     gathered = [
         e.args[1]
         for e in expressions(start.body)
         if e.kind == "assign" and e.name == "|=" and e.args[0].name in tested
     ]
     found: list[str] = []
-    for decides in (flush.test, *gathered):
+    for decides in (*(one.test for one in flushes), *gathered):
         plainly = [e for one in operands(decides, "||") for e in operands(one, "|")]
         found += [e.name for e in plainly if _is_of(e, names)]
         # As an argument of a call it is no flush that others owe.

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from patchgen.model.base import Evidence, Place, Value
 from patchgen.model.code import Decl, Expr, Function
 from patchgen.model.facts import FileFacts, OpsTable
+from patchgen.source.c.text import bare, text
 from patchgen.source.c.walk import calls, expressions, walk
 
 KVM_MAIN = "virt/kvm/kvm_main.c"
@@ -78,7 +79,7 @@ def kvm_facts(facts: FileFacts) -> KvmFacts | None:
         if handler and start:
             evidence.append(_at(facts.path, start.line, f"struct {struct} carries {handler}()"))
     else:
-        bump, bump_at = _stepped([change], "++", ("seq",))
+        bump, bump_at = _stepped(_reached(change, reach), "++", ("seq",))
         idiom = "direct" if bump else "unknown"
         evidence.append(
             _at(facts.path, bump_at, f"change_pte() bumps {bump}")
@@ -140,15 +141,37 @@ def _stepped(
     """The struct member with one of the name endings that is stepped, and its line."""
     for function in functions:
         for expr in expressions(function.body):
-            by_one = expr.kind in ("postfix", "unary") and expr.name == operator
-            if expr.kind == "assign" and expr.name == f"{operator[0]}=":
-                by_one = expr.args[1].name == "1"
-            if by_one:
-                target = expr.args[0]
+            target = _by_one(expr, operator)
+            if target is not None:
                 named = target.kind in ("arrow", "member") and target.name.endswith(endings)
                 if named and target.name != but:
                     return target.name, expr.line
     return "", 0
+
+
+def _by_one(expr: Expr, operator: str) -> Expr | None:
+    """What an expression steps by one, in whatever form it is written; None for others."""
+    if expr.kind in ("postfix", "unary") and expr.name == operator:
+        return expr.args[0]
+    written = expr.kind == "call" and expr.name == "WRITE_ONCE" and len(expr.args) == 3
+    if not written and expr.kind != "assign":
+        return None
+    target, value = expr.args[-2:]
+    if not written and expr.name == f"{operator[0]}=":
+        return target if value.name == "1" else None
+    if (not written and expr.name != "=") or value.kind != "binary" or value.name != operator[0]:
+        return None
+    sides = [_read(side) for side in value.args]
+    same = [side for side in sides if text(side) == text(target)]
+    one = [side for side in sides if side.kind == "const" and side.name.rstrip("uUlL") == "1"]
+    return target if same and one else None
+
+
+def _read(expr: Expr) -> Expr:
+    """``expr`` without casts and READ_ONCE()."""
+    expr = bare(expr)
+    plain = expr.kind == "call" and expr.name == "READ_ONCE" and len(expr.args) == 2
+    return _read(expr.args[1]) if plain else expr
 
 
 def _takes_mmu_lock(call: Expr) -> bool:
