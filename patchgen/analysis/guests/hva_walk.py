@@ -29,6 +29,7 @@ _HANDED = {name: re.compile(value) for name, value in _TABLE["handed"].items()}
 _NO_HANDLER = re.compile(_TABLE["no_handler"])
 _X86 = tuple(_TABLE["x86"])
 _X86_FRAMES = re.compile(_TABLE["frames"])
+_COUNTED = re.compile(_TABLE["counted"])
 _UNMAPS: str = _TABLE["unmaps"]
 
 
@@ -113,13 +114,20 @@ def _frames(bodies: Bodies, read: Read) -> Iterator[Evidence]:
     if not bodies.functions(_UNMAPS):
         return
     reach = Reach(bodies)
-    stop = (reach.defined - reach.to((_FRAMES,)) - {_UNMAPS}) | frozenset(_TABLE["stop"])
+    inside = reach.to((_FRAMES,))
+    if _UNMAPS not in inside:
+        # With one entry for each frame a counting loop is enough.
+        inside = frozenset().union(*(c for (_, n), c in reach.called.items() if n == _UNMAPS))
+    stop = (reach.defined - inside - {_UNMAPS}) | frozenset(_TABLE["stop"])
     found = False
     for way in paths(bodies, _UNMAPS, ("$kvm", "$range"), stop):
-        for loop in (e for e in every(way.events) if isinstance(e, Loop) and e.macro == _FRAMES):
+        for loop in (e for e in every(way.events) if isinstance(e, Loop)):
+            if loop.macro not in ("", _FRAMES):
+                continue
             found = True
-            shown = ", ".join(text(arg) for arg in loop.args)
-            if not _X86_FRAMES.fullmatch(shown):
+            shown = (", " if loop.macro else "; ").join(text(arg) for arg in loop.args)
+            known = _X86_FRAMES if loop.macro else _COUNTED
+            if not known.fullmatch(shown):
                 yield Evidence(loop.place, f"what the loop comes by is not understood: {shown}")
             for one in loop.rounds:
                 if one.exit in ("break", "return", "goto"):
