@@ -143,7 +143,7 @@ _WHOLE: set[Path] = set()
 
 def _is_whole(folder: Path) -> bool:
     """Whether a folder holds what its name is the digest of, and nothing else."""
-    if folder not in _WHOLE:
+    if folder not in _WHOLE or not look.is_folder(folder):
         files: dict[str, str] = {}
         if not _collect(folder, files) or _name(files) != folder.name:
             return False
