@@ -41,7 +41,7 @@ def joined(message: Header, body: bytes, where: str, decode: Decode) -> tuple[He
     parts = _split(message, body, where)
     if kind == "multipart/signed":
         if len(parts) != 2 or parts[1][0].get_content_type() not in _SIGNATURES:
-            raise _refused(kind, where)
+            raise _refused(f"{kind}, and what should be its signature is another part", where)
         if _DIFF.search(_raw(*parts.pop())):
             raise UserError(
                 "a diff in the mail's signature, which git am applies", where, "send one part"
