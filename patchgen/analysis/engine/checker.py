@@ -141,16 +141,10 @@ class Here:
         """The witness so far: branches and changes of state, in order.
 
         ``last`` is added at the end unless it is there already, as ``note`` if
-        one is given.
+        one is given.  Of a very long way the middle is left out, and that is said.
         """
-        found: list[tuple[Event, tuple[Step, ...]]] = []
-        path = self._path
-        while path is not None:
-            if path[2] is not None:
-                found.append((path[1], path[2]))
-            path = path[0]
         steps: list[Step] = []
-        for event, inner in reversed(found):
+        for event, inner in _shown(self._path):
             if event is last:
                 continue
             steps.append(Step(event.place, event.describe()))
@@ -158,6 +152,42 @@ class Here:
         if last is not None:
             steps.append(Step(last.place, note or last.describe()))
         return tuple(steps)
+
+
+#: Steps that are shown of either end of a way: each of n findings may have n.
+_END = 64
+
+
+def _shown(path: Path) -> list[tuple[Event, tuple[Step, ...]]]:
+    """What is shown of a path, oldest first, with what its callees did."""
+    late, path = _latest(path, _END)
+    count, rest = 0, path
+    while rest is not None:  # no call in here: ways are as long as their function
+        if rest[2] is not None:
+            count += 1
+        rest = rest[0]
+    skipped = left = max(0, count - _END)
+    while path is not None and left:
+        if path[2] is not None:
+            left -= 1
+            event = path[1]
+        path = path[0]
+    early, _ = _latest(path, _END)
+    if skipped > 1:
+        early.insert(
+            0, (event, (Step(event.place, f"({skipped - 1} steps before this are not shown)"),))
+        )
+    return [*reversed(early), *reversed(late)]
+
+
+def _latest(path: Path, most: int) -> tuple[list[tuple[Event, tuple[Step, ...]]], Path]:
+    """At most so many events that are shown, newest first, and the path before these."""
+    found: list[tuple[Event, tuple[Step, ...]]] = []
+    while path is not None and len(found) < most:
+        if path[2] is not None:
+            found.append((path[1], path[2]))
+        path = path[0]
+    return found, path
 
 
 class Checker(Generic[S]):
