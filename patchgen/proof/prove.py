@@ -176,11 +176,7 @@ def _understand(source: Source) -> Understood | tuple[Evidence, ...]:
     around = surroundings(source, handlers["change_pte"] is not None, counts)
     unknown += [Evidence(one.place, one.reason) for one in around.wrong]
     cores: dict[str, Core] = {}
-    unmap = locate.unmap(source)
-    for case in CASES:
-        if not case.transition:
-            cores[case.key] = locate.protect(source) if case.kept else unmap
-            continue
+    for case in (case for case in CASES if case.transition):
         core = locate.core(source, case)
         if isinstance(core, Misplaced):
             unknown.append(Evidence(core.place, core.reason))
@@ -188,6 +184,11 @@ def _understand(source: Source) -> Understood | tuple[Evidence, ...]:
             cores[case.key] = core
     if unknown or isinstance(guest, Misplaced) or start is None or end is None:
         return tuple(dict.fromkeys(unknown))
+    # Of these steps the lines alone are wanted: no part of what was not understood.
+    unmap = locate.unmap(source)
+    for case in (case for case in CASES if not case.transition):
+        cores[case.key] = locate.protect(source) if case.kept else unmap
+    cores = {case.key: cores[case.key] for case in CASES}
     asks_slot = any(p is not None and p.tests("slot_invalid") for p in handlers.values())
     protocol = Protocol(
         start,

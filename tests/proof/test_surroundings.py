@@ -315,3 +315,18 @@ def test_a_handler_that_takes_part_of_its_range_is_undecided(mini: Path, moved: 
 def test_the_length_of_a_range_moves_none_of_its_bounds(mini: Path) -> None:
     trace = "trace_kvm_length(range->end - range->start);\n\tkvm->mmu_notifier_count++;"
     assert changed(mini, MAIN, "kvm->mmu_notifier_count++;", trace).found is not None
+
+
+def test_what_only_gives_lines_is_no_part_of_an_undecided_protocol(mini: Path) -> None:
+    """A change of the core's unmapping leaves a protocol as undecided as it was."""
+    main, memory = (mini / MAIN).read_text(), (mini / "mm/memory.c").read_text()
+    before = "\tif (kvm_set_spte_hva("
+    odd = {MAIN: main.replace(before, f"\tkvm_note_change(kvm);\n{before}", 1).encode()}
+    start = "\tmmu_notifier_invalidate_range_start(&range);"
+    at = memory.index(start, memory.index("void zap_page_range("))
+    more = memory[:at] + "\tcond_resched();\n" + memory[at:]
+    plain = look(reader(mini, odd))
+    assert plain.found is None
+    assert look(reader(mini, {**odd, "mm/memory.c": more.encode()})).reads == plain.reads
+    fault = (mini / MMU).read_text().replace(RETRY, f"cond_resched();\n\t{RETRY}", 1)
+    assert look(reader(mini, {**odd, MMU: fault.encode()})).reads != plain.reads
