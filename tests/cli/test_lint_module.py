@@ -316,3 +316,15 @@ def test_functions_that_a_macro_of_the_kernels_makes_are_followed(lint, tree):
     files["src/cb.c"] = files["src/cb.c"].replace('"demo.h"\n', '"demo.h"\nMAKE_LOCKED(zap)\n')
     done = lint(files, kernel=tree)
     assert done.returncode == 1 and "[MN028]" in done.stdout, done.stdout + done.stderr
+
+
+def test_what_a_described_inline_of_the_kernel_calls_ends_no_account(lint, tree):
+    (tree / "include/linux/weight.h").write_text(
+        "int deep(unsigned int w);\nstatic inline int hweight32(unsigned int w)"
+        " { return deep(w); }\nstatic inline int other(int w) { return deep(w); }\n"
+    )
+    files = crossing("if (hweight32(7)) return 0;")
+    files["inc/demo.h"] = "#include <linux/weight.h>\n" + OWN
+    assert "followed completely" in lint(files, kernel=tree).stdout
+    files["src/cb.c"] = files["src/cb.c"].replace("hweight32", "other")
+    assert "leaves at deep() (include/linux/weight.h:3)" in lint(files, kernel=tree).stdout

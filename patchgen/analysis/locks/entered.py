@@ -41,6 +41,7 @@ from patchgen.analysis.values.fitted import fitted
 from patchgen.analysis.values.naming import Naming
 from patchgen.analysis.values.types import of_type
 from patchgen.analysis.values.value import ANY, Known, meet
+from patchgen.kernel.knowledge import is_quick
 from patchgen.kernel.locks import atomic_kinds
 from patchgen.model.base import Place
 from patchgen.model.code import Expr, Function
@@ -145,7 +146,8 @@ class Entering(Checker[State]):
         for callee in targets:
             summary = self.summaries.of(callee, self._context(state, event, callee, here))
             self.incomplete = self.incomplete or summary.incomplete
-            self.unseen = self.unseen or summary.unseen
+            if not (is_quick(callee.name) and callee.path.startswith("include/")):
+                self.unseen = self.unseen or summary.unseen
             self._inner(state, event, callee, summary, here)
             for one in summary.exits:
                 also = self._known_of(event.expr, callee, one, here)
