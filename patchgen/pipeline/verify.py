@@ -118,7 +118,9 @@ def verify(
     applied, and not checked.
     """
     progress("apply")
+    state.expect_search()
     applied = apply_series(state.root, series, engine=engine, at=at)
+    state.list_sources()  # once for all checks: they look for users of names, and are forks of this
     before = state.after(applied.contents(0))
     last = before
     jobs = []

@@ -7,6 +7,7 @@ A state never changes; :meth:`TreeState.after` makes the one behind a patch.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -151,6 +152,17 @@ class TreeState:
         from patchgen.source.tree.search import begin
 
         begin(self.root)
+
+    def list_sources(self) -> None:
+        """List and search the tree here: for the states made of this one, in forks as well.
+
+        Where it cannot be listed, whoever asks for it says so.
+        """
+        from patchgen.source.tree.search import state_of
+
+        with contextlib.suppress(UserError):
+            self._search()
+            state_of(self.root)
 
     def refused(self) -> tuple[tuple[str, str], ...]:
         """Entries of the tree that are not looked into: path and reason, sorted."""

@@ -94,6 +94,21 @@ def listed(root: Path) -> dict[str, str]:
     return _LISTED[real]
 
 
+#: Of a listing its digest.
+_STATES: dict[str, tuple[dict[str, str], str]] = {}
+
+
+def state_of(root: Path) -> str:
+    """A digest of what :func:`listed` says of a tree.  UserError: as there."""
+    real, stamps = os.path.realpath(root), listed(root)
+    known = _STATES.get(real)
+    if known is None or known[0] is not stamps:
+        said = "\0".join(f"{path} {stamp}" for path, stamp in stamps.items())
+        _STATES.clear()
+        known = _STATES[real] = (stamps, memo.digest(os.fsencode(real), said))
+    return known[1]
+
+
 def is_indexed(root: Path) -> bool:
     """Whether :func:`index` was called for a fetched tree."""
     return look.is_file(root.parent / _FIRST)

@@ -30,7 +30,7 @@ def files_with(root: Path, asked: Iterable[str]) -> dict[str, tuple[str, ...]]:
         return {}
     real = os.path.realpath(root)
     stamps = search.listed(root)
-    state = memo.digest(os.fsencode(real), "\0".join(f"{p} {s}" for p, s in stamps.items()))
+    state = search.state_of(root)
     found: dict[str, tuple[str, ...]] = {}
     for word in wanted:
         known: tuple[str, ...] | None = memo.recall(

@@ -11,7 +11,10 @@ import pytest
 from patchgen.model.outcome import UserError
 from patchgen.pipeline.background import Background
 from patchgen.sandbox.reader import SIZE_LIMIT
-from patchgen.source.tree.search import begin, candidates, search
+from patchgen.source.facts.state import TreeState
+from patchgen.source.tree import search as module
+from patchgen.source.tree.describe import describe
+from patchgen.source.tree.search import begin, candidates, listed, search, state_of
 
 USE = "void f(void) { mmu_notifier_synchronize(); }\n"
 
@@ -118,3 +121,27 @@ def test_a_machine_without_a_program_is_told_so(tree, monkeypatch, tmp_path, pro
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(UserError, match=f"no program {program}"):
         candidates(tree)
+
+
+def test_a_listing_serves_the_states_behind_it_and_their_forks(mini, monkeypatch):
+    state = TreeState(describe(mini))
+    state.list_sources()
+    found = state.candidates()
+    known = listed(mini)
+
+    def again(root):
+        raise AssertionError("the tree is listed a second time")
+
+    monkeypatch.setattr(module, "_list", again)
+    behind = state.after({"mm/new.c": USE.encode()})
+    check = Background("a check", lambda: (behind.candidates(), listed(mini) == known))
+    assert check.result() == (tuple(sorted({*found, "mm/new.c"})), True)
+
+
+def test_the_digest_of_a_listing_is_that_of_the_last_one(plain):
+    before = state_of(plain)
+    assert state_of(plain) == before
+    (plain / "mm/other.c").write_text("int nothing_else;\n")
+    assert state_of(plain) == before  # a process sees the tree in one state
+    search(plain)
+    assert state_of(plain) != before
