@@ -145,7 +145,7 @@ def test_a_walk_over_all_memslots_leaves_out_those_beside_the_range(
     edited(tree, MAIN, "static int __kvm_handle_hva_range(", EACH)
     edited(tree, MAIN, "\t\tstruct interval_tree_node *node;\n\n", "")
     edited(tree, MAIN, LOOP, "\t\tkvm_for_each_memslot(slot, slots) {\n")
-    slot = "\t\t\tslot = container_of(node, struct kvm_memory_slot, hva_node);\n"
+    slot = "\t\t\tslot = container_of(node, struct kvm_memory_slot,\n\t\t\t\t\t    hva_node[0]);\n"
     edited(tree, MAIN, slot, "")
     part = "\t\t\t/* every page that the addresses touch */\n"
     state = edited(tree, MAIN, part, overlap + part)

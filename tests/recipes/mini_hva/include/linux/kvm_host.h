@@ -32,7 +32,7 @@ struct kvm_vcpu {
 
 struct kvm_memory_slot {
 	/* by the host's addresses, in the tree of its set */
-	struct interval_tree_node hva_node;
+	struct interval_tree_node hva_node[1];
 	gfn_t base_gfn;
 	unsigned long npages;
 	unsigned long userspace_addr;

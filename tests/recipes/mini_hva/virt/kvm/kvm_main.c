@@ -93,7 +93,8 @@ static int __kvm_handle_hva_range(struct kvm *kvm,
 						  range->start, range->end - 1) {
 			unsigned long hva_start, hva_end;
 
-			slot = container_of(node, struct kvm_memory_slot, hva_node);
+			slot = container_of(node, struct kvm_memory_slot,
+					    hva_node[0]);
 			hva_start = max(range->start, slot->userspace_addr);
 			hva_end = min(range->end, slot->userspace_addr +
 				      (slot->npages << PAGE_SHIFT));
@@ -449,7 +450,7 @@ static struct kvm_memslots *kvm_copy_memslots(struct kvm_memslots *old,
 			continue;
 		slot = &slots->memslots[slots->used_slots++];
 		*slot = old->memslots[i];
-		interval_tree_insert(&slot->hva_node, &slots->hva_tree);
+		interval_tree_insert(&slot->hva_node[0], &slots->hva_tree);
 	}
 	return slots;
 }
@@ -495,9 +496,9 @@ int kvm_set_memory_region(struct kvm *kvm, int as_id, gfn_t base_gfn,
 	slot->userspace_addr = userspace_addr;
 	slot->npages = npages;
 	slot->as_id = as_id;
-	slot->hva_node.start = userspace_addr;
-	slot->hva_node.last = userspace_addr + (npages << PAGE_SHIFT) - 1;
-	interval_tree_insert(&slot->hva_node, &slots->hva_tree);
+	slot->hva_node[0].start = userspace_addr;
+	slot->hva_node[0].last = userspace_addr + (npages << PAGE_SHIFT) - 1;
+	interval_tree_insert(&slot->hva_node[0], &slots->hva_tree);
 	slots->used_slots++;
 	kvm_swap_active_memslots(kvm, as_id, slots);
 	slots = old;

@@ -13,7 +13,7 @@
 #define PT64_ENT_PER_PAGE	512
 
 #define PG_LEVEL_4K		1
-#define KVM_PG_LEVELS		1
+#define KVM_MAX_HUGEPAGE_LEVEL	1
 
 /* A page of the TDP MMU's tables. */
 struct kvm_mmu_page {
@@ -37,7 +37,7 @@ struct kvm_arch {
 	bool tdp_mmu_enabled;
 	struct list_head tdp_mmu_roots;
 	/* entries that map a page, by the level of their table */
-	long pages[KVM_PG_LEVELS];
+	long pages[KVM_MAX_HUGEPAGE_LEVEL];
 	/* the page that the guest uses to reach the interrupt controller */
 	unsigned long apic_access_hva;
 };

@@ -116,15 +116,55 @@ static bool kvm_test_age_rmap(struct kvm *kvm, struct kvm_rmap_head *rmap_head,
 typedef bool (*rmap_handler_t)(struct kvm *kvm, struct kvm_rmap_head *rmap_head,
 			       int level, pte_t pte);
 
+/* Where a walk over the rmaps of a part of a slot is: no huge pages here. */
+struct slot_rmap_walk_iterator {
+	struct kvm_memory_slot *slot;
+	gfn_t gfn;
+	gfn_t last_gfn;
+	/* NULL at the end */
+	struct kvm_rmap_head *rmap;
+	int level;
+};
+
+static void slot_rmap_walk_init(struct slot_rmap_walk_iterator *iterator,
+				struct kvm_memory_slot *slot, int first_level,
+				int last_level, gfn_t gfn, gfn_t last_gfn)
+{
+	iterator->slot = slot;
+	iterator->gfn = gfn;
+	iterator->last_gfn = last_gfn;
+	iterator->level = first_level;
+	iterator->rmap = gfn_to_rmap(slot, gfn);
+}
+
+static bool slot_rmap_walk_okay(struct slot_rmap_walk_iterator *iterator)
+{
+	return iterator->rmap;
+}
+
+static void slot_rmap_walk_next(struct slot_rmap_walk_iterator *iterator)
+{
+	iterator->rmap = NULL;
+	if (iterator->gfn++ < iterator->last_gfn)
+		iterator->rmap = gfn_to_rmap(iterator->slot, iterator->gfn);
+}
+
+#define for_each_slot_rmap_range(_slot_, _start_level_, _end_level_,	\
+				 _start_gfn, _end_gfn, _iter_)		\
+	for (slot_rmap_walk_init(_iter_, _slot_, _start_level_,		\
+				 _end_level_, _start_gfn, _end_gfn);	\
+	     slot_rmap_walk_okay(_iter_);				\
+	     slot_rmap_walk_next(_iter_))
+
 static bool kvm_handle_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range,
 				 rmap_handler_t handler)
 {
-	gfn_t gfn, gfn_end = range->end;
+	struct slot_rmap_walk_iterator iterator;
 	bool ret = false;
 
-	for (gfn = range->start; gfn < gfn_end; gfn++)
-		ret |= handler(kvm, gfn_to_rmap(range->slot, gfn), PG_LEVEL_4K,
-			       range->pte);
+	for_each_slot_rmap_range(range->slot, PG_LEVEL_4K, KVM_MAX_HUGEPAGE_LEVEL,
+				 range->start, range->end - 1, &iterator)
+		ret |= handler(kvm, iterator.rmap, iterator.level, range->pte);
 	return ret;
 }
 
