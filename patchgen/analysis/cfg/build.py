@@ -297,7 +297,8 @@ class _Builder(Expressions):
             head, _, member = subject.text.partition(".")
             if head != variable or not member.replace(".", "").isidentifier():
                 continue
-            if unclear and member not in given:
+            inner = member not in given and member.partition(".")[0] in given
+            if inner or (unclear and member not in given):
                 sets.append((number, UNFOLLOWED))
                 continue
             value = given.get(member)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from patchgen.analysis.cfg.graph import Graph
-from patchgen.analysis.engine.known import Facts, join, learn, value_of
+from patchgen.analysis.engine.known import Facts, is_unsigned, join, learn, value_of
 from patchgen.analysis.values import value as values
 from patchgen.analysis.values.subjects import Formula, Operand
 from patchgen.analysis.values.value import FAR, NONZERO, Known
@@ -15,6 +15,10 @@ def backwards(graph: Graph, facts: Facts, formula: Formula, result: Known) -> Fa
     left, right = formula.left, formula.right
     if not isinstance(left, Operand) or not isinstance(right, Operand):
         return facts
+    if is_unsigned(graph, left, right) and any(
+        value_of(graph, facts, part).lo < 0 for part in (left, right)
+    ):
+        return facts  # it is compared, or computed with, as a large number
     if formula.operator == "==":
         if values.truth(result):
             return join(facts, left.subject, right.subject)

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from patchgen.analysis.cfg.graph import Graph
 from patchgen.analysis.values import value as values
 from patchgen.analysis.values.subjects import Formula, Operand
+from patchgen.analysis.values.types import INT
 from patchgen.analysis.values.value import ANY, FAR, Known
 
 #: Facts of one path, sorted.
@@ -83,7 +84,21 @@ def evaluate(graph: Graph, facts: Facts, formula: Formula, depth: int = 0) -> Kn
         else value_of(graph, facts, part, depth)
         for part in (left, right)
     )
-    return values.combine(formula.operator, one, two)
+    found = values.combine(formula.operator, one, two)
+    if min(one.lo, two.lo, found.lo) < 0 and is_unsigned(graph, left, right):
+        # Below zero it wraps around, and what is compared with it does.
+        open_ = formula.operator in ("-", "<", "<=", "==")
+        return ANY if open_ and (found.lo < 0 or formula.operator != "-") else found
+    return found
+
+
+def is_unsigned(graph: Graph, *parts: Operand | Formula) -> bool:
+    """Whether a part is a variable of an unsigned type that others are converted to."""
+    for part in parts:
+        width = graph.widths.get(part.subject) if isinstance(part, Operand) else None
+        if width is not None and not width.signed and width.bits >= INT.bits:
+            return True
+    return False
 
 
 def _same(facts: Facts, left: Operand | Formula, right: Operand | Formula) -> bool:

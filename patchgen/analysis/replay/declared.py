@@ -11,6 +11,7 @@ from patchgen.analysis.engine.program import Program
 from patchgen.analysis.engine.structs import scopes
 from patchgen.analysis.replay.constants import Constants
 from patchgen.analysis.values.types import INT, CType, of_type
+from patchgen.model.base import Span
 from patchgen.model.code import Expr, Function
 from patchgen.source.c.expressions import Expressions, NotUnderstood
 from patchgen.source.c.lexer import Tokens, lexed
@@ -109,7 +110,16 @@ class Declarations:
         if path not in self._initial:
             self._initial[path] = dict(_initialisers(self._program.read(path) or b""))
         found = self._initial[path].get(name)
+        if found is None and self._is_zero(name, path):
+            found = Expr("const", "0", (), Span(0, 0), 0)
         return None if found is None or name in self._written_to else found
+
+    def _is_zero(self, name: str, path: str) -> bool:
+        """Whether a variable is static, has no initialiser, and its address is not taken."""
+        data = self._program.read(path) or b""
+        word = re.escape(name.encode())
+        own = re.search(rb"^static\s[^;(){}=\[]*\b" + word + rb"\s*;", data, re.M) is not None
+        return own and re.search(rb"&\s*" + word + rb"\b", data) is None
 
     def holders(self, member: str, function: str, path: str) -> tuple[str, ...]:
         """The variables of a file whose ``member`` is initialised to a function.

@@ -182,7 +182,8 @@ class Evaluator:
             return self._read(expr if operator == "*" else inner, frame)
         if operator in ("-", "~", "!", "+"):
             return unary(operator, self.value(inner, frame))
-        return Unknown((operator, text(inner)), _ULONG)  # sizeof and the like
+        size = Unknown((operator, text(inner)), _ULONG)
+        return chosen(size, size, Number(1, _ULONG))  # sizeof and the like: not zero
 
     def _binary(self, expr: Expr, frame: Frame) -> Term:
         left, right = (self.value(part, frame) for part in expr.args)
@@ -191,18 +192,8 @@ class Evaluator:
         if expr.name == "||":
             return chosen(truth(left), ONE, truth(right))
         if expr.name in COMPUTED or expr.name in COMPARED:
-            return self._pointed(expr, left, right) or binary(expr.name, left, right)
+            return moved(expr.name, left, right) or binary(expr.name, left, right)
         return Unclear(f"operator {expr.name}")
-
-    @staticmethod
-    def _pointed(expr: Expr, left: Term, right: Term) -> Term | None:
-        """An array's address and a number: the address of another element."""
-        if expr.name in ("+", "-") and isinstance(left, Address) and left.path:
-            last = left.path[-1]
-            if isinstance(last, Subscript):
-                moved = binary(expr.name, last.at, converted(right, None))
-                return Address(left.base, (*left.path[:-1], Subscript(moved)))
-        return None
 
     # -- calls ------------------------------------------------------------
 
@@ -255,6 +246,8 @@ class Evaluator:
         for part in place.path:
             if init is None or not isinstance(part, str):
                 return None
+            if init.kind == "const":
+                break  # all of it is zero
             if init.kind == "init":
                 positional = [one for one in init.args if one.kind != "field"]
                 found = field_of(init, part)
@@ -268,6 +261,16 @@ class Evaluator:
             return converted(_fitting(constant), kind)
         target = bare(init.args[0]) if init.kind == "unary" and init.name == "&" else bare(init)
         return Address(Global(target.name), ()) if target.kind == "name" else None
+
+
+def moved(operator: str, left: Term, right: Term) -> Term | None:
+    """An element's address and a number: another element's address; None for others."""
+    if operator in ("+", "-") and isinstance(left, Address) and left.path:
+        last = left.path[-1]
+        if isinstance(last, Subscript):
+            index = binary(operator, last.at, converted(right, None))
+            return Address(left.base, (*left.path[:-1], Subscript(index)))
+    return None
 
 
 def _is_zero(term: Term) -> bool:

@@ -20,8 +20,8 @@ from patchgen.analysis.cfg.node import CHOICE, FORK, LEAVE, PASS, STEP, SWITCH, 
 from patchgen.analysis.engine.checker import Trail
 from patchgen.analysis.engine.walk import graph_of
 from patchgen.analysis.replay.declared import PARAMETER, Declarations
-from patchgen.analysis.replay.evaluate import Evaluator, Frame
-from patchgen.analysis.replay.memory import Global, Place, Pointee, Variable
+from patchgen.analysis.replay.evaluate import Evaluator, Frame, moved
+from patchgen.analysis.replay.memory import Global, Place, Pointee, Subscript, Variable
 from patchgen.analysis.replay.terms import (
     ONE,
     ZERO,
@@ -37,6 +37,7 @@ from patchgen.analysis.replay.terms import (
     truth,
     unary,
 )
+from patchgen.analysis.values.types import INT
 from patchgen.kernel.knowledge import names
 from patchgen.model.code import Expr, Function
 from patchgen.source.c.text import bare
@@ -217,7 +218,8 @@ class Follower:
         before = self._memory.load(place, kind)
         by = ONE if expr.kind != "assign" else self._evaluator.value(expr.args[1], frame)
         operator = expr.name[:-1] if expr.kind == "assign" else expr.name[0]
-        self._memory.store(place, converted(binary(operator, before, by), kind))
+        made = moved(operator, before, by) or binary(operator, before, by)
+        self._memory.store(place, converted(made, kind))
 
     def _set(self, place: Place, left: Expr, right: Expr, frame: Frame) -> None:
         """A store to an object, a structure included."""
@@ -243,6 +245,9 @@ class Follower:
         plain = not init.args or (len(init.args) == 1 and _is_zero(init.args[0]))
         positional = any(part.kind != "field" for part in init.args)
         self._memory.fill(place, zero=plain or not positional or bool(members))
+        if not struct and not plain and all(part.kind != "field" for part in init.args):
+            self._elements(place, init, path, frame)
+            return
         at = 0
         for part in () if plain else init.args:
             words = part.name.split(".") if part.kind == "field" else [*members[at : at + 1]]
@@ -251,6 +256,16 @@ class Follower:
                 return
             at = members.index(words[0]) + 1 if words[0] in members else len(members)
             self._field(place, words, part, (struct, path), frame)
+
+    def _elements(self, place: Place, init: Expr, path: str, frame: Frame) -> None:
+        """An array's initialiser: what it does not have is zero."""
+        self._memory.fill(place, zero=True)
+        for number, part in enumerate(init.args):
+            element = place.below(Subscript(Number(number, INT)))
+            if bare(part).kind == "init":
+                self._filled(element, bare(part), "", path, frame)
+            else:
+                self._memory.store(element, self._evaluator.value(part, frame))
 
     def _field(
         self, place: Place, words: list[str], part: Expr, where: tuple[str, str], frame: Frame

@@ -17,6 +17,7 @@ unsigned int words[8]; int one, two; static int fixed = 7; static const int tabl
 struct pair { int a, b; unsigned char c; };
 static struct pair start = { .a = 1, .b = 2 };
 struct pair *shared; struct pair other;
+static struct pair never;
 struct outer { struct pair *in; int n; };
 int len(const char *s);
 """
@@ -70,6 +71,14 @@ DECIDED = {
     "a pointer to a member": ("struct pair x = { .b = 2 }; int *p = &x.b; *p += 1;", "x.b == 3"),
     "what is never stored to": ("", "fixed == 7"),
     "a structure that is never stored to": ("struct pair *p = &start;", "p->b == 2"),
+    "a pointer goes on": ("int x[3] = { 1, 2, 3 }; int *p = x; p++;", "*p == 2"),
+    "an array's elements": ("int x[3] = { 1, 2 };", "x[1] == 2 && x[2] == 0"),
+    "braces in braces": ("struct { struct pair in; int n; } x = { .in = { .a = 4 } };",
+                         "x.in.a == 4 && x.in.b == 0"),
+    "a size": ("unsigned n = sizeof(struct pair);", "n > 0"),
+    "a difference of unsigned ones": ("unsigned long a = 3, b = 5;", "a - b > 100"),
+    "a comparison of both kinds": ("int a = -1; unsigned b = 1;", "a > b"),
+    "one that is never set": ("", "!never.a"),
     "a string's length": ("", 'strlen("abc") == 3'),
 }  # fmt: skip
 
