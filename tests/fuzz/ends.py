@@ -128,12 +128,13 @@ def damage(base: Base, place: Path, chance: random.Random) -> tuple[str, list[st
 
 def spoil(path: Path, chance: random.Random, others: list[Path]) -> None:
     """Damage one file of a cache: its bytes, its kind, or what it is called."""
-    data = path.read_bytes()
+    data = path.read_bytes()  # not spoiled yet: each is chosen once
     way = chance.randrange(8)
     if way < 4:
         path.write_bytes(damaged(chance, data))
     elif way == 4:
-        path.write_bytes(chance.choice(others).read_bytes())
+        other = chance.choice(others)
+        path.write_bytes(other.read_bytes() if other.is_file() else b"")  # one may be a pipe now
     else:
         path.unlink()
         if way == 5:
