@@ -328,3 +328,18 @@ def test_what_a_described_inline_of_the_kernel_calls_ends_no_account(lint, tree)
     assert "followed completely" in lint(files, kernel=tree).stdout
     files["src/cb.c"] = files["src/cb.c"].replace("hweight32", "other")
     assert "leaves at deep() (include/linux/weight.h:3)" in lint(files, kernel=tree).stdout
+
+
+def test_a_lock_through_a_variable_of_a_statement_expression_is_the_argument(lint):
+    """What two macros call _lock is one mutex where they are given one."""
+    own = OWN.replace("struct demo {", "struct sem { struct mutex m; };\nstruct demo {", 1)
+    header = own.replace("struct mutex lock;", "struct mutex lock;\n\tstruct sem s;") + (
+        "#define nothing(a, b) do { (void)sizeof(a); (void)sizeof(b); } while (0)\n"
+        "#define record nothing\n"
+        "#define take(l) ({ typeof(l) _lock = (l); record(_lock, 1); mutex_lock(&_lock->m); })\n"
+        "#define drop(l) ({ typeof(l) _lock = (l); record(_lock, 1); mutex_unlock(&_lock->m); })\n"
+    )
+    call = "take(&d->s);\n\tdrop(&d->s);"
+    done = lint(crossing(call) | {"inc/demo.h": header})
+    assert "[MN028]" in done.stdout and "[MN024]" not in done.stdout, done.stdout
+    assert "followed completely" in done.stdout

@@ -32,6 +32,10 @@ _AT_LINE = re.compile(rb"^([A-Za-z_]\w*)[ \t]*\(", re.MULTILINE)
 #: Words of a macro's body that make it more than an expression without effect.
 _ACTS = frozenset({"return", "goto", "break", "continue", "guard", "scoped_guard", "for", "while",
                    "if", "do", "switch", "scoped_cond_guard"})  # fmt: skip
+#: Words before a bracket that are no call.
+_WORDS = frozenset(
+    {"if", "while", "for", "switch", "return", "sizeof", "typeof", "__typeof__", "defined"}
+)
 _STORES = frozenset({"=", "+=", "-=", "|=", "&=", "++", "--"})
 
 #: Headers of one file that are looked into; where private headers include the kernel's.
@@ -152,7 +156,8 @@ class Source:
         if macro is None:
             return name
         for (kind, text), (_, following) in pairwise(macro.body):
-            if kind == "name" and following == "(" and text not in (macro.params or ()):
+            called = kind == "name" and following == "(" and text not in _WORDS
+            if called and text not in (macro.params or ()):
                 inner = self.leads(path, text, known, depth + 1)
                 if inner:
                     return inner

@@ -9,10 +9,10 @@ caller's arguments.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 
-from patchgen.model.code import Decl, Expr, Function
+from patchgen.model.code import Decl, Expr, Function, Stmt
 from patchgen.source.c.text import bare, every, statements, substitute, text
 
 _BLOCKABLE = frozenset({"mmu_notifier_range_blockable"})
@@ -166,6 +166,14 @@ class Naming:
         return text(substitute(expr, places))
 
 
+def _statements(function: Function) -> Iterator[Stmt]:
+    """All statements of a function, those within ``({ … })`` included."""
+    yield from statements(function.body)
+    for part in every(function.body):
+        for stmt in part.body:
+            yield from statements(stmt)
+
+
 def _set_once(function: Function) -> dict[str, Expr]:
     values: dict[str, Expr] = {}
     stores: Counter[str] = Counter()
@@ -180,7 +188,7 @@ def _set_once(function: Function) -> dict[str, Expr]:
             left = bare(part.args[0])
             if left.kind == "name":
                 stores[left.name] += 2
-    for stmt in statements(function.body):
+    for stmt in _statements(function):
         if isinstance(stmt, Decl):
             for variable in stmt.variables:
                 if variable.init is not None:
