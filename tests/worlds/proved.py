@@ -58,7 +58,7 @@ WRONG = (
     Edit("the last page (common)", KVM, "gfn_range.end = hva_to_gfn_memslot(hva_end + PAGE_SIZE - 1, slot);", "gfn_range.end = hva_to_gfn_memslot(hva_end - 1, slot);", _WALK),
     Edit("the last memslot (common)", KVM, "range->start, range->end - 1) {", "range->start, range->end - PAGE_SIZE) {", _WALK),
     Edit("one address space (common)", KVM, "i < KVM_ADDRESS_SPACE_NUM; i++) {\n\t\tstruct interval_tree_node", "i < 1; i++) {\n\t\tstruct interval_tree_node", _WALK),
-    Edit("until a mapping was found (common)", KVM, "\t\t\tret |= range->handler(kvm, &gfn_range);\n\t\t}\n\t}\n\n\tif (range->flush_on_ret && ret)\n", "\t\t\tret |= range->handler(kvm, &gfn_range);\n\t\t\tif (ret)\n\t\t\t\tbreak;\n\t\t}\n\t}\n\n\tif (range->flush_on_ret && ret)\n", _WALK),
+    Edit("until a mapping was found (common)", KVM, "\t\t\t\t\tbreak;\n\t\t\t}\n\t\t\tret |= range->handler(kvm, &gfn_range);\n\t\t}\n\t}\n\n\tif (range->flush_on_ret && ret)\n", "\t\t\t\t\tbreak;\n\t\t\t}\n\t\t\tret |= range->handler(kvm, &gfn_range);\n\t\t\tif (ret)\n\t\t\t\tbreak;\n\t\t}\n\t}\n\n\tif (range->flush_on_ret && ret)\n", _WALK),
     Edit("another memslot (common)", KVM, "\t\t\tgfn_range.slot = slot;\n", "\t\t\tgfn_range.slot = slot + 1;\n", _WALK),
     Edit("the loop over memslots (common)", KVM, "node = interval_tree_iter_next(node, start, last))", "node = NULL)", "#define kvm_for_each_memslot_in_hva_range("),
     Edit("all but the last frame of a memslot", MMU, "range->start, range->end - 1, &iterator)\n\t\tret |= handler(", "range->start, range->end - 2, &iterator)\n\t\tret |= handler("),
