@@ -8,6 +8,7 @@ also into other files.  No text of a message counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 
 import msgspec
 
@@ -158,7 +159,7 @@ def delta(old: Sequence[Finding], new: Sequence[Finding], changed: Changed) -> L
     introduced = []
     inherited = []
     rest = list(new)
-    for same in (_same_path, _same_place, _same_stretch):
+    for same in (_same_path, _same_place, _same_decisions, _same_stretch):
         unpaired = []
         for finding in rest:
             twin = next((one for one in left if same(one, finding, changed)), None)
@@ -199,6 +200,50 @@ def _grows(old: Finding, new: Finding, changed: Changed) -> bool:
         if step.place not in kept and (file is None or step.place.line not in file.added):
             return False
     return True
+
+
+def _same_decisions(old: Finding, new: Finding, changed: Changed) -> bool:
+    """The same rule and place, and the same way through the function that it is in.
+
+    What the way goes through in callees may be told in more or fewer steps: a value that comes
+    from a changed line is followed into them.
+    """
+    file = changed.files.get(new.place.path)
+    if old.rule != new.rule or file is None or changed.to_new(old.place) != new.place:
+        return False
+    within = _extent(b"\n".join(file.new), new.place.line)
+    before = _extent(b"\n".join(file.old), old.place.line)
+    mine = [s.place for s in old.path_steps if s.place.path == old.place.path]
+    kept = [changed.to_new(place) for place in mine if place.line in before]
+    if any(place and place.line not in within for place in kept):
+        return False
+    was = {place.line for place in kept if place}
+    steps = [(step.place, step.place.path == new.place.path) for step in new.path_steps]
+    own = {place.line for place, here in steps if here and place.line in within}
+    if not was <= own:
+        return False
+    for number, (place, here) in enumerate(steps):
+        if not here or place.line not in within or place.line in was | file.added:
+            continue
+        called = takewhile(lambda one: not (one[1] and one[0].line in within), steps[number + 1 :])
+        if not any(_is_added(one, changed) for one, _ in called):
+            return False
+    return True
+
+
+def _is_added(place: Place, changed: Changed) -> bool:
+    file = changed.files.get(place.path)
+    return file is not None and place.line in file.added
+
+
+def _extent(source: bytes, line: int) -> range:
+    """The lines of the function that a line is in; none where it is in none."""
+    tokens = lexed(source)
+    for found in outline(tokens):
+        first, last = (tokens.line(tokens.starts[at]) for at in (found.first, found.last))
+        if first <= line <= last:
+            return range(first, last + 1)
+    return range(0)
 
 
 def _same_stretch(old: Finding, new: Finding, changed: Changed) -> bool:

@@ -42,6 +42,10 @@ _NOT_THERE = {
     ("source.tree.fetch", "--from"): "said by tree add",
     ("source.tree.fetch_path", "--as"): "said by tree add --from",
     ("source.tree.link", "--as"): "said by tree add",
+    **{("source.module.functions", f"-{letter}"): "uname's and pwd's" for letter in "rmsipP"},
+    ("source.module.kernel", "-C"): "make's, in a Makefile",
+    ("source.module.folder", "-y"): "kbuild's obj-y",
+    ("source.module.folder", "-m"): "kbuild's obj-m",
     ("source.tree.registry", "--tree"): "said where --tree has its default",
     ("pipeline.prove", "--allow-undecided"): "said by generate, verify and am",
 }
