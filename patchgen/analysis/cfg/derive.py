@@ -204,7 +204,7 @@ def heads(graph: Graph, order: list[int]) -> None:
 
 
 #: Nodes of loops that are looked at in any function, and how many more for each of its nodes.
-_LOOPS, _EACH = 50_000, 50
+_LOOPS, _EACH = 20_000, 20
 
 
 def _loop_ends(graph: Graph, order: list[int]) -> Iterator[int]:
