@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from patchgen.analysis.engine import moves
 from patchgen.model.base import Value
 from patchgen.model.outcome import Done, Failed, UserError
 from patchgen.pipeline.lint import lint_named, selection
 from patchgen.pipeline.named import Named
 from patchgen.rules.run import LintResult
+from patchgen.source.c import text
 from patchgen.source.clang import pool, surface
 from patchgen.source.facts import store
 from patchgen.source.facts.state import TreeState
@@ -64,6 +66,9 @@ def work(root: Path) -> tuple[int, LintResult]:
 
     The parsers work in this process, and unconfined, for that.
     """
+    # What a run before kept would be dropped at some moment of this one, and made again.
+    text._lists = text._Lists()
+    moves._graphs.clear()
     state = TreeState(resolve(str(root)))
     kept = store.confine, surface.confine, pool.run
     store.confine = surface.confine = lambda places: None  # type: ignore[assignment]
